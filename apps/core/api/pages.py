@@ -1,0 +1,45 @@
+"""The pages beside the API: the tour, and what a problem's `type` leads to."""
+
+from __future__ import annotations
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from apps.core.patterns import PATTERNS
+
+PROBLEMS = {
+    "bad_request": "The request cannot be read: malformed JSON, a NUL character, a host name that is not ours.",
+    "parse_error": "The body is not a JSON object in UTF-8.",
+    "invalid": "One or more values are refused; `errors` names each by a JSON pointer into the body.",
+    "unknown_version": "The X-API-Version header names a version that this API does not have.",
+    "not_authenticated": "The route needs a bearer token; get one at /api/v1/auth/token.",
+    "invalid_token": "The token is malformed, expired, used or withdrawn; log in again.",
+    "wrong_credentials": "The e-mail or the password is wrong.",
+    "permission_denied": "The caller is known and may not do this.",
+    "not_found": "There is no such thing, or the caller may not know of it.",
+    "method_not_allowed": "The route has other methods; the Allow header lists them.",
+    "conflict": "The change clashes with what is there.",
+    "email_taken": "Another user has this e-mail, in whatever letter case.",
+    "already_finished": "The job has ended and can no longer be cancelled.",
+    "precondition_failed": "The thing was changed since it was read: read it again, decide anew.",
+    "content_too_large": "The body is larger than this service takes.",
+    "unsupported_media_type": "The Content-Type header names a type that this route does not take.",
+    "rate_limited": "Too many requests; Retry-After says in seconds when to come again.",
+    "internal_error": "An error of this service; the request id leads to it in the log.",
+    "unavailable": "A part of this service does not answer; Retry-After says in seconds when to come again.",
+}
+
+
+@require_safe
+def tour(request: HttpRequest) -> HttpResponse:
+    """What this is, where to begin, and the twelve patterns."""
+    return render(request, "core/tour.html", {"patterns": PATTERNS})
+
+
+@require_safe
+def problem_page(request: HttpRequest, code: str) -> HttpResponse:
+    """What the problem `code` means."""
+    if code not in PROBLEMS:
+        raise Http404
+    return render(request, "core/problem.html", {"code": code, "meaning": PROBLEMS[code]})

@@ -1,0 +1,69 @@
+"""Request bodies: JSON objects, checked before anything else looks at them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import IO, Any
+
+import orjson
+from django.conf import settings
+from rest_framework import exceptions
+from rest_framework.parsers import BaseParser
+
+
+class ContentTooLarge(exceptions.APIException):
+    """The body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE."""
+
+    status_code = 413
+    default_code = "content_too_large"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"The body may have up to {limit} bytes.")
+
+
+class JSONParser(BaseParser):
+    """Strict JSON: UTF-8, no NaN, no lone surrogates, no NUL characters, an object at the top."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
+        """The body as a dictionary. Raises ParseError with what is wrong, ContentTooLarge past the limit."""
+        limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
+        declared = str((parser_context or {})["request"].META.get("CONTENT_LENGTH") or "0")
+        if declared.isdigit() and int(declared) > limit:
+            raise ContentTooLarge(limit)
+        raw = stream.read(limit + 1)
+        if len(raw) > limit:
+            raise ContentTooLarge(limit)
+        return read_object(raw)
+
+
+def read_object(raw: bytes) -> dict[str, Any]:
+    """`raw` as a JSON object. Raises ParseError."""
+    try:
+        data = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        raise exceptions.ParseError(f"The body is not valid JSON in UTF-8: {error}.") from None
+    if not isinstance(data, dict):
+        raise exceptions.ParseError("The body must be a JSON object.")
+    # escaped, since a raw NUL is no JSON; PostgreSQL can keep neither
+    if b"\\u0000" in raw and _has_nul(data):
+        raise exceptions.ParseError("The body holds a NUL character (\\u0000), which cannot be kept.")
+    return data
+
+
+def _has_nul(value: Any) -> bool:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, str):
+            if "\0" in item:
+                return True
+        elif isinstance(item, dict):
+            stack.extend(item.keys())
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+    return False

@@ -1,0 +1,49 @@
+"""The base of every API view."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Protocol
+
+from django.http import HttpRequest, HttpResponse
+from rest_framework.request import Request
+from rest_framework.serializers import Serializer
+from rest_framework.views import APIView
+
+from apps.core.bus import bus
+
+
+class Caller(Protocol):
+    """Who calls, as the authentication found them."""
+
+    id: int
+    is_staff: bool
+
+
+def caller(request: Request) -> Caller:
+    """The authenticated caller of `request`; DRF's types know Django's own users only."""
+    user: Any = request.user
+    return user  # type: ignore[no-any-return] # a Caller by ActiveUserAuthentication
+
+
+class ApiView(APIView):
+    """Parses, checks and answers; what is to be done it asks of the bus.
+
+    For the schema: `problems` lists by method the error statuses beyond the usual, `answers` by method a function from
+    a version to the serializers by status.
+    """
+
+    bus = bus
+    problems: ClassVar[dict[str, tuple[int, ...]]] = {}
+    answers: ClassVar[dict[str, Callable[[str], dict[int, Any]]]] = {}
+
+    def valid(self, serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
+        """The body's values, checked. Raises ValidationError."""
+        serializer = serializer_class(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        data: dict[str, Any] = serializer.validated_data
+        return data
+
+    def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """The methods that this route takes."""
+        return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})

@@ -1,0 +1,100 @@
+"""CQRS: one bus, two kinds of message.
+
+A command changes something; it runs in one pipeline of log, metrics and transaction. A query only reads; it runs
+without any of these. The handlers are bound methods and functions that the composition root (config/container.py)
+registers; the sender knows the message alone.
+
+    user = bus.execute(RegisterUser(email="ada@example.com", name="Ada"))
+    row = bus.ask(GetUser(user_id=user.id, ...))
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, Generic, TypeVar
+
+import structlog
+from django.db import transaction
+
+from apps.core.errors import DomainError
+from apps.core.metrics import COMMANDS
+
+R = TypeVar("R")
+log = structlog.get_logger("bus")
+
+
+class Command(Generic[R]):
+    """A wish to change something, answered with `R`. Subclasses are frozen dataclasses.
+
+    `atomic` says whether the bus opens the transaction; a command that waits for another machine sets it False
+    and hands what it learned to a second command.
+    """
+
+    atomic: ClassVar[bool] = True
+
+
+class Query(Generic[R]):
+    """A question, answered with `R`; asking changes nothing. Subclasses are frozen dataclasses."""
+
+
+class HandlerError(Exception):
+    """The composition root made a mistake: no handler for a message, or two."""
+
+
+class Bus:
+    """Finds the one handler of a message and runs it."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[type, Callable[[Any], Any]] = {}
+
+    def register(self, message: type[Command[R]] | type[Query[R]], handler: Callable[[Any], R]) -> None:
+        """Let `handler` answer `message`. Raises HandlerError where another one already does."""
+        if message in self._handlers:
+            raise HandlerError(f"{message.__name__} already has a handler: {self._handlers[message]!r}")
+        self._handlers[message] = handler
+
+    def execute(self, command: Command[R]) -> R:
+        """Run `command` and return its handler's answer; nothing is kept where it raises.
+
+        Raises HandlerError without a handler, else whatever the handler raises.
+        """
+        handler: Callable[[Command[R]], R] = self._find(command)
+        name = type(command).__name__
+        start = time.perf_counter()
+        outcome = "failed"
+        try:
+            if command.atomic:
+                with transaction.atomic():
+                    answer = handler(command)
+            else:
+                answer = handler(command)
+            outcome = "done"
+            return answer
+        except DomainError as error:
+            outcome = error.code
+            raise
+        finally:
+            seconds = time.perf_counter() - start
+            COMMANDS.labels(name, outcome).observe(seconds)
+            log.debug("command", command=name, outcome=outcome, duration_ms=round(seconds * 1000, 2))
+
+    def ask(self, query: Query[R]) -> R:
+        """Return the answer to `query`. Raises HandlerError without a handler."""
+        handler: Callable[[Query[R]], R] = self._find(query)
+        return handler(query)
+
+    def _find(self, message: object) -> Callable[[Any], Any]:
+        try:
+            return self._handlers[type(message)]
+        except KeyError:
+            raise HandlerError(
+                f"{type(message).__name__} has no handler; register one in config/container.py"
+            ) from None
+
+    def registered(self) -> dict[str, str]:
+        """Message name → handler's qualified name, for people and tests."""
+        return {m.__name__: getattr(h, "__qualname__", repr(h)) for m, h in self._handlers.items()}
+
+
+bus = Bus()

@@ -1,0 +1,62 @@
+"""What every manage.py command here shares: one clear line on bad input, tables for people, JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import InterfaceError, OperationalError
+from rich.console import Console
+from rich.table import Table
+
+from apps.core.errors import DomainError
+
+
+class Command(BaseCommand):
+    """Base of the commands; a subclass has `help`, an `example` and `run`."""
+
+    example = ""
+    prints_data = False
+    requires_system_checks = ()
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        parser = super().create_parser(prog_name, subcommand, epilog=f"Example: {self.example}", **kwargs)
+        if self.prints_data:
+            parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+        return parser
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Run the command; a refusal or an unreachable database is one line on stderr and a non-zero exit."""
+        try:
+            self.run(**options)
+        except DomainError as error:
+            raise CommandError(str(error)) from error
+        except (OperationalError, InterfaceError) as error:
+            first_line = str(error).strip().partition("\n")[0]
+            raise CommandError(f"The database does not answer: {first_line}") from error
+        except BrokenPipeError:
+            sys.stderr.close()
+
+    def run(self, **options: Any) -> None:
+        """What the command does."""
+        raise NotImplementedError
+
+    def show(self, rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str = "nothing") -> None:
+        """Print `rows` as a table, or as a JSON list."""
+        if as_json:
+            self.stdout.write(json.dumps(rows, default=str, indent=2))
+            return
+        if not rows:
+            self.stdout.write(empty)
+            return
+        table = Table(*rows[0])
+        for row in rows:
+            table.add_row(*[("" if value is None else str(value)) for value in row.values()])
+        # in a pipe rich assumes 80 columns and would cut the cells
+        console = Console() if sys.stdout.isatty() else Console(width=200)
+        with console.capture() as drawn:
+            console.print(table)
+        self.stdout.write(drawn.get(), ending="")

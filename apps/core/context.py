@@ -1,0 +1,36 @@
+"""What follows a piece of work from the client's header through the outbox to the last retry in a worker."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+import structlog
+
+REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
+
+_request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+def request_id() -> str:
+    """The id of the request that caused the current work; empty outside of any."""
+    return _request_id.get()
+
+
+def accept_request_id(offered: str) -> str:
+    """`offered` where it is 8 to 128 letters, digits, `.`, `_`, `-`; else a new random id of 32 characters."""
+    return offered if REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
+
+
+@contextmanager
+def bound(request_id: str, **values: object) -> Iterator[None]:
+    """Run the block with `request_id` and `values` on every log line written in it."""
+    token = _request_id.set(request_id)
+    try:
+        with structlog.contextvars.bound_contextvars(request_id=request_id, **values):
+            yield
+    finally:
+        _request_id.reset(token)

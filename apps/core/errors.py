@@ -1,0 +1,70 @@
+"""Errors of the domain: what went wrong in the language of the use case, with no word of HTTP or SQL."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+class DomainError(Exception):
+    """A use case refused; `code` is stable and read by machines, `str(error)` by people."""
+
+    code = "refused"
+
+
+class NotFound(DomainError):
+    """There is no such thing, or the caller may not know of it."""
+
+    code = "not_found"
+
+
+class NotAuthenticated(DomainError):
+    """The caller's credentials are missing, wrong, expired or withdrawn."""
+
+    code = "not_authenticated"
+
+
+class NotAllowed(DomainError):
+    """The caller is known and may not do this."""
+
+    code = "permission_denied"
+
+
+class Conflict(DomainError):
+    """The change clashes with what is already there."""
+
+    code = "conflict"
+
+
+class VersionConflict(DomainError):
+    """The thing was changed since the caller read it (optimistic locking)."""
+
+    code = "precondition_failed"
+
+
+class TooMany(DomainError):
+    """A limit is reached; `retry_after` says in seconds when to come again."""
+
+    code = "rate_limited"
+
+    def __init__(self, message: str, retry_after: int) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+@dataclass(frozen=True)
+class FieldProblem:
+    """One thing wrong with one value: where (a JSON pointer), a stable code and words for people."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Invalid(DomainError):
+    """Values that the domain refuses, each with its place and reason."""
+
+    code = "invalid"
+
+    def __init__(self, problems: list[FieldProblem]) -> None:
+        super().__init__("; ".join(f"{p.pointer.lstrip('/') or 'input'}: {p.detail}" for p in problems))
+        self.problems = problems

@@ -1,0 +1,104 @@
+"""Health: is the process alive, and can it do its work."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any
+
+import redis
+from celery import current_app
+from celery.signals import heartbeat_sent, worker_shutting_down
+from django.conf import settings
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+
+from apps.core.api.renderers import json_answer
+from apps.core.work_queue import WAKES
+
+TIMEOUT_SECONDS = 2
+# a worker reports every two seconds or so; one that was stopped is missed within half a minute
+WORKER_SECONDS = 30
+
+
+def _valkey() -> redis.Redis:
+    timeouts: Any = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
+    return redis.Redis.from_url(settings.ENV.redis_url, **timeouts)
+
+
+@require_safe
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers; touches nothing else."""
+    return json_answer({"status": "ok"})
+
+
+@require_safe
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when every part that is needed answers in time, else 503 with the failing ones named."""
+    checks = {"database": _database, "cache": _cache, "broker": _broker, "worker": _worker}
+    with ThreadPoolExecutor(len(checks)) as pool:
+        outcomes = dict(zip(checks, pool.map(_outcome, checks.values()), strict=True))
+    failed = [name for name, outcome in outcomes.items() if outcome != "ok"]
+    body = {"status": "unavailable" if failed else "ok", "failed": failed, "checks": outcomes}
+    headers = {"Retry-After": "5"} if failed else {}
+    return json_answer(body, 503 if failed else 200, {**headers, "Cache-Control": "no-store"})
+
+
+def _outcome(check: Callable[[], None]) -> str:
+    try:
+        check()
+    except Exception as error:  # whatever a part fails with, the answer only says that it does
+        return f"failed: {type(error).__name__}"
+    finally:
+        connection.close()
+    return "ok"
+
+
+def _database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET LOCAL statement_timeout = {TIMEOUT_SECONDS * 1000}")
+        cursor.execute("SELECT 1")
+
+
+def _cache() -> None:
+    _valkey().ping()
+
+
+def _broker() -> None:
+    with current_app.connection(connect_timeout=TIMEOUT_SECONDS) as broker:
+        broker.ensure_connection(max_retries=1, timeout=TIMEOUT_SECONDS)
+
+
+def _worker() -> None:
+    names = sorted({wake.queue for wake in WAKES.values()})
+    seen = _valkey().mget([_heartbeat_key(name) for name in names])
+    silent = [name for name, moment in zip(names, seen, strict=True) if moment is None]
+    if silent:
+        raise NoWorker(", ".join(silent))
+
+
+class NoWorker(Exception):
+    """No worker takes from a queue."""
+
+
+def _heartbeat_key(queue: str) -> str:
+    return f"worker:{queue}"
+
+
+@heartbeat_sent.connect
+def keep_heartbeat(**_: Any) -> None:
+    """In a Celery worker, every two seconds: say that its queues are served."""
+    # a cache that is away shows in /readyz anyway
+    with suppress(redis.RedisError), _valkey() as valkey:
+        for queue in current_app.amqp.queues.consume_from:
+            valkey.set(_heartbeat_key(queue), int(time.time()), ex=WORKER_SECONDS)
+
+
+@worker_shutting_down.connect
+def end_heartbeat(**_: Any) -> None:
+    """A worker that is told to stop is missed at once."""
+    with suppress(redis.RedisError), _valkey() as valkey:
+        valkey.delete(*[_heartbeat_key(queue) for queue in current_app.amqp.queues.consume_from])

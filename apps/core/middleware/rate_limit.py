@@ -1,0 +1,72 @@
+"""Middleware: the rate limit, one round trip to Valkey for each API request.
+
+A fixed window of a minute per caller, counted and expired by one Lua script, so it is exact across processes. Where
+Valkey is away the request passes, counted and logged: a limit is not worth an outage.
+Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import structlog
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils.module_loading import import_string
+
+from apps.core.api.problems import problem
+from apps.core.metrics import RATE_LIMIT_OPEN, RATE_LIMITED
+from apps.core.middleware.client import client_network
+from apps.core.valkey import Unavailable, Valkey
+
+log = structlog.get_logger("rate_limit")
+WINDOW_SECONDS = 60
+COUNT = """
+local n = redis.call('INCR', KEYS[1])
+if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
+local left = redis.call('PTTL', KEYS[1])
+if left < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]); left = tonumber(ARGV[1]) end
+return {n, left}
+"""
+
+
+class RateLimitMiddleware:
+    """Counts every request under /api/; past the limit the answer is 429 with `Retry-After`."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+        self.limit = settings.ENV.rate_limit_per_minute
+        self.policy = f'"default";q={self.limit};w={WINDOW_SECONDS}'
+        self.valkey = Valkey(settings.ENV.redis_url)
+        self.caller_of: Callable[[HttpRequest], int | None] = import_string(settings.RATE_LIMIT_CALLER)
+        self._said_away_at = 0.0
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if not request.path_info.startswith("/api/"):
+            return self.get_response(request)
+        caller_id = self.caller_of(request)
+        who = f"user:{caller_id}" if caller_id is not None else f"addr:{client_network(request)}"
+        try:
+            count, left_ms = self.valkey.run(COUNT, [f"rate:{who}"], [WINDOW_SECONDS * 1000])
+        except Unavailable as error:
+            self._let_through(error)
+            count, left_ms = 0, WINDOW_SECONDS * 1000
+        seconds = -(-left_ms // 1000)
+        if count > self.limit:
+            RATE_LIMITED.labels(who.partition(":")[0]).inc()
+            log.warning("rate_limited", who=who)
+            detail = f"More than {self.limit} requests in a minute; try again in {seconds} s."
+            response = problem(request, 429, "rate_limited", detail, headers={"Retry-After": str(seconds)})
+        else:
+            response = self.get_response(request)
+        response.headers["RateLimit-Policy"] = self.policy
+        response.headers["RateLimit"] = f'"default";r={max(self.limit - count, 0)};t={seconds}'
+        return response
+
+    def _let_through(self, error: Unavailable) -> None:
+        RATE_LIMIT_OPEN.inc()
+        now = time.monotonic()
+        if now - self._said_away_at > 1:
+            self._said_away_at = now
+            log.warning("rate_limit_open", reason=str(error))

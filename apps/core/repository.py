@@ -1,0 +1,92 @@
+"""Repository: where an aggregate's rows are found, locked, changed and checked against the database's own rules.
+
+What every aggregate shares stands here, typed; an aggregate's own verbs stand in its repositories.py, behind a Protocol
+that its service owns. No QuerySet leaves a repository, none of its methods commits (the transaction belongs to the use
+case), and what the database refuses comes out as an error of the domain.
+Source: M. Fowler, Patterns of Enterprise Application Architecture: Repository, Optimistic Offline Lock.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+from django.db import IntegrityError, models
+from django.db.models import F
+from django.db.models.functions import Now
+
+from apps.core.errors import DomainError, NotFound, VersionConflict
+
+
+class Versioned(Protocol):
+    """What a row needs for optimistic locking."""
+
+    version: int
+
+
+M = TypeVar("M", bound=models.Model)
+
+
+class DjangoRepository(Generic[M]):
+    """Get, list, create, update and delete for a model with an integer key and a `version`.
+
+    `conflicts` names the domain error for each database constraint that a caller can run into.
+    """
+
+    model: type[M]
+    conflicts: ClassVar[Mapping[str, Callable[[], DomainError]]] = {}
+
+    def get(self, key: int) -> M:
+        """The row. Raises NotFound."""
+        return self._found(self.model._default_manager.filter(pk=key), key)
+
+    def lock(self, key: int) -> M:
+        """The row, locked until the transaction ends. Raises NotFound."""
+        return self._found(self.model._default_manager.filter(pk=key).select_for_update(), key)
+
+    def list(self, *, after: int = 0, limit: int = 100) -> list[M]:
+        """Up to `limit` rows with keys above `after`, in the order of their keys."""
+        return list(self.model._default_manager.filter(pk__gt=after).order_by("pk")[:limit])
+
+    def create(self, row: M) -> M:
+        """Insert `row` and return it with what the database filled in. Raises the error that `conflicts` names."""
+        with self._translated():
+            row.save(force_insert=True)
+        return row
+
+    def update(self, row: M, **changes: Any) -> M:
+        """Write `changes` to `row` if its version is still the one that was read, and count the version up.
+
+        Raises VersionConflict where another transaction was faster, NotFound where the row is gone.
+        """
+        version = row.version  # type: ignore[attr-defined] # Versioned; a Protocol cannot join a bound on Model
+        rows = self.model._default_manager.filter(pk=row.pk, version=version)
+        with self._translated():
+            changed = rows.update(**changes, version=F("version") + 1, updated_at=Now())
+        if not changed:
+            self.get(int(row.pk))
+            raise VersionConflict("It was changed since you read it; read it again and decide anew.")
+        row.refresh_from_db()
+        return row
+
+    def delete(self, row: M) -> None:
+        """Delete `row`, and with it what cannot be without it."""
+        row.delete()
+
+    def _found(self, rows: models.QuerySet[M], key: int) -> M:
+        row = rows.first()
+        if row is None:
+            raise NotFound(f"There is no {self.model._meta.verbose_name} {key}.")
+        return row
+
+    @contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except IntegrityError as error:
+            constraint = getattr(getattr(error.__cause__, "diag", None), "constraint_name", None)
+            translated = self.conflicts.get(constraint or "")
+            if translated is None:
+                raise
+            raise translated() from error

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+
+class EventsConfig(AppConfig):
+    name = "apps.events"
+
+    def ready(self) -> None:
+        from apps.core.work_queue import Wake, peek, watch
+        from apps.events.deliveries import DIRECT, WAITING
+
+        watch(Wake("deliveries", "events.deliver", "events", peek("events_delivery", DIRECT)))
+        watch(Wake("waiting_deliveries", "events.deliver_waiting", "io", peek("events_delivery", WAITING)))

@@ -1,0 +1,133 @@
+"""The event bus: Django's signals, fed by a transactional outbox.
+
+`publish` writes an event beside the change that caused it. After the commit the relay makes a delivery for each
+receiver, and a worker sends the signal. A receiver is an ordinary signal receiver:
+
+    @on(UserRegistered)
+    def create_profile(event: UserRegistered) -> None: ...          # its writes commit with the mark "delivered"
+
+    @on(UserRegistered, waits=True)
+    def enrich(event: UserRegistered) -> Command[None] | None: ...  # may wait for the network; the command that it
+                                                                    # returns is run and committed with the mark
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, TypeVar
+
+from django.core.exceptions import ImproperlyConfigured
+from django.db import connection
+from django.dispatch import Signal
+
+from apps.core.bus import Command
+from apps.core.context import request_id
+
+happened = Signal()
+"""Sent with `sender=type(event)`, `event` and `receiver_name`; each receiver answers to its own name."""
+
+INSERT = "INSERT INTO events_outboxevent (type, aggregate, data, request_id) VALUES (%s, %s, %s, %s)"
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened, in the past tense. Subclasses are frozen dataclasses of plain JSON values."""
+
+    type: ClassVar[str]
+
+    @property
+    def aggregate(self) -> str:
+        """What the event is about; events of one aggregate reach each receiver in order."""
+        raise NotImplementedError
+
+    def data(self) -> dict[str, Any]:
+        """The event's content as JSON values."""
+        return asdict(self)
+
+
+E = TypeVar("E", bound=Event)
+Handler = Callable[[E], "Command[Any] | None"]
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """A registered receiver: the name on its deliveries, the event it hears (None: every one), whether it waits."""
+
+    name: str
+    event: type[Event] | None
+    waits: bool
+
+
+EVENTS: dict[str, type[Event]] = {}
+RECEIVERS: dict[str, Receiver] = {}
+
+
+class NotInTransaction(RuntimeError):
+    """An event was published outside a transaction: it could be lost, or be told without having happened."""
+
+
+def event(cls: type[E]) -> type[E]:
+    """Class decorator: let the outbox read events of `cls.type` back. Raises ImproperlyConfigured on a second one."""
+    if cls.type in EVENTS:
+        raise ImproperlyConfigured(f"the event type {cls.type} is already {EVENTS[cls.type].__name__}")
+    EVENTS[cls.type] = cls
+    return cls
+
+
+def publish(happening: Event) -> None:
+    """Write `happening` to the outbox; it is told once the surrounding transaction has committed, else never.
+
+    Raises NotInTransaction outside a transaction.
+    """
+    if not connection.in_atomic_block:
+        raise NotInTransaction(
+            f"publish({type(happening).__name__}) needs transaction.atomic() around it and its cause"
+        )
+    with connection.cursor() as cursor:
+        row = [happening.type, happening.aggregate, json.dumps(happening.data()), request_id()]
+        cursor.execute(INSERT, row)
+
+
+def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler[Any]], Handler[Any]]:
+    """Decorator: connect a module-level function to `heard`, or to every event when None.
+
+    The receiver's name is `app.function`. Raises ImproperlyConfigured where the name is taken.
+    """
+
+    def decorate(function: Handler[Any]) -> Handler[Any]:
+        name = f"{function.__module__.split('.')[-2]}.{function.__name__}"
+        if name in RECEIVERS:
+            raise ImproperlyConfigured(f"a receiver named {name} is already connected")
+        RECEIVERS[name] = Receiver(name, heard, waits)
+
+        @functools.wraps(function)
+        def answer_to_name(sender: type[Event], event: Event, receiver_name: str, **_: Any) -> Command[Any] | None:
+            return function(event) if receiver_name == name else None
+
+        happened.connect(answer_to_name, sender=heard, dispatch_uid=name, weak=False)
+        return function
+
+    return decorate
+
+
+def receivers_of(event_type: str) -> list[Receiver]:
+    """The receivers that hear events of `event_type`."""
+    cls = EVENTS.get(event_type)
+    return [r for r in RECEIVERS.values() if r.event is None or r.event is cls]
+
+
+def send(event_type: str, data: dict[str, Any], receiver_name: str) -> Command[Any] | None:
+    """Send the signal for one stored event to one receiver; returns the command it answers with, if any.
+
+    Raises whatever the receiver raises, LookupError for a type or a receiver that the code no longer has.
+    """
+    if event_type not in EVENTS or receiver_name not in RECEIVERS:
+        raise LookupError(f"no receiver {receiver_name} for {event_type}; deploy the code that has it, then replay")
+    happening = EVENTS[event_type](**data)
+    answers = happened.send(type(happening), event=happening, receiver_name=receiver_name)
+    # the stubs take every receiver to answer with a text
+    commands: list[Any] = [answer for _, answer in answers if answer is not None]
+    return commands[0] if commands else None

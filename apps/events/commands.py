@@ -1,0 +1,22 @@
+"""Commands of the event bus."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from apps.core.bus import Command
+
+
+@dataclass(frozen=True)
+class ReplayDeliveries(Command[int]):
+    """Try dead or failed deliveries again at once, with fresh attempts; answers how many."""
+
+    ids: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class PruneEvents(Command[int]):
+    """Delete events older than the retention whose deliveries are all delivered; answers how many."""
+
+    atomic: ClassVar[bool] = False

@@ -1,0 +1,166 @@
+"""The worker's side of the event bus: claims deliveries, runs their receivers, settles them.
+
+A receiver's writes and the mark "delivered" are one transaction, so its effect on the database happens exactly once
+however often a message, a claim or a worker is repeated.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+import structlog
+from django.db import models, transaction
+from django.db.models.functions import Now
+
+from apps.core.bus import bus
+from apps.core.context import bound
+from apps.core.metrics import DELIVERIES
+from apps.core.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
+from apps.events.bus import send
+from apps.events.models import Delivery, DeliveryState
+
+log = structlog.get_logger("deliveries")
+BATCH = 50
+LEASE_SECONDS = 30
+# one receiver that waits may take its retries' whole budget
+WAITING_LEASE_SECONDS = 120
+BACKOFF = Backoff()
+
+# the head of each line: an earlier delivery of the same aggregate to the same receiver goes first
+IN_ORDER = """NOT EXISTS (SELECT 1 FROM events_delivery e WHERE e.receiver = q.receiver
+    AND e.aggregate = q.aggregate AND e.id < q.id AND e.due_at IS NOT NULL)"""
+DIRECT = f"NOT q.waits AND {IN_ORDER}"
+WAITING = f"q.waits AND {IN_ORDER}"
+
+
+class Postponed(Exception):
+    """The receiver cannot work now and it is nobody's failure; try again in `seconds`, without counting an attempt."""
+
+    def __init__(self, reason: str, seconds: float) -> None:
+        super().__init__(reason)
+        self.seconds = seconds
+
+
+def work(*, waiting: bool, seconds: float) -> int:
+    """Deliver what is due until nothing is left or `seconds` have passed; returns how many deliveries were tried."""
+    until = time.monotonic() + seconds
+    tried = 0
+    while time.monotonic() < until:
+        batch = _claim(waiting)
+        if not batch:
+            break
+        tried += len(batch)
+        # rows of a batch that once failed or crashed go alone, so that a poisonous one takes no neighbour along
+        first = [d for d in batch if d.attempts == 1]
+        if waiting or len(first) < 2 or not _deliver_together(first):
+            first = []
+        for delivery in batch:
+            if delivery not in first:
+                deliver(delivery)
+    return tried
+
+
+def _claim(waiting: bool) -> list[Delivery]:
+    if waiting:
+        ids = claim("events_delivery", where=WAITING, limit=1, lease=WAITING_LEASE_SECONDS)
+    else:
+        ids = claim("events_delivery", where=DIRECT, limit=BATCH, lease=LEASE_SECONDS)
+    return list(Delivery.objects.filter(id__in=ids).select_related("event").order_by("id")) if ids else []
+
+
+def _deliver_together(batch: Sequence[Delivery]) -> bool:
+    """Run a batch in one transaction; False where any of it failed and nothing was kept."""
+    try:
+        with transaction.atomic():
+            for delivery in batch:
+                _run(delivery)
+            marked = Delivery.objects.filter(id__in=[d.id for d in batch], token__in=[d.token for d in batch]).update(
+                token=None, due_at=None, state=DeliveryState.DELIVERED, settled_at=Now(), last_error=""
+            )
+            if marked != len(batch):
+                raise LeaseLost("a lease of the batch ran out")
+    except Exception as error:  # whatever it was, each delivery now runs alone and shows its own error
+        log.info("batch_split", size=len(batch), error=repr(error))
+        return False
+    for delivery in batch:
+        DELIVERIES.labels(delivery.receiver, "delivered").inc()
+    return True
+
+
+def deliver(delivery: Delivery) -> None:
+    """Run one claimed delivery and settle it: delivered, postponed, failed until its next attempt, or dead."""
+    event = delivery.event
+    with bound(event.request_id, event_id=event.id, receiver=delivery.receiver, attempt=delivery.attempts):
+        try:
+            if delivery.waits:
+                answer = send(event.type, event.data, delivery.receiver)
+                with transaction.atomic():
+                    if answer is not None:
+                        bus.execute(answer)
+                    _mark_delivered(delivery)
+            else:
+                with transaction.atomic():
+                    _run(delivery)
+                    _mark_delivered(delivery)
+        except LeaseLost as error:
+            log.warning("delivery_lease_lost", error=str(error))
+        except Postponed as error:
+            _postpone(delivery, error)
+        except Exception as error:  # a receiver may raise anything; it must not stop the next one
+            _fail(delivery, error)
+        else:
+            DELIVERIES.labels(delivery.receiver, "delivered").inc()
+            log.info("event_delivered", type=event.type)
+
+
+def _run(delivery: Delivery) -> None:
+    event = delivery.event
+    with bound(event.request_id, event_id=event.id, receiver=delivery.receiver):
+        answer = send(event.type, event.data, delivery.receiver)
+        if answer is not None:
+            bus.execute(answer)
+
+
+def _row(delivery: Delivery) -> models.QuerySet[Delivery]:
+    return Delivery.objects.filter(id=delivery.id)
+
+
+def _mark_delivered(delivery: Delivery) -> None:
+    settle(
+        _row(delivery),
+        delivery.token,
+        due_at=None,
+        state=DeliveryState.DELIVERED,
+        settled_at=Now(),
+        last_error="",
+    )
+
+
+def _postpone(delivery: Delivery, error: Postponed) -> None:
+    DELIVERIES.labels(delivery.receiver, "postponed").inc()
+    log.info("delivery_postponed", reason=str(error), seconds=round(error.seconds, 1))
+    due_at, attempts = in_seconds(error.seconds), delivery.attempts - 1
+    _settle_quietly(
+        delivery, state=DeliveryState.FAILED, due_at=due_at, attempts=attempts, last_error=str(error)[:2000]
+    )
+
+
+def _fail(delivery: Delivery, error: Exception) -> None:
+    wait = BACKOFF.wait(delivery.attempts)
+    last_error = f"{type(error).__name__}: {error}"[:2000]
+    if wait is None:
+        DELIVERIES.labels(delivery.receiver, "dead").inc()
+        log.error("delivery_dead", exc_info=error)
+        _settle_quietly(delivery, state=DeliveryState.DEAD, due_at=None, settled_at=Now(), last_error=last_error)
+    else:
+        DELIVERIES.labels(delivery.receiver, "failed").inc()
+        log.warning("delivery_failed", error=last_error, next_in_seconds=round(wait, 1))
+        _settle_quietly(delivery, state=DeliveryState.FAILED, due_at=in_seconds(wait), last_error=last_error)
+
+
+def _settle_quietly(delivery: Delivery, **changes: object) -> None:
+    try:
+        settle(_row(delivery), delivery.token, **changes)
+    except LeaseLost as error:
+        log.warning("delivery_lease_lost", error=str(error))

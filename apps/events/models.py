@@ -1,0 +1,76 @@
+"""The outbox and its deliveries.
+
+An event is one row, written in the transaction of the change that caused it. The relay gives it its `position` in the
+feed and one delivery per receiver.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from apps.core.work_queue import WorkItem
+
+
+class OutboxEvent(models.Model):
+    """Something that happened; never changed but for `position`, which the relay assigns in commit order."""
+
+    type = models.CharField(max_length=100)
+    aggregate = models.CharField(max_length=100)
+    data = models.JSONField()
+    occurred_at = models.DateTimeField(db_default=Now())
+    request_id = models.CharField(max_length=128, blank=True, default="")
+    position = models.BigIntegerField(null=True, unique=True, editable=False)
+
+    class Meta:
+        verbose_name = "event"
+        indexes: ClassVar = [
+            models.Index(fields=["id"], name="events_unsequenced", condition=Q(position__isnull=True)),
+            models.Index(fields=["type", "position"], name="events_type_position"),
+            models.Index(fields=["aggregate", "id"], name="events_aggregate"),
+            models.Index(fields=["occurred_at"], name="events_occurred_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.type} {self.aggregate}"
+
+
+class DeliveryState(models.TextChoices):
+    """Where a delivery stands; `failed` waits for its next attempt, `dead` for a person."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DEAD = "dead"
+
+
+class Delivery(WorkItem):
+    """One event on its way to one receiver; `aggregate` keeps what belongs together in order."""
+
+    event = models.ForeignKey(OutboxEvent, on_delete=models.CASCADE, related_name="deliveries")
+    receiver = models.CharField(max_length=100)
+    aggregate = models.CharField(max_length=100)
+    waits = models.BooleanField(default=False, help_text="the receiver waits for another machine")
+    state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.PENDING)
+    settled_at = models.DateTimeField(null=True, editable=False)
+
+    class Meta:
+        verbose_name_plural = "deliveries"
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["event", "receiver"], name="events_delivery_once"),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["waits", "due_at", "id"], name="events_delivery_due", condition=Q(due_at__isnull=False)
+            ),
+            models.Index(
+                fields=["receiver", "aggregate", "id"], name="events_delivery_order", condition=Q(due_at__isnull=False)
+            ),
+            models.Index(fields=["state", "id"], name="events_delivery_state"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.receiver} ← {self.event_id}"

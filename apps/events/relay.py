@@ -1,0 +1,128 @@
+"""The relay: takes committed events out of the outbox, makes their deliveries and wakes the workers.
+
+A process of its own. It polls, since a NOTIFY in every commit halves the rate of commits; several may run, one of them
+sequences at a time, and one that is killed leaves nothing behind but a transaction that PostgreSQL rolls back.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+import structlog
+from django.db import Error as DatabaseError
+from django.db import connection, transaction
+
+from apps.core.work_queue import WAKES, Span, send_wake_up
+from apps.events.bus import RECEIVERS, receivers_of
+
+log = structlog.get_logger("relay")
+
+# any constant will do: it names the lock "I am the one who sequences"
+SEQUENCER_LOCK = 0x0B0B
+BATCH = 500
+QUICK_SECONDS, SLOW_SECONDS, SLOWEST_SECONDS = 0.05, 1.0, 5.0
+IDLE_SECONDS = 0.25
+STALLED_SECONDS = 3.0
+
+UNSEQUENCED = """
+    SELECT id, type, aggregate FROM events_outboxevent WHERE position IS NULL ORDER BY id LIMIT %s"""
+POSITIONS = "SELECT nextval('events_position') FROM generate_series(1, %s)"
+SEQUENCE = """
+    UPDATE events_outboxevent e SET position = s.position
+    FROM unnest(%s::bigint[], %s::bigint[]) AS s(id, position) WHERE e.id = s.id"""
+FAN_OUT = """
+    INSERT INTO events_delivery (event_id, receiver, aggregate, waits, state, attempts, last_error)
+    SELECT event_id, receiver, aggregate, waits, 'pending', 0, ''
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::boolean[]) AS r(event_id, receiver, aggregate, waits)
+    ON CONFLICT (event_id, receiver) DO NOTHING"""
+
+
+def fan_out(limit: int = BATCH) -> int:
+    """Sequence up to `limit` committed events and make their deliveries, in one transaction; returns how many events.
+
+    Positions are given out by one relay at a time, so the feed, which reads by position, cannot pass over an event that
+    commits late under a lower id.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER_LOCK])
+        if not cursor.fetchone()[0]:
+            return 0
+        cursor.execute(UNSEQUENCED, [limit])
+        events = cursor.fetchall()
+        if not events:
+            return 0
+        cursor.execute(POSITIONS, [len(events)])
+        positions = sorted(position for (position,) in cursor.fetchall())
+        cursor.execute(SEQUENCE, [[event_id for event_id, _, _ in events], positions])
+        rows = [(i, r.name, aggregate, r.waits) for i, kind, aggregate in events for r in receivers_of(kind)]
+        if rows:
+            cursor.execute(FAN_OUT, [list(column) for column in zip(*rows, strict=True)])
+        return len(events)
+
+
+@dataclass
+class Throttle:
+    """Spaces the wake-ups of one queue: quick while work comes in or goes down, slow while nobody takes it."""
+
+    span: Span | None = None
+    moved_at: float = 0.0
+    wait: float = QUICK_SECONDS
+    next_at: float = 0.0
+
+    def wants(self, span: Span | None, now: float) -> bool:
+        """Whether to send a wake-up at `now` (monotonic seconds) for what a look at the queue showed."""
+        if span is None:
+            self.span, self.wait = None, QUICK_SECONDS
+            return False
+        if self.span is None or span.oldest != self.span.oldest:
+            self.moved_at = now
+        if span != self.span:
+            # under load with no worker alive the newest row changes all the time: once a second is enough then
+            self.wait = QUICK_SECONDS if now - self.moved_at < STALLED_SECONDS else SLOW_SECONDS
+            self.next_at = min(self.next_at, now + self.wait) if self.span else now
+        self.span = span
+        if now < self.next_at:
+            return False
+        self.next_at, self.wait = now + self.wait, min(self.wait * 2, SLOWEST_SECONDS)
+        return True
+
+
+@dataclass
+class Relay:
+    """Runs until `stop` is set; one round is `turn`."""
+
+    stop: threading.Event = field(default_factory=threading.Event)
+    _throttles: dict[str, Throttle] = field(default_factory=lambda: defaultdict(Throttle))
+    _broker_away_until: float = 0.0
+
+    def turn(self) -> int:
+        """Fan out one batch and wake whoever has due work; returns the number of events taken."""
+        events = fan_out()
+        for wake in WAKES.values():
+            now = time.monotonic()
+            if now < self._broker_away_until:
+                break
+            if self._throttles[wake.name].wants(wake.peek(), now) and not send_wake_up(wake):
+                self._throttles[wake.name].next_at = now
+                self._broker_away_until = time.monotonic() + SLOW_SECONDS
+        return events
+
+    def run(self) -> None:
+        """Relay until `stop`; a lost database connection is logged and tried again."""
+        log.info("relay_started", receivers=sorted(RECEIVERS), queues=sorted(WAKES))
+        idle = QUICK_SECONDS
+        while not self.stop.is_set():
+            try:
+                if self.turn():
+                    idle = QUICK_SECONDS
+                    continue
+                idle = min(idle * 1.5, IDLE_SECONDS)
+            except DatabaseError as error:
+                log.warning("relay_waits_for_database", error=str(error).strip())
+                connection.close()
+                idle = SLOW_SECONDS
+            self.stop.wait(idle)
+        log.info("relay_stopped")

@@ -1,0 +1,55 @@
+"""What people do with the event bus: replay what stopped, prune what is finished."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import structlog
+from django.db import connection
+from django.db.models.functions import Now
+
+from apps.core.errors import NotFound
+from apps.events.commands import PruneEvents, ReplayDeliveries
+from apps.events.models import Delivery, DeliveryState
+
+log = structlog.get_logger("events")
+
+PRUNE = """
+    WITH old AS (
+        SELECT e.id FROM events_outboxevent e
+        WHERE e.occurred_at < now() - make_interval(secs => %s) AND e.position IS NOT NULL
+          AND NOT EXISTS (SELECT 1 FROM events_delivery d WHERE d.event_id = e.id AND d.state <> 'delivered')
+        ORDER BY e.occurred_at LIMIT %s),
+    told AS (DELETE FROM events_delivery WHERE event_id IN (SELECT id FROM old))
+    DELETE FROM events_outboxevent WHERE id IN (SELECT id FROM old) RETURNING id"""
+
+
+class EventService:
+    """Handlers of the commands in apps/events/commands.py."""
+
+    def __init__(self, retention: timedelta, prune_batch: int = 1000) -> None:
+        self._retention = retention
+        self._prune_batch = prune_batch
+
+    def replay(self, command: ReplayDeliveries) -> int:
+        """Make the deliveries due now. Raises NotFound naming ids that are not failed or dead deliveries."""
+        rows = Delivery.objects.filter(id__in=command.ids, state__in=[DeliveryState.DEAD, DeliveryState.FAILED])
+        found = set(rows.select_for_update().values_list("id", flat=True))
+        missing = sorted(set(command.ids) - found)
+        if missing:
+            raise NotFound(f"no failed or dead delivery with id {', '.join(map(str, missing))}")
+        rows.update(state=DeliveryState.PENDING, attempts=0, due_at=Now(), token=None, settled_at=None)
+        log.info("deliveries_replayed", ids=sorted(found))
+        return len(found)
+
+    def prune(self, command: PruneEvents) -> int:
+        """Delete in batches, each its own short transaction."""
+        total = 0
+        while True:
+            with connection.cursor() as cursor:
+                cursor.execute(PRUNE, [self._retention.total_seconds(), self._prune_batch])
+                deleted = len(cursor.fetchall())
+            total += deleted
+            if deleted < self._prune_batch:
+                log.info("events_pruned", events=total)
+                return total

@@ -1,0 +1,30 @@
+"""Celery tasks of the event bus. A message says only "there is work": what to do stands in PostgreSQL."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from apps.core.bus import bus
+from apps.events import deliveries
+from apps.events.commands import PruneEvents
+
+# a drain ends well within the soft time limit and lets other messages have their turn
+DRAIN_SECONDS = 10
+
+
+@shared_task(name="events.deliver")
+def deliver() -> None:
+    """Run the receivers that only write to the database."""
+    deliveries.work(waiting=False, seconds=DRAIN_SECONDS)
+
+
+@shared_task(name="events.deliver_waiting")
+def deliver_waiting() -> None:
+    """Run the receivers that wait for other machines."""
+    deliveries.work(waiting=True, seconds=DRAIN_SECONDS)
+
+
+@shared_task(name="events.prune")
+def prune() -> None:
+    """Delete what is finished and older than EVENT_RETENTION_DAYS."""
+    bus.execute(PruneEvents())

@@ -1,0 +1,10 @@
+"""Routes of jobs, under every version."""
+
+from django.urls import path
+
+from apps.jobs.api.views import Process, TaskDetail
+
+urlpatterns = [
+    path("process", Process.as_view(), name="process"),
+    path("tasks/<uuid:task_id>", TaskDetail.as_view(), name="task"),
+]

@@ -1,0 +1,71 @@
+"""The jobs' routes."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from django.urls import reverse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from apps.core.api.renderers import json_answer
+from apps.core.api.views import ApiView, caller
+from apps.core.errors import FieldProblem, Invalid
+from apps.jobs.api.serializers import Table, Task, TaskAccepted
+from apps.jobs.commands import CancelJob, SubmitJob
+from apps.jobs.queries import GetJob
+
+
+class Process(ApiView):
+    """Column statistics as a background job."""
+
+    answers: ClassVar = {"post": lambda version: {202: TaskAccepted}}
+
+    @extend_schema(request=Table, operation_id="process")
+    def post(self, request: Request) -> HttpResponse:
+        """Start the statistics of a table's columns."""
+        rows = read_rows(request.data)
+        return accepted(request, SubmitJob("process", caller(request).id, {"rows": rows}, total=len(rows)), self)
+
+
+class TaskDetail(ApiView):
+    """A job, for its owner and for staff; to others there is none."""
+
+    problems: ClassVar = {"delete": (409,)}
+    answers: ClassVar = {"get": lambda version: {200: Task}, "delete": lambda version: {202: Task}}
+
+    @extend_schema(operation_id="tasks_retrieve")
+    def get(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
+        """Where the job stands, and its result once there is one."""
+        return json_answer(self._job(request, task_id), headers={"Cache-Control": "no-store"})
+
+    @extend_schema(operation_id="tasks_cancel")
+    def delete(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
+        """Cancel the job."""
+        self._job(request, task_id)
+        self.bus.execute(CancelJob(task_id))
+        return json_answer(self._job(request, task_id), 202)
+
+    def _job(self, request: Request, task_id: uuid.UUID) -> dict[str, Any]:
+        return self.bus.ask(GetJob(task_id, caller(request).id, caller(request).is_staff))
+
+
+def read_rows(body: Any) -> list[dict[str, Any]]:
+    """The table's rows. Raises Invalid naming up to ten rows that are no objects."""
+    rows = body.get("rows")
+    if not isinstance(rows, list):
+        raise Invalid([FieldProblem("/rows", "required", "must be a list of objects")])
+    wrong = [index for index, row in enumerate(rows) if not isinstance(row, dict)]
+    if wrong:
+        raise Invalid([FieldProblem(f"/rows/{index}", "not_an_object", "must be an object") for index in wrong[:10]])
+    return rows
+
+
+def accepted(request: Request, command: SubmitJob, view: ApiView) -> HttpResponse:
+    """Submit the job and answer 202 with where to look for it."""
+    task_id = view.bus.execute(command)
+    namespace = request.resolver_match.namespace if request.resolver_match else "v1"
+    headers = {"Location": reverse(f"{namespace}:task", args=[task_id])}
+    return json_answer({"task_id": str(task_id)}, 202, headers)

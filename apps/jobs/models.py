@@ -1,0 +1,56 @@
+"""Background jobs: each is a row, committed with the request that asked for it."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from apps.core.work_queue import WorkItem
+
+
+class Status(models.TextChoices):
+    """Celery's names for where a task stands; `RETRY` waits for its next attempt."""
+
+    PENDING = "PENDING"
+    STARTED = "STARTED"
+    RETRY = "RETRY"
+    SUCCESS = "SUCCESS"
+    FAILURE = "FAILURE"
+    REVOKED = "REVOKED"
+
+
+FINISHED = (Status.SUCCESS, Status.FAILURE, Status.REVOKED)
+
+
+class Job(WorkItem):
+    """A piece of work for a worker; `checkpoint` is what its handler needs to go on after a crash."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(max_length=50)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="jobs")
+    status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
+    done = models.PositiveBigIntegerField(default=0)
+    total = models.PositiveBigIntegerField(null=True)
+    input = models.JSONField(default=dict)
+    checkpoint = models.JSONField(null=True)
+    result = models.JSONField(null=True)
+    error = models.TextField(blank=True, default="")
+    request_id = models.CharField(max_length=128, blank=True, default="")
+    created_at = models.DateTimeField(db_default=Now())
+    started_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(fields=["due_at", "id"], name="jobs_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["-created_at"], name="jobs_created_at"),
+            models.Index(fields=["finished_at"], name="jobs_finished_at"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.id}"

@@ -1,0 +1,175 @@
+"""The use cases of jobs: submit, cancel, retry, and what a worker does with one.
+
+A running job holds a lease that each progress report prolongs. To cancel is to take the lease away: the worker's next
+report fails, and everything it did since the last one is rolled back with it.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from billiard.exceptions import SoftTimeLimitExceeded
+from django.db import transaction
+from django.db.models.functions import Coalesce, Now
+
+from apps.core.context import bound, request_id
+from apps.core.errors import Conflict, NotFound
+from apps.core.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
+from apps.events.bus import publish
+from apps.jobs.commands import CancelJob, PruneJobs, RetryJob, RunNextJob, SubmitJob
+from apps.jobs.events import JobFinished
+from apps.jobs.models import FINISHED, Job, Status
+
+log = structlog.get_logger("jobs")
+LEASE_SECONDS = 30
+BACKOFF = Backoff(base=2.0, longest=300.0, max_attempts=4)
+
+
+class JobError(Exception):
+    """The job cannot succeed, now or later; the message tells its owner why."""
+
+
+class AlreadyFinished(Conflict):
+    """The job has ended and can no longer be cancelled."""
+
+    code = "already_finished"
+
+
+@dataclass
+class Run:
+    """One attempt at a job, as its handler sees it."""
+
+    job: Job
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """What was asked for."""
+        data: dict[str, Any] = self.job.input
+        return data
+
+    def report(self, done: int, total: int | None = None, checkpoint: Any = None) -> None:
+        """Say how far the job is, keep `checkpoint`, and prolong the lease.
+
+        Raises LeaseLost where the job was cancelled or taken over; call it in the transaction of the work it reports.
+        """
+        changes = {"done": done, "total": total if total is not None else self.job.total, "checkpoint": checkpoint}
+        held = Job.objects.filter(id=self.job.id, token=self.job.token)
+        if held.update(due_at=in_seconds(LEASE_SECONDS), **changes) != 1:
+            raise LeaseLost("the job was cancelled or taken over")
+
+
+Handler = Callable[[Run], dict[str, Any]]
+
+
+class JobService:
+    """Handlers of the commands of jobs; `handlers` does the work of each kind."""
+
+    def __init__(self, handlers: Mapping[str, Handler], retention: timedelta) -> None:
+        self._handlers = handlers
+        self._retention = retention
+
+    def submit(self, command: SubmitJob) -> uuid.UUID:
+        """Insert the row; the relay sees it once it is committed."""
+        job = Job.objects.create(
+            kind=command.kind,
+            owner_id=command.owner_id,
+            input=command.input,
+            total=command.total,
+            request_id=request_id(),
+        )
+        return job.id
+
+    def cancel(self, command: CancelJob) -> None:
+        """Take the job from whoever runs it."""
+        job = self._lock(command.job_id)
+        if job.status in FINISHED:
+            raise AlreadyFinished(f"The job has already ended: {job.status}.")
+        self._finish(job, Status.REVOKED, error="cancelled")
+
+    def retry(self, command: RetryJob) -> None:
+        """Make the job due again."""
+        job = self._lock(command.job_id)
+        if job.status not in (Status.FAILURE, Status.REVOKED):
+            raise Conflict(f"Only a failed or cancelled job can run again; this one is {job.status}.")
+        Job.objects.filter(id=job.id).update(
+            status=Status.PENDING, due_at=Now(), attempts=0, token=None, error="", finished_at=None
+        )
+
+    def prune(self, command: PruneJobs) -> int:
+        """Delete what is older than the retention."""
+        deleted, _ = Job.objects.filter(finished_at__lt=Now() - self._retention).delete()
+        return deleted
+
+    def run_next(self, command: RunNextJob) -> bool:
+        """Claim one due job and run it to its end or its next attempt; False where none is due."""
+        ids = claim("jobs_job", limit=1, lease=LEASE_SECONDS)
+        if not ids:
+            return False
+        Job.objects.filter(id=ids[0]).update(status=Status.STARTED, started_at=Coalesce("started_at", Now()))
+        job = Job.objects.get(id=ids[0])
+        with bound(job.request_id, task_id=str(job.id), kind=job.kind, attempt=job.attempts):
+            self._run(job)
+        return True
+
+    def _run(self, job: Job) -> None:
+        try:
+            if job.attempts > BACKOFF.max_attempts:
+                raise JobError("The job took its worker down on every attempt.")
+            result = self._handler(job)(Run(job))
+            self._finish_held(job, Status.SUCCESS, result=result)
+        except LeaseLost as error:
+            log.info("job_let_go", reason=str(error))
+        except JobError as error:
+            self._fail(job, str(error))
+        except SoftTimeLimitExceeded:
+            self._fail(job, "The job took longer than the time limit.")
+        except Exception as error:  # a handler may raise anything; the job's row tells its owner
+            self._retry_or_fail(job, error)
+
+    def _handler(self, job: Job) -> Handler:
+        try:
+            return self._handlers[job.kind]
+        except KeyError:
+            raise JobError(f"This version of the service has no handler for {job.kind!r} jobs.") from None
+
+    def _retry_or_fail(self, job: Job, error: Exception) -> None:
+        wait = BACKOFF.wait(job.attempts)
+        if wait is None:
+            log.error("job_failed", exc_info=error)
+            self._fail(job, f"The job failed {job.attempts} times; the last time: {error}")
+            return
+        log.warning("job_attempt_failed", exc_info=error, next_in_seconds=round(wait, 1))
+        message = f"{type(error).__name__}: {error}"[:2000]
+        try:
+            held = Job.objects.filter(id=job.id)
+            settle(held, job.token, status=Status.RETRY, due_at=in_seconds(wait), error=message, last_error=message)
+        except LeaseLost as lost:
+            log.info("job_let_go", reason=str(lost))
+
+    def _fail(self, job: Job, reason: str) -> None:
+        try:
+            self._finish_held(job, Status.FAILURE, error=reason[:2000])
+        except LeaseLost as error:
+            log.info("job_let_go", reason=str(error))
+
+    def _finish_held(self, job: Job, status: Status, **changes: Any) -> None:
+        changes.setdefault("error", "")
+        with transaction.atomic():
+            settle(Job.objects.filter(id=job.id), job.token, status=status, due_at=None, finished_at=Now(), **changes)
+            publish(JobFinished(str(job.id), job.kind, status))
+        log.info("job_finished", status=status)
+
+    def _finish(self, job: Job, status: Status, error: str) -> None:
+        Job.objects.filter(id=job.id).update(status=status, due_at=None, token=None, finished_at=Now(), error=error)
+        publish(JobFinished(str(job.id), job.kind, status))
+
+    def _lock(self, job_id: uuid.UUID) -> Job:
+        job = Job.objects.select_for_update().filter(id=job_id).first()
+        if job is None:
+            raise NotFound(f"There is no job {job_id}.")
+        return job

@@ -1,0 +1,116 @@
+"""Column statistics in one pass and bounded memory.
+
+Mean and deviation by Welford's method (B. P. Welford, Technometrics 4, 1962), which does not lose digits where the
+values are large and close together. Distinct values are counted exactly up to a bound and estimated above it from the
+smallest hashes (k minimum values: Z. Bar-Yossef et al., RANDOM 2002).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import heapq
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import orjson
+
+EXACT_DISTINCT = 50_000
+HASH_SPACE = 2.0**64
+
+
+class Distinct:
+    """Counts distinct JSON values."""
+
+    def __init__(self, bound: int = EXACT_DISTINCT) -> None:
+        self._bound = bound
+        self._hashes: set[int] = set()
+        self._largest_first: list[int] = []
+        self.estimated = False
+
+    def add(self, value: Any) -> None:
+        digest = hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=8).digest()
+        number = int.from_bytes(digest, "big")
+        if number in self._hashes:
+            return
+        if len(self._hashes) < self._bound:
+            self._hashes.add(number)
+            heapq.heappush(self._largest_first, -number)
+            return
+        self.estimated = True
+        if number < -self._largest_first[0]:
+            self._hashes.discard(-heapq.heappushpop(self._largest_first, -number))
+            self._hashes.add(number)
+
+    def count(self) -> int:
+        """The number of distinct values; an estimate where `estimated`."""
+        if not self.estimated:
+            return len(self._hashes)
+        return round((self._bound - 1) / (-self._largest_first[0] / HASH_SPACE))
+
+
+class Column:
+    """The statistics of one column so far."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._distinct = Distinct()
+        self._numbers = 0
+        self._mean = 0.0
+        self._squares = 0.0
+        self._min: float | None = None
+        self._max: float | None = None
+
+    def add(self, value: Any) -> None:
+        """Take in one value that is present."""
+        self.count += 1
+        self._distinct.add(value)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return
+        self._numbers += 1
+        delta = value - self._mean
+        self._mean += delta / self._numbers
+        self._squares += delta * (value - self._mean)
+        self._min = value if self._min is None else min(self._min, value)
+        self._max = value if self._max is None else max(self._max, value)
+
+    def summary(self, rows: int) -> dict[str, Any]:
+        """The column's entry in the result; min to stddev are null without numbers, stddev (of a sample) below two."""
+        deviation = math.sqrt(self._squares / (self._numbers - 1)) if self._numbers > 1 else None
+        entry = {
+            "count": self.count,
+            "missing": rows - self.count,
+            "distinct": self._distinct.count(),
+            "min": self._min,
+            "max": self._max,
+            "mean": _finite(self._mean) if self._numbers else None,
+            "stddev": _finite(deviation),
+        }
+        return entry | ({"distinct_estimated": True} if self._distinct.estimated else {})
+
+
+class Statistics:
+    """The statistics of a table's columns, row by row; null counts as missing."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._columns: dict[str, Column] = {}
+
+    def add(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        """Take in some rows."""
+        for row in rows:
+            self.rows += 1
+            for name, value in row.items():
+                column = self._columns.get(name)
+                if column is None:
+                    column = self._columns[name] = Column()
+                if value is not None:
+                    column.add(value)
+
+    def result(self) -> dict[str, Any]:
+        """`{rows, columns: {name: {count, missing, distinct, min, max, mean, stddev}}}`."""
+        return {"rows": self.rows, "columns": {name: c.summary(self.rows) for name, c in self._columns.items()}}
+
+
+def _finite(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None

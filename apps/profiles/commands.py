@@ -1,0 +1,43 @@
+"""Commands: what can be done to profiles."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from apps.core.bus import Command
+
+
+@dataclass(frozen=True)
+class Person:
+    """A person as the people directory describes them."""
+
+    display_name: str
+    company: str
+    avatar_url: str
+
+
+@dataclass(frozen=True)
+class CreateProfile(Command[None]):
+    """Make the empty profile of a user; nothing happens where it is there or the user is gone."""
+
+    user_id: int
+
+
+@dataclass(frozen=True)
+class LookUpPerson(Command["Person | None"]):
+    """Ask the people directory; None where it knows nobody with this e-mail, or no directory is configured.
+
+    Refused with DirectoryUnavailable, after retries, where it cannot answer now.
+    """
+
+    atomic: ClassVar[bool] = False
+    email: str
+
+
+@dataclass(frozen=True)
+class RecordEnrichment(Command[None]):
+    """Keep what the directory said, and say that the profile is enriched; nothing where the user is gone."""
+
+    user_id: int
+    person: Person

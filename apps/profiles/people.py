@@ -1,0 +1,120 @@
+"""The client of the people directory, an external API: a time limit, a circuit breaker, and retries around both."""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from typing import Protocol
+
+import httpx
+import structlog
+
+from apps.core.circuit_breaker import CircuitOpen, SharedCircuitBreaker
+from apps.core.deadline import DeadlineTransport
+from apps.core.retry import Retry, TransientError
+from apps.profiles.commands import Person
+
+log = structlog.get_logger("people")
+ANSWER_LIMIT_BYTES = 64 * 1024
+BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class DirectoryUnavailable(Exception):
+    """The directory cannot answer now; `retry_after` says in seconds when it is worth asking again."""
+
+    def __init__(self, reason: str, retry_after: float) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class DirectoryRefused(Exception):
+    """The directory answered that the request is wrong (4xx): asking again will not help, and it is not broken."""
+
+
+class People(Protocol):
+    """Who knows people by their e-mail."""
+
+    def find(self, address: str) -> Person | None:
+        """The person, or None. Raises DirectoryUnavailable, DirectoryRefused."""
+        ...
+
+
+class Nobody:
+    """The directory of a deployment that has none."""
+
+    def find(self, address: str) -> Person | None:
+        """None."""
+        return None
+
+
+class PeopleClient:
+    """`GET {url}/people?email=…`, with a bearer key."""
+
+    def __init__(self, url: str, key: str, breaker: SharedCircuitBreaker, retry: Retry) -> None:
+        self._breaker = breaker
+        self._retry = retry
+        self._client = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}", "Accept": "application/json"},
+            timeout=breaker.call_timeout,
+            transport=DeadlineTransport(),
+            follow_redirects=False,
+        )
+
+    def find(self, address: str) -> Person | None:
+        """Retries go around the breaker: each attempt is one call that it sees, and an open one ends the retrying."""
+        try:
+            return self._retry.call(self._guarded, address)
+        except CircuitOpen as error:
+            raise DirectoryUnavailable(str(error), error.retry_after) from error
+        except TransientError as error:
+            raise DirectoryUnavailable(str(error), error.retry_after or 0.0) from error
+
+    def _guarded(self, address: str) -> Person | None:
+        return self._breaker.call(self._ask, address)
+
+    def _ask(self, address: str) -> Person | None:
+        try:
+            with self._client.stream("GET", "/people", params={"email": address}) as response:
+                if response.status_code == 404:
+                    return None
+                if response.status_code in BUSY:
+                    wait = retry_after(response.headers.get("Retry-After", ""))
+                    raise TransientError(f"the people directory answered {response.status_code}", wait)
+                if not response.is_success:
+                    raise DirectoryRefused(f"the people directory answered {response.status_code}")
+                return _person(_read(response))
+        except httpx.HTTPError as error:
+            raise TransientError(f"the people directory did not answer: {type(error).__name__}") from error
+
+
+def _read(response: httpx.Response) -> httpx.Response:
+    body = b""
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > ANSWER_LIMIT_BYTES:
+            raise TransientError("the people directory's answer is too long")
+    return httpx.Response(response.status_code, content=body)
+
+
+def _person(response: httpx.Response) -> Person:
+    try:
+        data = response.json()
+        texts = [data[name] for name in ("display_name", "company", "avatar_url")]
+    except (ValueError, KeyError, TypeError) as error:
+        raise TransientError(f"the people directory's answer makes no sense: {type(error).__name__}") from error
+    if not all(isinstance(text, str) and "\0" not in text for text in texts):
+        raise TransientError("the people directory's answer makes no sense: not texts")
+    display_name, company, avatar_url = texts
+    safe_url = avatar_url if avatar_url.startswith(("https://", "http://")) else ""
+    return Person(display_name[:200], company[:200], safe_url[:2000])
+
+
+def retry_after(text: str) -> float | None:
+    """Seconds that a Retry-After header asks for, as a number or as a date (RFC 9110, section 10.2.3); None without."""
+    if text.strip().isdigit():
+        return float(text)
+    try:
+        return max(email.utils.parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
+    except (ValueError, TypeError):
+        return None

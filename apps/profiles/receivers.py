@@ -1,0 +1,26 @@
+"""What profiles do when users come."""
+
+from __future__ import annotations
+
+from apps.core.bus import bus
+from apps.events.bus import on
+from apps.events.deliveries import Postponed
+from apps.profiles.commands import CreateProfile, LookUpPerson, RecordEnrichment
+from apps.profiles.people import DirectoryUnavailable
+from apps.users.events import UserRegistered
+
+
+@on(UserRegistered)
+def create_profile(event: UserRegistered) -> CreateProfile:
+    """Every user gets a profile, empty at first."""
+    return CreateProfile(event.user_id)
+
+
+@on(UserRegistered, waits=True)
+def enrich_profile(event: UserRegistered) -> RecordEnrichment | None:
+    """Fill the profile from the people directory; while that is away the delivery waits, without counting attempts."""
+    try:
+        person = bus.execute(LookUpPerson(event.email))
+    except DirectoryUnavailable as error:
+        raise Postponed(str(error), max(error.retry_after, 1.0)) from error
+    return RecordEnrichment(event.user_id, person) if person else None

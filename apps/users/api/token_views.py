@@ -1,0 +1,49 @@
+"""The routes that give out tokens."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+
+from apps.core.api.renderers import json_answer
+from apps.core.api.views import ApiView
+from apps.core.middleware.client import client_network
+from apps.users.api.serializers import Credentials, RefreshBody, TokenAnswer
+from apps.users.commands import LogIn, RefreshSession, TokenPair
+
+
+class OpenView(ApiView):
+    """Open to anyone; an Authorization header is not looked at."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+    problems: ClassVar = {"post": (401,)}
+
+
+class TokenObtain(OpenView):
+    """Log in."""
+
+    @extend_schema(request=Credentials, responses={200: TokenAnswer}, operation_id="auth_token", auth=[])
+    def post(self, request: Request) -> HttpResponse:
+        """A pair of tokens for an e-mail and a password."""
+        given = self.valid(Credentials, request)
+        command = LogIn(email=given["email"], password=given["password"], address=client_network(request))
+        return _tokens(self.bus.execute(command))
+
+
+class TokenRefresh(OpenView):
+    """Go on with a login."""
+
+    @extend_schema(request=RefreshBody, responses={200: TokenAnswer}, operation_id="auth_token_refresh", auth=[])
+    def post(self, request: Request) -> HttpResponse:
+        """A new pair for a refresh token, which is used up by it."""
+        return _tokens(self.bus.execute(RefreshSession(self.valid(RefreshBody, request)["refresh"])))
+
+
+def _tokens(pair: TokenPair) -> HttpResponse:
+    body = {"access": pair.access, "refresh": pair.refresh, "token_type": "Bearer", "expires_in": pair.expires_in}
+    return json_answer(body, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,17 @@
+"""Routes of users, under every version."""
+
+from django.urls import path, register_converter
+
+from apps.core.api.converters import Key
+from apps.users.api.token_views import TokenObtain, TokenRefresh
+from apps.users.api.views import Me, UserDetail, UserList
+
+register_converter(Key, "key")
+
+urlpatterns = [
+    path("auth/token", TokenObtain.as_view(), name="token"),
+    path("auth/token/refresh", TokenRefresh.as_view(), name="token-refresh"),
+    path("users", UserList.as_view(), name="users"),
+    path("users/me", Me.as_view(), name="me"),
+    path("users/<key:user_id>", UserDetail.as_view(), name="user"),
+]

@@ -1,0 +1,178 @@
+"""The users' routes; one view for every version, which differ only in their serializer."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.http import HttpResponse
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+
+from apps.core.api.conditional import cache_headers, check_if_match, not_modified
+from apps.core.api.pagination import cut, links, read_cursor, read_limit
+from apps.core.api.renderers import json_answer
+from apps.core.api.views import ApiView, caller
+from apps.core.errors import FieldProblem, Invalid, NotAllowed
+from apps.users.api.authentication import ActiveUserAuthentication, TokenAuthentication, claims_given
+from apps.users.api.serializers import USER, USER_PAGE, NewUser, UserChanges, UserV1, as_row
+from apps.users.commands import DeleteUser, RegisterUser, UpdateUser
+from apps.users.queries import GetUser, ListUsers, Row
+
+IF_MATCH = OpenApiParameter(
+    "If-Match", str, OpenApiParameter.HEADER, description="Refuse with 412 unless it is still this."
+)
+IF_NONE_MATCH = OpenApiParameter(
+    "If-None-Match", str, OpenApiParameter.HEADER, description="Answer 304 if it still is this."
+)
+
+
+def representation(request: Request) -> type[UserV1]:
+    """The user's serializer in the request's version."""
+    return USER[str(request.version)]
+
+
+class UserList(ApiView):
+    """Registration, open to anyone, and the list, for staff."""
+
+    authentication_classes = (TokenAuthentication,)
+    permission_classes = (AllowAny,)
+    problems: ClassVar = {"post": (401, 409), "get": (400, 401, 403)}
+    answers: ClassVar = {
+        "post": lambda version: {201: USER[version]},
+        "get": lambda version: {200: USER_PAGE[version]},
+    }
+
+    @extend_schema(request=NewUser, operation_id="users_register")
+    def post(self, request: Request) -> HttpResponse:
+        """Register a user; a welcome e-mail and the profile follow by themselves."""
+        user = self.bus.execute(RegisterUser(**self.valid(NewUser, request)))
+        shape, row = representation(request), as_row(user)
+        headers = {**cache_headers(shape.tag(row)), "Location": _address(request, user.id)}
+        return json_answer(shape.represent(row), 201, headers)
+
+    @extend_schema(
+        parameters=[
+            OpenApiParameter("limit", int, description="Rows a page, 1 to 100, by default 20."),
+            OpenApiParameter("cursor", str, description="`next` or `previous` of another page."),
+            OpenApiParameter("search", str, description="Part of the name or the e-mail, in any letter case."),
+            OpenApiParameter("is_active", bool),
+        ],
+        operation_id="users_list",
+    )
+    def get(self, request: Request) -> HttpResponse:
+        """A page of users, newest first."""
+        claims = claims_given(request)
+        given = request.query_params
+        limit, cursor = read_limit(given.get("limit", "")), read_cursor(given.get("cursor", ""))
+        shape = representation(request)
+        query = ListUsers(
+            columns=shape.columns,
+            caller=claims,
+            limit=limit,
+            cursor=cursor,
+            search=read_search(given.get("search", "")),
+            is_active=read_flag("is_active", given.get("is_active", "")),
+        )
+        page = cut(self.bus.ask(query), limit, cursor)
+        _, _, link = links(request, page)
+        body = {
+            "results": [shape.represent(row) for row in page.rows],
+            "next": str(page.next) if page.next else None,
+            "previous": str(page.previous) if page.previous else None,
+        }
+        headers = {"Link": link, "Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Version"}
+        return json_answer(body, headers=headers)
+
+
+class UserDetail(ApiView):
+    """One user, for that user and for staff; to others there is no such user."""
+
+    problems: ClassVar = {"get": (304,), "patch": (403, 412), "delete": (403, 412)}
+    answers: ClassVar = {
+        "get": lambda version: {200: USER[version]},
+        "patch": lambda version: {200: USER[version]},
+    }
+
+    def get_authenticators(self) -> list[Any]:
+        # the query of a GET checks the caller itself
+        reads = getattr(self.request, "method", "") in ("GET", "HEAD")
+        return [TokenAuthentication() if reads else ActiveUserAuthentication()]
+
+    @extend_schema(parameters=[IF_NONE_MATCH], operation_id="users_retrieve")
+    def get(self, request: Request, user_id: int) -> HttpResponse:
+        """The user, or 304."""
+        row = self._row(request, user_id)
+        shape = representation(request)
+        tag = shape.tag(row)
+        return not_modified(request, tag) or json_answer(shape.represent(row), headers=cache_headers(tag))
+
+    @extend_schema(request=UserChanges, parameters=[IF_MATCH], operation_id="users_update")
+    def patch(self, request: Request, user_id: int) -> HttpResponse:
+        """Change the name; for staff also whether the user is active."""
+        expected = self._expected_version(request, user_id)
+        changes = self.valid(UserChanges, request)
+        if "is_active" in changes and not caller(request).is_staff:
+            raise NotAllowed("Only staff may change is_active.")
+        self.bus.execute(UpdateUser(user_id, **changes, expected_version=expected))
+        row = self._row(request, user_id)
+        shape = representation(request)
+        return json_answer(shape.represent(row), headers=cache_headers(shape.tag(row)))
+
+    @extend_schema(parameters=[IF_MATCH], responses={204: None}, operation_id="users_delete")
+    def delete(self, request: Request, user_id: int) -> HttpResponse:
+        """Delete the user; staff only."""
+        expected = self._expected_version(request, user_id)
+        if not caller(request).is_staff:
+            raise NotAllowed("Only staff may delete users.")
+        self.bus.execute(DeleteUser(user_id, expected_version=expected))
+        return HttpResponse(status=204)
+
+    def _expected_version(self, request: Request, user_id: int) -> int | None:
+        row = self._row(request, user_id)
+        return int(row["version"]) if check_if_match(request, representation(request).tag(row)) else None
+
+    def _row(self, request: Request, user_id: int) -> Row:
+        shape = representation(request)
+        return self.bus.ask(GetUser(user_id, (*shape.columns, *shape.tag_columns), claims_given(request)))
+
+
+class Me(UserDetail):
+    """`/users/me`: the caller's own user, every method as under its id."""
+
+    @extend_schema(operation_id="users_me_retrieve", parameters=[IF_NONE_MATCH])
+    def get(self, request: Request, user_id: int = 0) -> HttpResponse:
+        """The caller, or 304."""
+        return super().get(request, caller(request).id)
+
+    @extend_schema(operation_id="users_me_update", request=UserChanges, parameters=[IF_MATCH])
+    def patch(self, request: Request, user_id: int = 0) -> HttpResponse:
+        """Change the caller."""
+        return super().patch(request, caller(request).id)
+
+    @extend_schema(operation_id="users_me_delete", parameters=[IF_MATCH], responses={204: None})
+    def delete(self, request: Request, user_id: int = 0) -> HttpResponse:
+        """Delete the caller; staff only."""
+        return super().delete(request, caller(request).id)
+
+
+def read_search(text: str) -> str:
+    """Up to 100 characters to look for. Raises Invalid."""
+    if len(text) > 100 or "\0" in text:
+        raise Invalid([FieldProblem("/search", "invalid", "must be up to 100 characters")])
+    return text.strip()
+
+
+def read_flag(name: str, text: str) -> bool | None:
+    """True, False, or None for nothing given. Raises Invalid."""
+    if not text:
+        return None
+    if text.lower() not in ("true", "false"):
+        raise Invalid([FieldProblem(f"/{name}", "invalid", "must be true or false")])
+    return text.lower() == "true"
+
+
+def _address(request: Request, user_id: int) -> str:
+    namespace = request.resolver_match.namespace if request.resolver_match else "v1"
+    return reverse(f"{namespace}:user", args=[user_id])

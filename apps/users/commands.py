@@ -1,0 +1,114 @@
+"""Commands: what can be changed about users, and what each change answers with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from apps.core.bus import Command
+
+
+@dataclass(frozen=True)
+class UserSnapshot:
+    """A user as a use case leaves it: no password, no model, nothing to query further."""
+
+    id: int
+    email: str
+    name: str
+    is_active: bool
+    is_staff: bool
+    created_at: datetime
+    updated_at: datetime
+    version: int
+
+
+@dataclass(frozen=True)
+class RegisterUser(Command[UserSnapshot]):
+    """Make a user. Refused with EmailTaken, or Invalid for a password that the validators refuse."""
+
+    email: str
+    name: str
+    password: str | None = field(default=None, repr=False)
+    is_staff: bool = False
+
+
+@dataclass(frozen=True)
+class UpdateUser(Command[UserSnapshot]):
+    """Change a user's name or activity; None leaves a value as it is.
+
+    With `expected_version` refused with VersionConflict where the user has another by now. Refused with NotFound.
+    """
+
+    user_id: int
+    name: str | None = None
+    is_active: bool | None = None
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True)
+class DeleteUser(Command[None]):
+    """Delete a user and everything of theirs. Refused with NotFound."""
+
+    user_id: int
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True)
+class SetPassword(Command[None]):
+    """Give a user a new password; ends their sessions. Refused with NotFound, or Invalid."""
+
+    user_id: int
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class TokenPair:
+    """What a login gives: an access token, a refresh token, and the access token's life in seconds."""
+
+    access: str = field(repr=False)
+    refresh: str = field(repr=False)
+    expires_in: int = 0
+
+
+@dataclass(frozen=True)
+class LogIn(Command[TokenPair]):
+    """Open a session. Refused with WrongCredentials, or TooMany after too many failures.
+
+    Not atomic as a whole: a failed attempt must be remembered, though the login itself is refused.
+    """
+
+    atomic: ClassVar[bool] = False
+    email: str
+    address: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class RefreshSession(Command[TokenPair]):
+    """Trade a refresh token for a new pair. A token used before ends its session; refused with InvalidToken."""
+
+    atomic: ClassVar[bool] = False
+    refresh: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class IssueToken(Command[str]):
+    """An access token for the user with this e-mail, without a password; for operators. Refused with NotFound."""
+
+    email: str
+
+
+@dataclass(frozen=True)
+class SendWelcome(Command[None]):
+    """Send the welcome e-mail; the mail server may make it wait, so no transaction is open."""
+
+    atomic: ClassVar[bool] = False
+    email: str
+    name: str
+    message_id: str
+
+
+@dataclass(frozen=True)
+class PruneSessions(Command[int]):
+    """Delete expired sessions with their tokens, and old login counters; answers how many sessions."""

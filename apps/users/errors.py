@@ -1,0 +1,27 @@
+"""What the users' use cases refuse."""
+
+from apps.core.errors import Conflict, NotAuthenticated
+
+
+class EmailTaken(Conflict):
+    """Another user has this e-mail, in whatever letter case."""
+
+    code = "email_taken"
+
+    def __init__(self) -> None:
+        super().__init__("There is already a user with this e-mail; log in, or use another.")
+
+
+class WrongCredentials(NotAuthenticated):
+    """No active user has this e-mail and password; which of the two is wrong is not told."""
+
+    code = "wrong_credentials"
+
+    def __init__(self) -> None:
+        super().__init__("The e-mail or the password is wrong.")
+
+
+class InvalidToken(NotAuthenticated):
+    """A token is malformed, forged, expired, of the wrong kind, or withdrawn."""
+
+    code = "invalid_token"

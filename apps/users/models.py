@@ -1,0 +1,98 @@
+"""Users, their sessions and refresh tokens."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower, Now
+
+EMAIL_LENGTH, NAME_LENGTH = 254, 150
+
+
+class UserManager(BaseUserManager["User"]):
+    """Finds a user by e-mail in any letter case, for the admin's log-in. Users are made by the command RegisterUser."""
+
+    def with_email(self, email: str) -> models.QuerySet[User]:
+        """The user with this e-mail, if any; one look-up in the unique index over lower(email)."""
+        return self.alias(lowered=Lower("email")).filter(lowered=email.strip().lower())
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        return self.with_email(username or "").get()
+
+
+class User(AbstractBaseUser):
+    """A person with an account. Staff may do everything in the admin; there are no finer permissions."""
+
+    id = models.BigAutoField(primary_key=True)
+    email = models.EmailField(max_length=EMAIL_LENGTH)
+    name = models.CharField(max_length=NAME_LENGTH)
+    is_active = models.BooleanField(default=True)
+    is_staff = models.BooleanField(default=False)
+    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    updated_at = models.DateTimeField(db_default=Now(), editable=False)
+    version = models.PositiveIntegerField(default=1, editable=False)
+
+    objects = UserManager()
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar = ["name"]
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(Lower("email"), name="users_email_taken"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["is_active", "-id"], name="users_active"),
+        ]
+
+    def __str__(self) -> str:
+        return self.email
+
+    def has_perm(self, perm: str, obj: object = None) -> bool:
+        """Staff may."""
+        return self.is_active and self.is_staff
+
+    def has_module_perms(self, app_label: str) -> bool:
+        """Staff may."""
+        return self.is_active and self.is_staff
+
+
+class Session(models.Model):
+    """One login; every token that descends from it ends when it is revoked."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
+    created_at = models.DateTimeField(db_default=Now())
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["expires_at"], name="users_session_expiry")]
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+
+class RefreshToken(models.Model):
+    """A refresh token by its digest; the token itself is known to its holder alone."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tokens")
+    used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.digest[:8]}…"
+
+
+class LoginAttempts(models.Model):
+    """Failed logins of one address or one e-mail (by digest) in one minute."""
+
+    key = models.CharField(max_length=64, primary_key=True)
+    minute = models.DateTimeField(db_index=True)
+    count = models.PositiveIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.key[:8]}… {self.count}"

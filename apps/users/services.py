@@ -1,0 +1,86 @@
+"""Service layer: the use cases of users. It knows neither HTTP nor SQL; the transaction is the bus's."""
+
+from __future__ import annotations
+
+from django.contrib.auth.hashers import make_password
+
+from apps.core.errors import VersionConflict
+from apps.events.bus import publish
+from apps.users import rules
+from apps.users.commands import DeleteUser, RegisterUser, SetPassword, UpdateUser, UserSnapshot
+from apps.users.events import UserDeleted, UserRegistered, UserUpdated
+from apps.users.models import User
+from apps.users.repositories import Users
+from apps.users.sessions import Sessions
+
+
+class UserService:
+    """Handlers of the commands that change users."""
+
+    def __init__(self, users: Users, sessions: Sessions) -> None:
+        self._users = users
+        self._sessions = sessions
+
+    def register(self, command: RegisterUser) -> UserSnapshot:
+        """Insert the user and say so. The unique index decides whether the e-mail is free: a look before would race."""
+        email, name = rules.clean_email(command.email), command.name.strip()
+        problems = [rules.email_problem(email), rules.name_problem(name)]
+        if command.password is not None:
+            problems += rules.password_problems(command.password, email, name)
+        rules.check(problems)
+        row = User(email=email, name=name, is_staff=command.is_staff, password=make_password(command.password))
+        user = self._users.create(row)
+        publish(UserRegistered(user.id, user.email, user.name))
+        return snapshot(user)
+
+    def update(self, command: UpdateUser) -> UserSnapshot:
+        """Change what is given and differs; nothing to change leaves version and outbox alone."""
+        user = self._lock(command.user_id, command.expected_version)
+        changes: dict[str, str | bool] = {}
+        if command.name is not None:
+            name = command.name.strip()
+            rules.check([rules.name_problem(name)])
+            changes["name"] = name
+        if command.is_active is not None:
+            changes["is_active"] = command.is_active
+        changes = {field: value for field, value in changes.items() if getattr(user, field) != value}
+        if not changes:
+            return snapshot(user)
+        user = self._users.update(user, **changes)
+        if not user.is_active:
+            self._sessions.end_all(user.id)
+        publish(UserUpdated(user.id, user.email, user.name, user.is_active, user.version))
+        return snapshot(user)
+
+    def delete(self, command: DeleteUser) -> None:
+        """Delete the user; tokens, sessions and profile go too, events and jobs stay."""
+        user = self._lock(command.user_id, command.expected_version)
+        publish(UserDeleted(user.id, user.email, user.name))
+        self._users.delete(user)
+
+    def set_password(self, command: SetPassword) -> None:
+        """Keep the new password's hash and end every login made with the old one."""
+        user = self._users.lock(command.user_id)
+        rules.check([*rules.password_problems(command.password, user.email, user.name)])
+        self._users.update(user, password=make_password(command.password))
+        self._sessions.end_all(user.id)
+
+    def _lock(self, user_id: int, expected_version: int | None) -> User:
+        user = self._users.lock(user_id)
+        if expected_version is not None and user.version != expected_version:
+            raise VersionConflict("It was changed since you read it; read it again and decide anew.")
+        return user
+
+
+def snapshot(user: User) -> UserSnapshot:
+    """`user` without its password and without the ORM."""
+    return UserSnapshot(
+        id=user.id,
+        email=user.email,
+        name=user.name,
+        is_active=user.is_active,
+        is_staff=user.is_staff,
+        created_at=user.created_at,
+        updated_at=user.updated_at,
+        version=user.version,
+    )

@@ -1,0 +1,69 @@
+"""The Celery application. The broker carries wake-ups only; what is to be done stands in PostgreSQL.
+
+So a lost message costs a poll of the relay and a doubled one an empty look; the settings keep both rare and bounded.
+"""
+
+import os
+from typing import Any
+
+from celery import Celery
+from celery.signals import setup_logging
+from django.conf import settings
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+
+app = Celery("patterns")
+env = settings.ENV
+app.conf.update(
+    broker_url=env.celery_broker_url,
+    # job states and results live in our own tables; a result backend would be a second truth
+    result_backend=None,
+    task_ignore_result=True,
+    # a message is gone only once its task has ended, so a killed worker's message comes back
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    # with the line above alone a task that kills its worker would come back for ever
+    task_retry_on_worker_lost=True,
+    # take one message at a time: a prefetched one would wait behind a long task
+    worker_prefetch_multiplier=1,
+    task_time_limit=env.celery_task_time_limit,
+    task_soft_time_limit=env.celery_task_soft_time_limit,
+    broker_transport_options={
+        # past the longest task, or Valkey hands the message out a second time while it still runs
+        "visibility_timeout": env.celery_task_time_limit * 2 + 60,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 1,
+        "health_check_interval": 25,
+    },
+    # a publish fails in about a second instead of hanging; the relay tries again by itself
+    task_publish_retry=True,
+    task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1},
+    broker_connection_timeout=1,
+    # never give up on a broker that is away, not even after a failover that leaves it read-only for a while
+    broker_connection_max_retries=None,
+    broker_connection_retry_on_startup=True,
+    broker_channel_error_retry=True,
+    # True would kill the running task on a lost connection, and it never ran again
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    # a stop gives running tasks this long and then puts their messages back at once
+    worker_soft_shutdown_timeout=5,
+    worker_hijack_root_logger=False,
+    worker_send_task_events=False,
+    worker_enable_remote_control=False,
+    accept_content=["json"],
+    task_serializer="json",
+    timezone="UTC",
+    task_default_queue="events",
+    task_routes={"events.*": {"queue": "events"}, "users.*": {"queue": "events"}, "jobs.*": {"queue": "jobs"}},
+    beat_schedule={
+        "prune-events": {"task": "events.prune", "schedule": 3600.0},
+        "prune-sessions": {"task": "users.prune_sessions", "schedule": 3600.0},
+        "prune-jobs": {"task": "jobs.prune", "schedule": 3600.0},
+    },
+)
+app.autodiscover_tasks()
+
+
+@setup_logging.connect
+def keep_our_logging(**_: Any) -> None:
+    """Being connected is enough: Celery then leaves logging as config.logging has set it up."""

@@ -1,0 +1,147 @@
+"""Dependency injection: the composition root, the one place that knows every concrete class.
+
+Web, worker, commands and tests all start here: Django calls `compose` once its apps are ready. What needs something
+gets it through its constructor; who wants something done sends a message over the bus. A test that wants another part
+composes a container of its own: `Container(settings, people=FakePeople())`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from functools import cached_property
+
+from django.conf import settings
+
+from apps.core.breaker_state import ValkeyState
+from apps.core.breakers import Breakers, GetBreakers, ResetBreaker
+from apps.core.bus import Bus, bus
+from apps.core.circuit_breaker import SharedCircuitBreaker
+from apps.core.retry import Retry
+from apps.core.valkey import Valkey
+from apps.events import commands as events
+from apps.events import queries as event_queries
+from apps.events.services import EventService
+from apps.jobs import commands as jobs
+from apps.jobs import queries as job_queries
+from apps.jobs.processing import process_rows
+from apps.jobs.services import JobService
+from apps.profiles import commands as profiles
+from apps.profiles.people import DirectoryRefused, Nobody, People, PeopleClient
+from apps.profiles.services import ProfileService
+from apps.users import commands as users
+from apps.users import queries as user_queries
+from apps.users.mail import send_welcome
+from apps.users.repositories import DjangoUsers, Users
+from apps.users.services import UserService
+from apps.users.sessions import LoginLimit, Sessions
+from apps.users.tokens import AccessTokens
+from config.env import Settings
+
+
+class Container:
+    """Builds each part once, when it is first needed; a part given to the constructor replaces the built one."""
+
+    def __init__(self, env: Settings, *, users: Users | None = None, people: People | None = None) -> None:
+        self.env = env
+        self.users = users or DjangoUsers()
+        self._people = people
+
+    @cached_property
+    def breakers(self) -> Breakers:
+        """Every circuit breaker of the service, by name."""
+        env = self.env
+        people = SharedCircuitBreaker(
+            "people",
+            ValkeyState(Valkey(env.redis_url)),
+            failure_threshold=env.breaker_failure_threshold,
+            call_timeout=env.breaker_call_timeout,
+            recovery_timeout=env.breaker_recovery_timeout,
+            exclude=(DirectoryRefused,),
+        )
+        return Breakers([people])
+
+    @cached_property
+    def retry(self) -> Retry:
+        """How calls to other machines are repeated."""
+        env = self.env
+        return Retry(
+            max_attempts=env.retry_max_attempts,
+            base_delay=env.retry_base_delay,
+            max_delay=env.retry_max_delay,
+            exponential_base=env.retry_exponential_base,
+        )
+
+    @cached_property
+    def people(self) -> People:
+        """The people directory, if there is one."""
+        if self._people is not None:
+            return self._people
+        if not self.env.external_api_url:
+            return Nobody()
+        url, key = self.env.external_api_url, self.env.external_api_key
+        return PeopleClient(url, key, self.breakers["people"], self.retry)
+
+    @cached_property
+    def tokens(self) -> AccessTokens:
+        """Signs and reads access tokens."""
+        env = self.env
+        return AccessTokens(env.secret_key, env.algorithm, env.access_token_expire_minutes * 60)
+
+    @cached_property
+    def sessions(self) -> Sessions:
+        """Logins."""
+        limit = LoginLimit(self.env.login_rate_limit_per_minute)
+        return Sessions(self.tokens, limit, timedelta(days=self.env.refresh_token_expire_days))
+
+    def wire(self, bus: Bus) -> None:
+        """Register every handler with `bus`."""
+        self._wire_users(bus)
+        self._wire_profiles(bus)
+        self._wire_events(bus)
+        self._wire_jobs(bus)
+        bus.register(GetBreakers, self.breakers.all)
+        bus.register(ResetBreaker, self.breakers.reset)
+
+    def _wire_users(self, bus: Bus) -> None:
+        service = UserService(self.users, self.sessions)
+        bus.register(users.RegisterUser, service.register)
+        bus.register(users.UpdateUser, service.update)
+        bus.register(users.DeleteUser, service.delete)
+        bus.register(users.SetPassword, service.set_password)
+        bus.register(users.LogIn, self.sessions.log_in)
+        bus.register(users.RefreshSession, self.sessions.refresh)
+        bus.register(users.IssueToken, self.sessions.issue)
+        bus.register(users.PruneSessions, self.sessions.prune)
+        bus.register(users.SendWelcome, send_welcome)
+        bus.register(user_queries.ReadToken, user_queries.TokenReader(self.tokens).read)
+        bus.register(user_queries.GetCaller, user_queries.get_caller)
+        bus.register(user_queries.GetUser, user_queries.get_user)
+        bus.register(user_queries.ListUsers, user_queries.list_users)
+
+    def _wire_profiles(self, bus: Bus) -> None:
+        service = ProfileService(self.people)
+        bus.register(profiles.CreateProfile, service.create)
+        bus.register(profiles.LookUpPerson, service.look_up)
+        bus.register(profiles.RecordEnrichment, service.record)
+
+    def _wire_events(self, bus: Bus) -> None:
+        service = EventService(timedelta(days=self.env.event_retention_days))
+        bus.register(events.ReplayDeliveries, service.replay)
+        bus.register(events.PruneEvents, service.prune)
+        bus.register(event_queries.ReadFeed, event_queries.read_feed)
+        bus.register(event_queries.GetBacklog, event_queries.get_backlog)
+
+    def _wire_jobs(self, bus: Bus) -> None:
+        service = JobService({"process": process_rows}, timedelta(days=self.env.event_retention_days))
+        bus.register(jobs.SubmitJob, service.submit)
+        bus.register(jobs.CancelJob, service.cancel)
+        bus.register(jobs.RetryJob, service.retry)
+        bus.register(jobs.PruneJobs, service.prune)
+        bus.register(jobs.RunNextJob, service.run_next)
+        bus.register(job_queries.GetJob, job_queries.get_job)
+        bus.register(job_queries.ListJobs, job_queries.list_jobs)
+
+
+def compose() -> None:
+    """Wire the process's bus from the process's settings; Django calls it once, when its apps are ready."""
+    Container(settings.ENV).wire(bus)

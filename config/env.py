@@ -1,0 +1,296 @@
+"""Typed settings: every variable read once, every problem named in one message.
+
+Sources, the first that has a variable wins: the environment, `.env` beside manage.py and, in development,
+`$STATE_DIR/env`, where `make run` writes the addresses of the database and the cache it started.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+from urllib.parse import urlsplit
+
+import environ
+from django.core.exceptions import ImproperlyConfigured
+
+ROOT = Path(__file__).resolve().parent.parent
+Profile = Literal["development", "test", "production"]
+LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+ALGORITHMS = ("HS256", "HS384", "HS512")
+DEVELOPMENT_KEY = "development-only-key-never-used-in-production"
+WEBHOOK_SCHEDULE = (5, 300, 1800, 7200, 18000, 36000, 36000)
+
+
+class SettingsError(Exception):
+    """One or more settings are missing or malformed; `problems` has a line for each, without any value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"The settings are not usable:\n{lines}\n.env.example explains every variable.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """All settings of the service; durations are in seconds unless the name says otherwise."""
+
+    profile: Profile
+    state_dir: Path
+    api_title: str
+    api_version: str
+    api_v1_sunset: date | None
+    secret_key: str
+    algorithm: str
+    access_token_expire_minutes: int
+    refresh_token_expire_days: int
+    database_url: str
+    db_pool_size: int
+    redis_url: str
+    redis_ttl: int
+    celery_broker_url: str
+    celery_task_time_limit: int
+    celery_task_soft_time_limit: int
+    external_api_url: str
+    external_api_key: str
+    email_url: str
+    email_from: str
+    log_level: str
+    sentry_dsn: str
+    metrics_token: str
+    allowed_hosts: tuple[str, ...]
+    debug: bool
+    rate_limit_per_minute: int
+    login_rate_limit_per_minute: int
+    trusted_proxy_count: int
+    web_workers: int
+    web_threads: int
+    breaker_failure_threshold: int
+    breaker_call_timeout: float
+    breaker_recovery_timeout: float
+    retry_max_attempts: int
+    retry_base_delay: float
+    retry_max_delay: float
+    retry_exponential_base: float
+    webhook_retry_schedule: tuple[int, ...]
+    webhook_allow_private_networks: bool
+    event_retention_days: int
+
+
+class Reader:
+    """Reads variables through django-environ and remembers every problem instead of stopping at the first."""
+
+    def __init__(self, env: environ.Env) -> None:
+        self.env = env
+        self.problems: list[str] = []
+
+    def _read(self, name: str, default: Any, convert: Callable[[str], Any], expected: str) -> Any:
+        raw = self.env.str(name, default="").strip()
+        if not raw:
+            if default is None:
+                self.problems.append(f"{name} is missing: {expected}")
+            return default
+        try:
+            return convert(raw)
+        except (ValueError, ImproperlyConfigured):
+            self.problems.append(f"{name} is malformed: {expected}")
+            return default
+
+    def text(self, name: str, default: str | None, *, at_least: int = 0, expected: str = "a text") -> str:
+        def convert(raw: str) -> str:
+            if len(raw) < at_least:
+                raise ValueError
+            return raw
+
+        return str(self._read(name, default, convert, expected))
+
+    def integer(self, name: str, default: int, *, at_least: int = 1) -> int:
+        def convert(raw: str) -> int:
+            if not raw.isascii() or not raw.isdigit() or int(raw) < at_least:
+                raise ValueError
+            return int(raw)
+
+        return int(self._read(name, default, convert, f"a whole number, {at_least} or more, e.g. {default}"))
+
+    def number(self, name: str, default: float, *, above: float = 0.0) -> float:
+        def convert(raw: str) -> float:
+            value = float(raw)
+            if not above < value < float("inf"):
+                raise ValueError
+            return value
+
+        return float(self._read(name, default, convert, f"a number above {above:g}, e.g. {default:g}"))
+
+    def flag(self, name: str) -> bool:
+        words = {
+            "true": True,
+            "1": True,
+            "yes": True,
+            "on": True,
+            "false": False,
+            "0": False,
+            "no": False,
+            "off": False,
+        }
+
+        def convert(raw: str) -> bool:
+            if raw.lower() not in words:
+                raise ValueError
+            return words[raw.lower()]
+
+        return bool(self._read(name, False, convert, "true or false"))
+
+    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
+        def convert(raw: str) -> str:
+            if raw.upper() not in allowed:
+                raise ValueError
+            return raw.upper()
+
+        return str(self._read(name, default, convert, f"one of {', '.join(allowed)}"))
+
+    def url(self, name: str, default: str | None, schemes: tuple[str, ...]) -> str:
+        def convert(raw: str) -> str:
+            parts = urlsplit(raw)
+            if parts.scheme not in schemes or (parts.port or 1) < 1:
+                raise ValueError
+            if not parts.hostname and parts.scheme not in HOSTLESS:
+                raise ValueError
+            return raw
+
+        return str(
+            self._read(name, default, convert, f"a URL that starts with {' or '.join(f'{s}://' for s in schemes)}")
+        )
+
+    def words(self, name: str, default: tuple[str, ...] | None) -> tuple[str, ...]:
+        def convert(raw: str) -> tuple[str, ...]:
+            return tuple(word.strip() for word in raw.split(",") if word.strip())
+
+        return tuple(self._read(name, default, convert, "names separated by commas, e.g. api.example.com") or ())
+
+    def integers(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
+        def convert(raw: str) -> tuple[int, ...]:
+            values = tuple(int(word) for word in raw.split(","))
+            if min(values) < 0:
+                raise ValueError
+            return values
+
+        example = ",".join(map(str, default))
+        return tuple(self._read(name, default, convert, f"seconds separated by commas, e.g. {example}"))
+
+    def day(self, name: str) -> date | None:
+        value: date | None = self._read(name, "", date.fromisoformat, "a day, e.g. 2027-06-30") or None
+        return value
+
+
+HOSTLESS = ("filemail", "consolemail", "memorymail", "dummymail")
+POSTGRES = ("postgres", "postgresql", "psql", "pgsql")
+REDIS = ("redis", "rediss", "unix")
+BROKERS = ("redis", "rediss", "amqp", "amqps", "pyamqp")
+MAIL = ("smtp", "smtps", "smtp+tls", "smtp+ssl", *HOSTLESS)
+HTTP = ("http", "https")
+
+
+def load(profile: Profile) -> Settings:
+    """Read, check and return the settings for `profile`.
+
+    Raises `SettingsError` naming every missing or malformed variable; no value is repeated in it.
+    """
+    if profile != "test":
+        environ.Env.read_env(ROOT / ".env")
+    state_dir = Path(os.environ.get("STATE_DIR") or ROOT / ".local").absolute()
+    if profile == "development":
+        environ.Env.read_env(state_dir / "env")
+    reader = Reader(environ.Env())
+    settings = _read_all(reader, profile, state_dir)
+    problems = reader.problems + _contradictions(settings)
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def load_or_exit(profile: Profile) -> Settings:
+    """Like `load`; ends the process with the message on stderr and status 1 where the settings are not usable."""
+    try:
+        return load(profile)
+    except SettingsError as error:
+        sys.exit(str(error))
+
+
+def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
+    production = profile == "production"
+    start = "run `make run`, which starts and remembers one, or set " if profile == "development" else ""
+    test_database = "postgres://app@127.0.0.1:5432/app" if profile == "test" else None
+    test_cache = "redis://127.0.0.1:6379/0" if profile == "test" else None
+    redis_url = read.url("REDIS_URL", test_cache, REDIS)
+    database_url = read.url("DATABASE_URL", test_database, POSTGRES)
+    if start:
+        read.problems = [p.replace("missing: a URL", f"missing: {start}a URL") for p in read.problems]
+    return Settings(
+        profile=profile,
+        state_dir=state_dir,
+        api_title=read.text("API_TITLE", "Patterns API"),
+        api_version=read.text("API_VERSION", "1.0.0"),
+        api_v1_sunset=read.day("API_V1_SUNSET"),
+        secret_key=read.text(
+            "SECRET_KEY",
+            None if production else DEVELOPMENT_KEY,
+            at_least=32 if production else 1,
+            expected="32 characters or more, drawn at random, the same for every process",
+        ),
+        algorithm=read.choice("ALGORITHM", "HS256", ALGORITHMS),
+        access_token_expire_minutes=read.integer("ACCESS_TOKEN_EXPIRE_MINUTES", 30),
+        refresh_token_expire_days=read.integer("REFRESH_TOKEN_EXPIRE_DAYS", 14),
+        database_url=database_url,
+        db_pool_size=read.integer("DB_POOL_SIZE", 5),
+        redis_url=redis_url,
+        redis_ttl=read.integer("REDIS_TTL", 3600),
+        celery_broker_url=read.url("CELERY_BROKER_URL", redis_url, BROKERS),
+        celery_task_time_limit=read.integer("CELERY_TASK_TIME_LIMIT", 300),
+        celery_task_soft_time_limit=read.integer("CELERY_TASK_SOFT_TIME_LIMIT", 240),
+        external_api_url=read.url("EXTERNAL_API_URL", "", HTTP).rstrip("/"),
+        external_api_key=read.text("EXTERNAL_API_KEY", ""),
+        email_url=read.url("EMAIL_URL", "smtp://localhost:25" if production else f"filemail:///{state_dir}/mail", MAIL),
+        email_from=read.text("EMAIL_FROM", "Patterns <no-reply@example.com>"),
+        log_level=read.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
+        sentry_dsn=read.url("SENTRY_DSN", "", HTTP),
+        metrics_token=read.text("METRICS_TOKEN", ""),
+        allowed_hosts=read.words(
+            "ALLOWED_HOSTS", None if production else ("localhost", "127.0.0.1", "[::1]", "testserver")
+        ),
+        debug=read.flag("DEBUG"),
+        rate_limit_per_minute=read.integer("RATE_LIMIT_PER_MINUTE", 100),
+        login_rate_limit_per_minute=read.integer("LOGIN_RATE_LIMIT_PER_MINUTE", 10),
+        trusted_proxy_count=read.integer("TRUSTED_PROXY_COUNT", 0, at_least=0),
+        web_workers=read.integer("WEB_WORKERS", 1),
+        web_threads=read.integer("WEB_THREADS", 4),
+        breaker_failure_threshold=read.integer("BREAKER_FAILURE_THRESHOLD", 5),
+        breaker_call_timeout=read.number("BREAKER_CALL_TIMEOUT", 5.0),
+        breaker_recovery_timeout=read.number("BREAKER_RECOVERY_TIMEOUT", 30.0),
+        retry_max_attempts=read.integer("RETRY_MAX_ATTEMPTS", 3),
+        retry_base_delay=read.number("RETRY_BASE_DELAY", 1.0),
+        retry_max_delay=read.number("RETRY_MAX_DELAY", 60.0),
+        retry_exponential_base=read.number("RETRY_EXPONENTIAL_BASE", 2.0, above=1.0),
+        webhook_retry_schedule=read.integers("WEBHOOK_RETRY_SCHEDULE", WEBHOOK_SCHEDULE),
+        webhook_allow_private_networks=read.flag("WEBHOOK_ALLOW_PRIVATE_NETWORKS"),
+        event_retention_days=read.integer("EVENT_RETENTION_DAYS", 30),
+    )
+
+
+def _contradictions(settings: Settings) -> list[str]:
+    """What each variable alone cannot show: pairs that make no sense together."""
+    problems = []
+    if settings.profile == "production" and settings.debug:
+        problems.append("DEBUG must be false in production: error pages would show settings and source")
+    if settings.profile == "production" and settings.secret_key == DEVELOPMENT_KEY:
+        problems.append("SECRET_KEY is the development key: draw one of your own")
+    if settings.celery_task_soft_time_limit >= settings.celery_task_time_limit:
+        problems.append("CELERY_TASK_SOFT_TIME_LIMIT must be below CELERY_TASK_TIME_LIMIT: the soft limit comes first")
+    if settings.retry_base_delay > settings.retry_max_delay:
+        problems.append("RETRY_BASE_DELAY must not be above RETRY_MAX_DELAY: the first wait would pass the longest")
+    if settings.external_api_url and not settings.external_api_key:
+        problems.append("EXTERNAL_API_KEY is missing: EXTERNAL_API_URL is set and wants a key")
+    return problems

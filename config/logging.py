@@ -1,0 +1,116 @@
+"""Structured logging: structlog and the standard library write the same lines, one JSON object each.
+
+Source: https://www.structlog.org/en/stable/standard-library.html and its page on performance.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.config
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from typing import Any, TextIO
+
+import orjson
+import structlog
+
+from config.env import Settings
+
+SECRET_WORDS = ("password", "passwd", "secret", "token", "authorization", "cookie", "api_key", "credential", "dsn")
+# names that hold one of the words above but no secret
+HARMLESS = frozenset({"token_type", "tokens", "attempt_token"})
+HIDDEN = "[hidden]"
+
+
+def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Replace the value of every key that names a secret, at any depth, by `[hidden]`."""
+    for key, value in event.items():
+        if _names_a_secret(key):
+            event[key] = HIDDEN
+        elif isinstance(value, Mapping | list | tuple):
+            event[key] = _redacted(value)
+    return event
+
+
+def _names_a_secret(key: object) -> bool:
+    name = str(key).lower().replace("-", "_")
+    return name not in HARMLESS and any(word in name for word in SECRET_WORDS)
+
+
+def _redacted(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: HIDDEN if _names_a_secret(key) else _redacted(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_redacted(inner) for inner in value]
+    return value
+
+
+SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+    redact,
+]
+
+
+def configure_logging(env: Settings) -> None:
+    """Send structlog's and the standard library's lines to stdout (LOG_STREAM=stderr: there) from `env.log_level` up.
+
+    JSON in production and under test; in development lines for people, in colour on a terminal.
+    """
+    human = env.profile == "development"
+    stream = sys.stderr if os.environ.get("LOG_STREAM") == "stderr" else sys.stdout
+    level = getattr(logging, env.log_level)
+    renderers = _for_people(stream) if human else _for_machines()
+    structlog.configure(
+        processors=[*SHARED, *renderers],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(stream) if human else structlog.BytesLoggerFactory(stream.buffer),
+        cache_logger_on_first_use=env.profile != "test",
+    )
+    _configure_standard_library(env.log_level, renderers, stream)
+
+
+def _for_people(stream: TextIO) -> list[Any]:
+    colours = stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
+    return [structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=24)]
+
+
+def _for_machines() -> list[Any]:
+    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
+
+
+def _dumps(event: Any, **_: Any) -> bytes:
+    return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _decoded(_: Any, __: str, line: Any) -> str:
+    return line.decode() if isinstance(line, bytes) else str(line)
+
+
+def _configure_standard_library(level: str, renderers: list[Any], stream: TextIO) -> None:
+    formatter = {
+        "()": structlog.stdlib.ProcessorFormatter,
+        "foreign_pre_chain": [*SHARED, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), redact],
+        "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers, _decoded],
+    }
+    logging.config.dictConfig(
+        {
+            "version": 1,
+            "disable_existing_loggers": False,
+            "formatters": {"structured": formatter},
+            "handlers": {"lines": {"class": "logging.StreamHandler", "stream": stream, "formatter": "structured"}},
+            "root": {"handlers": ["lines"], "level": level},
+            "loggers": {
+                # our own request log says it better, and once
+                "django.request": {"level": "ERROR"},
+                "django.server": {"level": "WARNING"},
+                # httpx writes every URL, and a query may hold an e-mail address
+                "httpx": {"level": "WARNING"},
+                "celery.app.trace": {"level": "WARNING"},
+                "celery.worker.strategy": {"level": "WARNING"},
+            },
+        }
+    )

@@ -1,0 +1,178 @@
+"""Django settings shared by every profile; values that differ by deployment come from `config.env`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import django_stubs_ext
+import environ
+
+from config.env import ROOT, Settings
+from config.logging import configure_logging
+
+# admin.ModelAdmin[User] and the like are subscripted where they are defined
+django_stubs_ext.monkeypatch()
+
+
+def django_settings(env: Settings) -> dict[str, Any]:
+    """Django's settings for `env`, as the names that a settings module defines."""
+    configure_logging(env)
+    return {
+        "ENV": env,
+        "SECRET_KEY": env.secret_key,
+        "DEBUG": env.debug,
+        "ALLOWED_HOSTS": list(env.allowed_hosts),
+        "DATABASES": {"default": _database(env)},
+        "CACHES": {"default": _cache(env)},
+        **environ.Env.email_url_config(env.email_url),
+        "DEFAULT_FROM_EMAIL": env.email_from,
+        "EMAIL_TIMEOUT": 10,
+        "TIME_ZONE": "UTC",
+    }
+
+
+def _database(env: Settings) -> dict[str, Any]:
+    database: dict[str, Any] = environ.Env.db_url_config(env.database_url)
+    database["ENGINE"] = "django.db.backends.postgresql"
+    database["CONN_HEALTH_CHECKS"] = True
+    options = database.setdefault("OPTIONS", {})
+    options["pool"] = {"min_size": 1, "max_size": env.db_pool_size, "timeout": 5, "max_idle": 300}
+    options.setdefault("connect_timeout", 5)
+    options.setdefault("application_name", "patterns")
+    # a transaction left open holds back the relay and vacuum
+    options.setdefault("options", "-c idle_in_transaction_session_timeout=60s -c lock_timeout=10s")
+    return database
+
+
+def _cache(env: Settings) -> dict[str, Any]:
+    return {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": env.redis_url,
+        "TIMEOUT": env.redis_ttl,
+        "KEY_PREFIX": "patterns",
+        "OPTIONS": {
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SOCKET_CONNECT_TIMEOUT": 0.2,
+            "SOCKET_TIMEOUT": 0.2,
+            "IGNORE_EXCEPTIONS": True,
+        },
+    }
+
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "apps.core",
+    "apps.events",
+    "apps.users",
+    "apps.profiles",
+    "apps.webhooks",
+    "apps.jobs",
+]
+
+MIDDLEWARE = [
+    "apps.core.middleware.request_log.RequestLogMiddleware",
+    "apps.core.versioning.VersionMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "apps.core.middleware.rate_limit.RateLimitMiddleware",
+    "apps.core.middleware.admin_only.SessionMiddleware",
+    "apps.core.middleware.admin_only.CsrfViewMiddleware",
+    "apps.core.middleware.admin_only.AuthenticationMiddleware",
+    "apps.core.middleware.admin_only.MessageMiddleware",
+]
+
+# tells the rate limit whose token a request carries
+RATE_LIMIT_CALLER = "apps.users.api.authentication.caller_id"
+# called once every app is ready; wires handlers to the bus
+COMPOSITION_ROOT = "config.container.compose"
+
+SILENCED_SYSTEM_CHECKS = [
+    "auth.E003",  # e-mails are unique over lower(email), a constraint that this check does not see
+]
+
+ROOT_URLCONF = "config.urls"
+WSGI_APPLICATION = "config.wsgi.application"
+AUTH_USER_MODEL = "users.User"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en-us"
+USE_I18N = False
+USE_TZ = True
+APPEND_SLASH = False
+# config.logging has configured structlog and the standard library already
+LOGGING_CONFIG = None
+DATA_UPLOAD_MAX_MEMORY_SIZE = 10 * 1024 * 1024
+
+PASSWORD_HASHERS = [
+    "django.contrib.auth.hashers.Argon2PasswordHasher",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+STATIC_URL = "/static/"
+STATIC_ROOT = ROOT / "static"
+SESSION_COOKIE_HTTPONLY = True
+X_FRAME_OPTIONS = "DENY"
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["apps.users.api.authentication.ActiveUserAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
+    "DEFAULT_PARSER_CLASSES": ["apps.core.api.parsers.JSONParser"],
+    "DEFAULT_RENDERER_CLASSES": ["apps.core.api.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.core.api.renderers.JSONOnly",
+    "DEFAULT_VERSIONING_CLASS": "apps.core.versioning.NamespaceOrHeaderVersioning",
+    "DEFAULT_VERSION": "v1",
+    "ALLOWED_VERSIONS": ["v1", "v2"],
+    "DEFAULT_SCHEMA_CLASS": "apps.core.api.schema.ProblemSchema",
+    "EXCEPTION_HANDLER": "apps.core.api.problems.exception_handler",
+    "UNAUTHENTICATED_USER": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+
+SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "OAS_VERSION": "3.1.0",
+    "DESCRIPTION": "Users, profiles, background jobs and events under twelve architecture patterns.",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
+    "SERVE_URLCONF": "config.urls",
+    "ENUM_NAME_OVERRIDES": {"JobStatus": "apps.jobs.models.Status"},
+    "COMPONENT_SPLIT_REQUEST": True,
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "apps.core.api.schema.describe_every_answer",
+    ],
+}

@@ -1,0 +1,12 @@
+"""Settings for the test-suite: real PostgreSQL and Valkey, mail kept in memory, cheap password hashes."""
+
+from config.env import load_or_exit
+from config.settings.base import *  # noqa: F403 - a settings module is its names
+from config.settings.base import django_settings
+
+ENV = load_or_exit("test")
+globals().update(django_settings(ENV))
+
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

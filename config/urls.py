@@ -1,0 +1,34 @@
+"""Every route of the service."""
+
+from django.contrib import admin
+from django.urls import URLPattern, URLResolver, include, path
+from drf_spectacular.views import SpectacularSwaggerView
+
+from apps.core import health, metrics_view
+from apps.core.api import pages, problems
+from apps.core.api.schema import schema_view
+from apps.events.api.urls import urlpatterns as events
+from apps.jobs.api.urls import urlpatterns as jobs
+from apps.users.api.urls import urlpatterns as users
+
+api: list[URLPattern | URLResolver] = [*users, *jobs, *events]
+
+urlpatterns = [
+    path("", pages.tour),
+    path("problems/<slug:code>", pages.problem_page),
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("metrics", metrics_view.metrics),
+    path("api/schema", schema_view, name="schema"),
+    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema", versioning_class=None)),
+    path("api/v1/", include((api, "api"), namespace="v1")),
+    path("api/v2/", include((api, "api"), namespace="v2")),
+    # the same routes without a version: X-API-Version decides
+    path("api/", include((api, "api"), namespace="unversioned")),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = problems.bad_request
+handler403 = problems.forbidden
+handler404 = problems.not_found
+handler500 = problems.server_error
