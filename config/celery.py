@@ -61,6 +61,8 @@ app.conf.update(
         "prune-jobs": {"task": "jobs.prune", "schedule": 3600.0},
     },
 )
+# in every thread: the relay and /readyz publish and look through this application
+app.set_default()
 app.autodiscover_tasks()
 
 

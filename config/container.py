@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from functools import cached_property
+from importlib import import_module
 
 from django.conf import settings
 
@@ -144,4 +145,5 @@ class Container:
 
 def compose() -> None:
     """Wire the process's bus from the process's settings; Django calls it once, when its apps are ready."""
+    import_module("config.celery")
     Container(settings.ENV).wire(bus)

@@ -75,7 +75,14 @@ def configure_logging(env: Settings) -> None:
 
 def _for_people(stream: TextIO) -> list[Any]:
     colours = stream.isatty() or bool(os.environ.get("FORCE_COLOR"))
-    return [structlog.dev.ConsoleRenderer(colors=colours, pad_event_to=24)]
+    return [
+        structlog.dev.ConsoleRenderer(
+            colors=colours,
+            pad_event_to=24,
+            # rich's tracebacks print local variables, and with them secrets
+            exception_formatter=structlog.dev.plain_traceback,
+        )
+    ]
 
 
 def _for_machines() -> list[Any]:

@@ -11,7 +11,8 @@ registers; the sender knows the message alone.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
 import structlog
@@ -54,12 +55,22 @@ class Bus:
             raise HandlerError(f"{message.__name__} already has a handler: {self._handlers[message]!r}")
         self._handlers[message] = handler
 
+    @contextmanager
+    def replaced(self, message: type[Command[R]] | type[Query[R]], handler: Callable[[Any], R]) -> Iterator[None]:
+        """Let `handler` answer `message` in this block; for tests."""
+        before = self._find(message)
+        self._handlers[message] = handler
+        try:
+            yield
+        finally:
+            self._handlers[message] = before
+
     def execute(self, command: Command[R]) -> R:
         """Run `command` and return its handler's answer; nothing is kept where it raises.
 
         Raises HandlerError without a handler, else whatever the handler raises.
         """
-        handler: Callable[[Command[R]], R] = self._find(command)
+        handler: Callable[[Command[R]], R] = self._find(type(command))
         name = type(command).__name__
         start = time.perf_counter()
         outcome = "failed"
@@ -81,16 +92,14 @@ class Bus:
 
     def ask(self, query: Query[R]) -> R:
         """Return the answer to `query`. Raises HandlerError without a handler."""
-        handler: Callable[[Query[R]], R] = self._find(query)
+        handler: Callable[[Query[R]], R] = self._find(type(query))
         return handler(query)
 
-    def _find(self, message: object) -> Callable[[Any], Any]:
+    def _find(self, message: type) -> Callable[[Any], Any]:
         try:
-            return self._handlers[type(message)]
+            return self._handlers[message]
         except KeyError:
-            raise HandlerError(
-                f"{type(message).__name__} has no handler; register one in config/container.py"
-            ) from None
+            raise HandlerError(f"{message.__name__} has no handler; register one in config/container.py") from None
 
     def registered(self) -> dict[str, str]:
         """Message name → handler's qualified name, for people and tests."""

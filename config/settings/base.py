@@ -160,6 +160,7 @@ REST_FRAMEWORK = {
 }
 
 SPECTACULAR_SETTINGS: dict[str, Any] = {
+    "DEFAULT_GENERATOR_CLASS": "apps.core.api.schema.EveryVersion",
     "OAS_VERSION": "3.1.0",
     "DESCRIPTION": "Users, profiles, background jobs and events under twelve architecture patterns.",
     "SERVE_INCLUDE_SCHEMA": False,
@@ -171,6 +172,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_URLCONF": "config.urls",
     "ENUM_NAME_OVERRIDES": {"JobStatus": "apps.jobs.models.Status"},
     "COMPONENT_SPLIT_REQUEST": True,
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
+    },
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.core.api.schema.describe_every_answer",

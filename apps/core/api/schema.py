@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
+from rest_framework.permissions import AllowAny
 from rest_framework.settings import api_settings
 
 from apps.core.api.problems import CONTENT_TYPE
@@ -60,16 +61,22 @@ REASONS = {
 class ProblemSchema(AutoSchema):
     """Adds the problems a view can answer with; a view lists those beyond the usual in `problems`."""
 
-    def get_operation_id(self) -> str:
-        version = self.path.split("/")[2]
-        return f"{version}_{super().get_operation_id()}"
+    def get_operation(self, *args: Any, **kwargs: Any) -> Any:
+        operation: Any = super().get_operation(*args, **kwargs)
+        operation["operationId"] = f"{self._version()}_{operation['operationId']}"
+        return operation
+
+    def get_auth(self) -> list[dict[str, Any]]:
+        if not self.view.authentication_classes:
+            return []
+        return [{"bearer": []}, {}] if AllowAny in self.view.permission_classes else [{"bearer": []}]
 
     def get_tags(self) -> list[str]:
-        return [self.path.split("/")[2]]
+        return [self._version()]
 
     def get_response_serializers(self) -> Any:
         answers = getattr(self.view, "answers", {}).get(self.method.lower())
-        return answers(self.path.split("/")[2]) if answers else super().get_response_serializers()
+        return answers(self._version()) if answers else super().get_response_serializers()
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction=direction)
@@ -81,6 +88,9 @@ class ProblemSchema(AutoSchema):
             content = {CONTENT_TYPE: {"schema": component.ref}}
             bodies.setdefault(str(status), {"description": REASONS[status], "content": content})
         return bodies
+
+    def _version(self) -> str:
+        return self.path.split("/")[2]
 
     def _problems(self) -> set[int]:
         found = set(getattr(self.view, "problems", {}).get(self.method.lower(), ()))
@@ -100,10 +110,13 @@ class EveryVersion(SchemaGenerator):
         paths: dict[str, Any] = {}
         for version in api_settings.ALLOWED_VERSIONS or ():
             self.api_version = version
-            found = super().parse(input_request, public)  # type: ignore[no-untyped-call]
-            paths |= {path: item for path, item in found.items() if path.startswith(f"/api/{version}/")}
+            paths |= super().parse(input_request, public)  # type: ignore[no-untyped-call]
         self.api_version = None
         return paths
+
+    def _get_paths_and_endpoints(self) -> list[Any]:
+        endpoints = super()._get_paths_and_endpoints()  # type: ignore[no-untyped-call]
+        return [endpoint for endpoint in endpoints if endpoint[0].startswith(f"/api/{self.api_version}/")]
 
 
 def describe_every_answer(result: dict[str, Any], **_: Any) -> dict[str, Any]:

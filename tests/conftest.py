@@ -1,0 +1,129 @@
+"""Fixtures that more than one folder of tests uses."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from rest_framework.test import APIClient
+
+from apps.core.breaker_state import ValkeyState
+from apps.core.bus import bus
+from apps.core.circuit_breaker import SharedCircuitBreaker
+from apps.core.retry import Retry
+from apps.core.valkey import Valkey
+from apps.events import deliveries
+from apps.events.relay import fan_out
+from apps.profiles.commands import LookUpPerson
+from apps.profiles.people import PeopleClient
+from apps.profiles.services import ProfileService
+from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
+from config.stack.people import PeopleDirectory
+from tests.processes import Processes, running
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture(autouse=True)
+def empty_cache() -> Iterator[redis.Redis]:
+    """Valkey as the test's own, wiped before it."""
+    with redis.Redis.from_url(settings.ENV.redis_url) as valkey:
+        valkey.flushdb()
+        yield valkey
+
+
+@pytest.fixture
+def valkey(empty_cache: redis.Redis) -> redis.Redis:
+    """The test's Valkey."""
+    return empty_cache
+
+
+@pytest.fixture
+def register(db: None) -> Callable[..., UserSnapshot]:
+    """Registers a user through the bus."""
+
+    def make(email: str = "ada@example.com", name: str = "Ada", **more: Any) -> UserSnapshot:
+        return bus.execute(RegisterUser(email, name, **more))
+
+    return make
+
+
+@pytest.fixture
+def client_of() -> Callable[[UserSnapshot | None], APIClient]:
+    """An API client that is logged in as a user, or as nobody."""
+
+    def make(user: UserSnapshot | None) -> APIClient:
+        client = APIClient()
+        if user is not None:
+            client.credentials(HTTP_AUTHORIZATION=f"Bearer {bus.execute(IssueToken(user.email))}")
+        return client
+
+    return make
+
+
+@pytest.fixture
+def staff(register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient]) -> APIClient:
+    """A client logged in as staff."""
+    return client_of(register("staff@example.com", "Staff", is_staff=True))
+
+
+@pytest.fixture
+def anyone(client_of: Callable[..., APIClient]) -> APIClient:
+    """A client without a token."""
+    return client_of(None)
+
+
+@pytest.fixture
+def drain() -> Callable[[], int]:
+    """Relays and delivers, in this process, until nothing is due; returns the number of deliveries tried."""
+
+    def work() -> int:
+        tried = 0
+        while True:
+            events = fan_out()
+            done = deliveries.work(waiting=False, seconds=30) + deliveries.work(waiting=True, seconds=30)
+            tried += done
+            if not events and not done:
+                return tried
+
+    return work
+
+
+@pytest.fixture
+def processes(transactional_db: None, tmp_path: Path) -> Iterator[Processes]:
+    """Starts real processes of the service on the test's database."""
+    yield from running(tmp_path)
+    connection.close()
+
+
+@pytest.fixture
+def make_due() -> Callable[[], None]:
+    """Makes every waiting delivery due at once, as time would."""
+
+    def bring_forward() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE events_delivery SET due_at = now() WHERE due_at IS NOT NULL")
+
+    return bring_forward
+
+
+@pytest.fixture
+def directory() -> Iterator[PeopleDirectory]:
+    """A real people directory on loopback, behind the service's own client; the client's retries do not wait."""
+    with PeopleDirectory("test-key") as server:
+        retry = Retry(sleep=lambda seconds: None)
+        client = PeopleClient(server.url, "test-key", fresh_breaker(), retry)
+        with bus.replaced(LookUpPerson, ProfileService(client).look_up):
+            yield server
+
+
+def fresh_breaker(**more: Any) -> SharedCircuitBreaker:
+    """A breaker of the test's own, its state in Valkey."""
+    valkey = Valkey(settings.ENV.redis_url, timeout=1.0)
+    return SharedCircuitBreaker(f"test-{uuid.uuid4().hex}", ValkeyState(valkey), **more)

@@ -1,0 +1,159 @@
+"""Real processes of the service, against the test's own database and cache."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psutil
+from django.db import connection
+
+from tests.waiting import wait_for
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@dataclass
+class Process:
+    """A running process; its output, log lines among it, is in `log`."""
+
+    popen: subprocess.Popen[bytes]
+    log: Path
+    url: str = ""
+
+    def kill(self) -> None:
+        """SIGKILL to it and everything it started."""
+        for process in self.tree():
+            process.kill()
+        self.popen.wait()
+
+    def stop(self, seconds: float = 15) -> int:
+        """SIGTERM; returns the exit status, or kills after `seconds`."""
+        if self.popen.poll() is None:
+            self.popen.send_signal(signal.SIGTERM)
+        try:
+            return self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.kill()
+            raise
+
+    def tree(self) -> list[psutil.Process]:
+        """Its children first, itself last."""
+        try:
+            root = psutil.Process(self.popen.pid)
+            return [*root.children(recursive=True), root]
+        except psutil.NoSuchProcess:
+            return []
+
+    def lines(self) -> list[dict[str, Any]]:
+        """The JSON lines it has logged so far."""
+        found = []
+        for line in self.log.read_text(errors="replace").splitlines():
+            try:
+                found.append(json.loads(line))
+            except ValueError:
+                continue
+        return [line for line in found if isinstance(line, dict)]
+
+
+@dataclass
+class Processes:
+    """Starts processes of the service and ends them with the test."""
+
+    folder: Path
+    extra: dict[str, str] = field(default_factory=dict)
+    started: list[Process] = field(default_factory=list)
+
+    @property
+    def mail(self) -> Path:
+        """Where their mail goes, a file each."""
+        return self.folder / "mail"
+
+    def environment(self) -> dict[str, str]:
+        """The test's own database and cache, and a mail folder of its own."""
+        database = connection.settings_dict
+        address = f"{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+        return os.environ | {
+            "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            "DATABASE_URL": f"postgres://{address}",
+            "EMAIL_URL": f"filemail:///{self.mail}",
+            "STATE_DIR": str(self.folder),
+            "RATE_LIMIT_PER_MINUTE": "1000000",
+            "PYTHONUNBUFFERED": "1",
+            "REMAP_SIGTERM": "SIGQUIT",
+            **self.extra,
+        }
+
+    def manage(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
+        """Run a manage.py command to its end."""
+        command = [sys.executable, "manage.py", *words]
+        environment = self.environment() | env
+        return subprocess.run(
+            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    def relay(self, **env: str) -> Process:
+        """A relay, started."""
+        process = self._start("relay", [sys.executable, "manage.py", "relay"], env)
+        wait_for(lambda: any(line.get("event") == "relay_started" for line in process.lines()), "the relay runs")
+        return process
+
+    def worker(self, queues: str = "events,io,jobs,webhooks", concurrency: int = 2, **env: str) -> Process:
+        """A Celery worker, ready."""
+        command = [sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "worker", "-Q", queues]
+        command += ["-c", str(concurrency), "-n", f"w{len(self.started)}@%h", "--without-gossip", "--without-mingle"]
+        process = self._start("worker", command, env)
+        wait_for(lambda: "ready." in process.log.read_text(), f"the worker is ready; see {process.log}")
+        return process
+
+    def web(self, **env: str) -> Process:
+        """A web server, answering; its address is `url`."""
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        environment = {"PORT": str(port), "HOST": "127.0.0.1", **env}
+        process = self._start("web", [sys.executable, "-m", "config.serve"], environment)
+        process.url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: _answers(process.url), f"the web server answers; see {process.log}")
+        return process
+
+    def end(self) -> None:
+        """Stop all of them, the last first."""
+        for process in reversed(self.started):
+            if process.popen.poll() is None:
+                process.kill()
+
+    def _start(self, name: str, command: list[str], env: dict[str, str]) -> Process:
+        log = self.folder / f"{name}{len(self.started)}.log"
+        with log.open("wb") as output:
+            popen = subprocess.Popen(
+                command, cwd=ROOT, env=self.environment() | env, stdout=output, stderr=output, start_new_session=True
+            )
+        process = Process(popen, log)
+        self.started.append(process)
+        return process
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", timeout=1, trust_env=False).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def running(folder: Path) -> Iterator[Processes]:
+    """For a fixture: processes that end with it."""
+    processes = Processes(folder)
+    try:
+        yield processes
+    finally:
+        processes.end()
