@@ -54,10 +54,16 @@ app.conf.update(
     task_serializer="json",
     timezone="UTC",
     task_default_queue="events",
-    task_routes={"events.*": {"queue": "events"}, "users.*": {"queue": "events"}, "jobs.*": {"queue": "jobs"}},
+    task_routes={
+        "events.*": {"queue": "events"},
+        "users.*": {"queue": "events"},
+        "webhooks.*": {"queue": "webhooks"},
+        "jobs.*": {"queue": "jobs"},
+    },
     beat_schedule={
         "prune-events": {"task": "events.prune", "schedule": 3600.0},
         "prune-sessions": {"task": "users.prune_sessions", "schedule": 3600.0},
+        "prune-webhooks": {"task": "webhooks.prune", "schedule": 3600.0},
         "prune-jobs": {"task": "jobs.prune", "schedule": 3600.0},
     },
 )

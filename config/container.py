@@ -36,6 +36,13 @@ from apps.users.repositories import DjangoUsers, Users
 from apps.users.services import UserService
 from apps.users.sessions import LoginLimit, Sessions
 from apps.users.tokens import AccessTokens
+from apps.webhooks import commands as webhooks
+from apps.webhooks import queries as webhook_queries
+from apps.webhooks.addresses import AddressPolicy
+from apps.webhooks.mail import tell_staff
+from apps.webhooks.secrets import SecretBox
+from apps.webhooks.sender import Sender
+from apps.webhooks.services import Endpoints, WebhookService
 from config.env import Settings
 
 
@@ -100,6 +107,7 @@ class Container:
         self._wire_profiles(bus)
         self._wire_events(bus)
         self._wire_jobs(bus)
+        self._wire_webhooks(bus)
         bus.register(GetBreakers, self.breakers.all)
         bus.register(ResetBreaker, self.breakers.reset)
 
@@ -118,6 +126,7 @@ class Container:
         bus.register(user_queries.GetCaller, user_queries.get_caller)
         bus.register(user_queries.GetUser, user_queries.get_user)
         bus.register(user_queries.ListUsers, user_queries.list_users)
+        bus.register(user_queries.ListStaffEmails, user_queries.list_staff_emails)
 
     def _wire_profiles(self, bus: Bus) -> None:
         service = ProfileService(self.people)
@@ -141,6 +150,28 @@ class Container:
         bus.register(jobs.RunNextJob, service.run_next)
         bus.register(job_queries.GetJob, job_queries.get_job)
         bus.register(job_queries.ListJobs, job_queries.list_jobs)
+
+    def _wire_webhooks(self, bus: Bus) -> None:
+        env = self.env
+        policy = AddressPolicy(allow_private=env.webhook_allow_private_networks)
+        box = SecretBox(env.secret_key)
+        sender = Sender(policy, box, env.webhook_retry_schedule)
+        service = WebhookService(Endpoints(), policy, box, timedelta(days=env.event_retention_days))
+        bus.register(webhooks.RegisterEndpoint, service.register)
+        bus.register(webhooks.CheckEndpoint, service.check)
+        bus.register(webhooks.UpdateEndpoint, service.update)
+        bus.register(webhooks.DeleteEndpoint, service.delete)
+        bus.register(webhooks.RotateSecret, service.rotate)
+        bus.register(webhooks.SendTest, service.send_test)
+        bus.register(webhooks.RetryDelivery, service.retry)
+        bus.register(webhooks.FanOut, service.fan_out)
+        bus.register(webhooks.DisableEndpoint, service.disable)
+        bus.register(webhooks.PruneDeliveries, service.prune)
+        bus.register(webhooks.TellStaff, tell_staff)
+        bus.register(webhooks.SendDue, lambda command: sender.drain(command.seconds))
+        bus.register(webhook_queries.GetEndpoint, webhook_queries.get_endpoint)
+        bus.register(webhook_queries.ListEndpoints, webhook_queries.list_endpoints)
+        bus.register(webhook_queries.ListDeliveries, webhook_queries.list_deliveries)
 
 
 def compose() -> None:

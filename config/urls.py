@@ -10,8 +10,9 @@ from apps.core.api.schema import schema_view
 from apps.events.api.urls import urlpatterns as events
 from apps.jobs.api.urls import urlpatterns as jobs
 from apps.users.api.urls import urlpatterns as users
+from apps.webhooks.api.urls import urlpatterns as webhooks
 
-api: list[URLPattern | URLResolver] = [*users, *jobs, *events]
+api: list[URLPattern | URLResolver] = [*users, *jobs, *events, *webhooks]
 
 urlpatterns = [
     path("", pages.tour),

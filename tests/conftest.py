@@ -108,7 +108,7 @@ def make_due() -> Callable[[], None]:
 
     def bring_forward() -> None:
         with connection.cursor() as cursor:
-            cursor.execute("UPDATE events_delivery SET due_at = now() WHERE due_at IS NOT NULL")
+            cursor.execute("UPDATE events_delivery SET due_at = statement_timestamp() WHERE due_at IS NOT NULL")
 
     return bring_forward
 

@@ -11,3 +11,4 @@ BREAKER_CHANGES = Counter("breaker_state_changes_total", "Circuit breaker transi
 RETRIES = Counter("retries_total", "Calls repeated after a transient error", ["call"])
 DELIVERIES = Counter("event_deliveries_total", "Attempts to deliver an event", ["receiver", "outcome"])
 WAKE_UPS = Counter("relay_wake_ups_total", "Wake-up messages sent to the broker", ["queue", "outcome"])
+WEBHOOKS = Histogram("webhook_seconds", "Attempts to deliver a webhook", ["outcome"])

@@ -68,10 +68,10 @@ def claim(
     """
     sql = f"""
         WITH chosen AS (
-            SELECT id FROM {table} q WHERE q.due_at <= now() AND {where}
+            SELECT id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where}
             ORDER BY q.due_at, q.id LIMIT %s FOR UPDATE SKIP LOCKED)
         UPDATE {table} t SET token = gen_random_uuid(), attempts = attempts + 1,
-               due_at = now() + make_interval(secs => %s)
+               due_at = statement_timestamp() + make_interval(secs => %s)
         FROM chosen WHERE t.id = chosen.id RETURNING t.id"""  # noqa: S608 - table and where are constants of the code
     with connection.cursor() as cursor:
         cursor.execute(sql, [*params, limit, lease])
@@ -119,7 +119,7 @@ def watch(wake: Wake) -> None:
 
 def peek(table: str, where: str = "true") -> Callable[[], Span | None]:
     """A cheap look at the due rows of `table` that `where` (SQL over the alias `q`) lets a worker claim."""
-    one = f"SELECT q.id FROM {table} q WHERE q.due_at <= now() AND {where} ORDER BY q.due_at"  # noqa: S608 - as above
+    one = f"SELECT q.id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where} ORDER BY q.due_at"  # noqa: S608 - as above
     sql = f"SELECT ({one}, q.id LIMIT 1), ({one} DESC, q.id DESC LIMIT 1)"
 
     def look() -> Span | None:

@@ -17,6 +17,7 @@ import functools
 import json
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any, ClassVar, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
@@ -27,7 +28,7 @@ from apps.core.bus import Command
 from apps.core.context import request_id
 
 happened = Signal()
-"""Sent with `sender=type(event)`, `event` and `receiver_name`; each receiver answers to its own name."""
+"""Sent with `sender=type(event)`, `event`, `stored` and `receiver_name`; each receiver answers to its own name."""
 
 INSERT = "INSERT INTO events_outboxevent (type, aggregate, data, request_id) VALUES (%s, %s, %s, %s)"
 
@@ -48,8 +49,19 @@ class Event:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class StoredEvent:
+    """An event as the outbox holds it; what a receiver of every event gets."""
+
+    id: int
+    type: str
+    aggregate: str
+    data: dict[str, Any]
+    occurred_at: datetime
+
+
 E = TypeVar("E", bound=Event)
-Handler = Callable[[E], "Command[Any] | None"]
+Handler = Callable[..., "Command[Any] | None"]
 
 
 @dataclass(frozen=True)
@@ -91,21 +103,25 @@ def publish(happening: Event) -> None:
         cursor.execute(INSERT, row)
 
 
-def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler[Any]], Handler[Any]]:
-    """Decorator: connect a module-level function to `heard`, or to every event when None.
+def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Handler]:
+    """Decorator: connect a module-level function to `heard`; when None to every event, which it gets as a StoredEvent.
 
     The receiver's name is `app.function`. Raises ImproperlyConfigured where the name is taken.
     """
 
-    def decorate(function: Handler[Any]) -> Handler[Any]:
+    def decorate(function: Handler) -> Handler:
         name = f"{function.__module__.split('.')[-2]}.{function.__name__}"
         if name in RECEIVERS:
             raise ImproperlyConfigured(f"a receiver named {name} is already connected")
         RECEIVERS[name] = Receiver(name, heard, waits)
 
         @functools.wraps(function)
-        def answer_to_name(sender: type[Event], event: Event, receiver_name: str, **_: Any) -> Command[Any] | None:
-            return function(event) if receiver_name == name else None
+        def answer_to_name(
+            sender: type[Event], event: Event, stored: StoredEvent, receiver_name: str, **_: Any
+        ) -> Command[Any] | None:
+            if receiver_name != name:
+                return None
+            return function(stored if heard is None else event)
 
         happened.connect(answer_to_name, sender=heard, dispatch_uid=name, weak=False)
         return function
@@ -119,15 +135,15 @@ def receivers_of(event_type: str) -> list[Receiver]:
     return [r for r in RECEIVERS.values() if r.event is None or r.event is cls]
 
 
-def send(event_type: str, data: dict[str, Any], receiver_name: str) -> Command[Any] | None:
+def send(stored: StoredEvent, receiver_name: str) -> Command[Any] | None:
     """Send the signal for one stored event to one receiver; returns the command it answers with, if any.
 
     Raises whatever the receiver raises, LookupError for a type or a receiver that the code no longer has.
     """
-    if event_type not in EVENTS or receiver_name not in RECEIVERS:
-        raise LookupError(f"no receiver {receiver_name} for {event_type}; deploy the code that has it, then replay")
-    happening = EVENTS[event_type](**data)
-    answers = happened.send(type(happening), event=happening, receiver_name=receiver_name)
+    if stored.type not in EVENTS or receiver_name not in RECEIVERS:
+        raise LookupError(f"no receiver {receiver_name} for {stored.type}; deploy the code that has it, then replay")
+    happening = EVENTS[stored.type](**stored.data)
+    answers = happened.send(type(happening), event=happening, stored=stored, receiver_name=receiver_name)
     # the stubs take every receiver to answer with a text
     commands: list[Any] = [answer for _, answer in answers if answer is not None]
     return commands[0] if commands else None

@@ -17,8 +17,8 @@ from apps.core.bus import bus
 from apps.core.context import bound
 from apps.core.metrics import DELIVERIES
 from apps.core.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
-from apps.events.bus import send
-from apps.events.models import Delivery, DeliveryState
+from apps.events.bus import StoredEvent, send
+from apps.events.models import Delivery, DeliveryState, OutboxEvent
 
 log = structlog.get_logger("deliveries")
 BATCH = 50
@@ -94,7 +94,7 @@ def deliver(delivery: Delivery) -> None:
     with bound(event.request_id, event_id=event.id, receiver=delivery.receiver, attempt=delivery.attempts):
         try:
             if delivery.waits:
-                answer = send(event.type, event.data, delivery.receiver)
+                answer = send(_stored(event), delivery.receiver)
                 with transaction.atomic():
                     if answer is not None:
                         bus.execute(answer)
@@ -117,9 +117,13 @@ def deliver(delivery: Delivery) -> None:
 def _run(delivery: Delivery) -> None:
     event = delivery.event
     with bound(event.request_id, event_id=event.id, receiver=delivery.receiver):
-        answer = send(event.type, event.data, delivery.receiver)
+        answer = send(_stored(event), delivery.receiver)
         if answer is not None:
             bus.execute(answer)
+
+
+def _stored(event: OutboxEvent) -> StoredEvent:
+    return StoredEvent(event.id, event.type, event.aggregate, event.data, event.occurred_at)
 
 
 def _row(delivery: Delivery) -> models.QuerySet[Delivery]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import email.utils
-import time
 from typing import Protocol
 
 import httpx
@@ -11,6 +9,7 @@ import structlog
 
 from apps.core.circuit_breaker import CircuitOpen, SharedCircuitBreaker
 from apps.core.deadline import DeadlineTransport
+from apps.core.http_dates import retry_after
 from apps.core.retry import Retry, TransientError
 from apps.profiles.commands import Person
 
@@ -108,13 +107,3 @@ def _person(response: httpx.Response) -> Person:
     display_name, company, avatar_url = texts
     safe_url = avatar_url if avatar_url.startswith(("https://", "http://")) else ""
     return Person(display_name[:200], company[:200], safe_url[:2000])
-
-
-def retry_after(text: str) -> float | None:
-    """Seconds that a Retry-After header asks for, as a number or as a date (RFC 9110, section 10.2.3); None without."""
-    if text.strip().isdigit():
-        return float(text)
-    try:
-        return max(email.utils.parsedate_to_datetime(text).timestamp() - time.time(), 0.0)
-    except (ValueError, TypeError):
-        return None

@@ -68,6 +68,11 @@ class ListUsers(Query[list[Row]]):
     is_active: bool | None = None
 
 
+@dataclass(frozen=True)
+class ListStaffEmails(Query[list[str]]):
+    """The e-mails of all active staff."""
+
+
 def active(claims: Claims) -> QuerySet[User]:
     """The caller's own row, as long as they are active and their login has not ended."""
     rows = User.objects.filter(id=claims.user_id, is_active=True)
@@ -110,6 +115,11 @@ def list_users(query: ListUsers) -> list[Row]:
     if not found and not get_caller(GetCaller(query.caller)).is_staff:
         raise NotAllowed("Only staff may list users.")
     return found
+
+
+def list_staff_emails(query: ListStaffEmails) -> list[str]:
+    """One statement."""
+    return list(User.objects.filter(is_staff=True, is_active=True).order_by("id").values_list("email", flat=True))
 
 
 class TokenReader:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Protocol
 
 from django.http import HttpRequest, HttpResponse
+from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
@@ -24,6 +25,15 @@ def caller(request: Request) -> Caller:
     """The authenticated caller of `request`; DRF's types know Django's own users only."""
     user: Any = request.user
     return user  # type: ignore[no-any-return] # a Caller by ActiveUserAuthentication
+
+
+class IsStaff(BasePermission):
+    """Staff only."""
+
+    message = "Only staff may do this."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return bool(getattr(request.user, "is_staff", False))
 
 
 class ApiView(APIView):

@@ -11,8 +11,8 @@ from rest_framework.request import Request
 
 from apps.core.api.pagination import Cursor, read_cursor, read_limit
 from apps.core.api.renderers import json_answer
-from apps.core.api.views import ApiView, caller
-from apps.core.errors import FieldProblem, Invalid, NotAllowed
+from apps.core.api.views import ApiView, IsStaff
+from apps.core.errors import FieldProblem, Invalid
 from apps.events.bus import EVENTS
 from apps.events.queries import ReadFeed
 
@@ -37,6 +37,7 @@ class Feed(serializers.Serializer[Any]):
 class EventFeed(ApiView):
     """All events, in the order in which they were committed; staff only."""
 
+    permission_classes = (IsStaff,)
     problems: ClassVar = {"get": (400, 403)}
     answers: ClassVar = {"get": lambda version: {200: Feed}}
 
@@ -50,8 +51,6 @@ class EventFeed(ApiView):
     )
     def get(self, request: Request) -> HttpResponse:
         """A page of the feed."""
-        if not caller(request).is_staff:
-            raise NotAllowed("Only staff may read events.")
         given = request.query_params
         kind = given.get("type", "")
         if kind and kind not in EVENTS:

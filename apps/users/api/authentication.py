@@ -11,7 +11,6 @@ from typing import Any
 from django.http import HttpRequest
 from rest_framework import exceptions
 from rest_framework.authentication import BaseAuthentication
-from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from apps.core.bus import bus
@@ -92,13 +91,3 @@ class ActiveUserAuthentication(TokenAuthentication):
 
     def user(self, claims: Claims) -> ActiveUser:
         return ActiveUser(bus.ask(GetCaller(claims)))
-
-
-class IsStaff(BasePermission):
-    """Staff only."""
-
-    message = "Only staff may do this."
-
-    def has_permission(self, request: Request, view: Any) -> bool:
-        user: Any = request.user
-        return isinstance(user, ActiveUser) and user.is_staff

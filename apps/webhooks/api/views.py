@@ -1,0 +1,205 @@
+"""The webhooks' routes, for staff."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any, ClassVar
+
+import orjson
+from django.http import HttpResponse
+from django.urls import reverse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+from apps.core.api.pagination import Cursor, cut, links, read_cursor, read_limit
+from apps.core.api.renderers import json_answer
+from apps.core.api.views import ApiView, IsStaff
+from apps.webhooks.api.serializers import (
+    AttemptAnswer,
+    DeliveryAccepted,
+    DeliveryPage,
+    EndpointAnswer,
+    EndpointBody,
+    EndpointChanges,
+    EndpointPage,
+    EndpointWithSecret,
+)
+from apps.webhooks.commands import (
+    DeleteEndpoint,
+    EndpointSnapshot,
+    RegisterEndpoint,
+    RetryDelivery,
+    RotateSecret,
+    SendTest,
+    UpdateEndpoint,
+)
+from apps.webhooks.queries import GetEndpoint, ListDeliveries, ListEndpoints, Row
+
+NO_STORE = {"Cache-Control": "no-store"}
+PAGE = [
+    OpenApiParameter("limit", int, description="Rows a page, 1 to 100, by default 20."),
+    OpenApiParameter("cursor", str, description="`next` or `previous` of another page."),
+]
+FIELDS = tuple(EndpointAnswer().fields)
+ATTEMPT_FIELDS = tuple(AttemptAnswer().fields)
+
+
+class StaffView(ApiView):
+    """Staff only."""
+
+    permission_classes: tuple[type[BasePermission], ...] = (IsStaff,)
+
+
+class EndpointList(StaffView):
+    """Endpoints: make one, list them."""
+
+    problems: ClassVar = {"post": (403,), "get": (400, 403)}
+    answers: ClassVar = {
+        "post": lambda version: {201: EndpointWithSecret},
+        "get": lambda version: {200: EndpointPage},
+    }
+
+    @extend_schema(request=EndpointBody, operation_id="webhooks_create")
+    def post(self, request: Request) -> HttpResponse:
+        """Make an endpoint; its secret is in this answer and never shown again."""
+        made = self.bus.execute(RegisterEndpoint(**given(self, EndpointBody, request)))
+        namespace = request.resolver_match.namespace if request.resolver_match else "v1"
+        headers = {**NO_STORE, "Location": reverse(f"{namespace}:webhook", args=[made.id])}
+        return json_answer(shown(made), 201, headers)
+
+    @extend_schema(parameters=PAGE, operation_id="webhooks_list")
+    def get(self, request: Request) -> HttpResponse:
+        """A page of endpoints, newest first."""
+        return page(request, lambda limit, cursor: self.bus.ask(ListEndpoints(limit, cursor)), represent)
+
+
+class EndpointDetail(StaffView):
+    """One endpoint."""
+
+    problems: ClassVar = {"get": (403,), "patch": (403,), "delete": (403,)}
+    answers: ClassVar = {
+        "get": lambda version: {200: EndpointAnswer},
+        "patch": lambda version: {200: EndpointAnswer},
+    }
+
+    @extend_schema(operation_id="webhooks_retrieve")
+    def get(self, request: Request, webhook_id: int) -> HttpResponse:
+        """The endpoint, without its secret."""
+        return json_answer(represent(self.bus.ask(GetEndpoint(webhook_id))), headers=NO_STORE)
+
+    @extend_schema(request=EndpointChanges, operation_id="webhooks_update")
+    def patch(self, request: Request, webhook_id: int) -> HttpResponse:
+        """Change the endpoint."""
+        changes = given(self, EndpointChanges, request)
+        return json_answer(shown(self.bus.execute(UpdateEndpoint(webhook_id, **changes))), headers=NO_STORE)
+
+    @extend_schema(responses={204: None}, operation_id="webhooks_delete")
+    def delete(self, request: Request, webhook_id: int) -> HttpResponse:
+        """Delete the endpoint and its deliveries."""
+        self.bus.execute(DeleteEndpoint(webhook_id))
+        return HttpResponse(status=204)
+
+
+class EndpointSecret(StaffView):
+    """The signing secret of an endpoint."""
+
+    problems: ClassVar = {"post": (403,)}
+    answers: ClassVar = {"post": lambda version: {200: EndpointWithSecret}}
+
+    @extend_schema(request=None, operation_id="webhooks_rotate_secret")
+    def post(self, request: Request, webhook_id: int) -> HttpResponse:
+        """A new secret; the old one still signs beside it for 24 hours."""
+        return json_answer(shown(self.bus.execute(RotateSecret(webhook_id))), headers=NO_STORE)
+
+
+class EndpointTest(StaffView):
+    """A test message."""
+
+    problems: ClassVar = {"post": (403,)}
+    answers: ClassVar = {"post": lambda version: {202: DeliveryAccepted}}
+
+    @extend_schema(request=None, operation_id="webhooks_test")
+    def post(self, request: Request, webhook_id: int) -> HttpResponse:
+        """Send a message of type webhook.test."""
+        return json_answer({"delivery_id": self.bus.execute(SendTest(webhook_id))}, 202)
+
+
+class DeliveryList(StaffView):
+    """What was sent to an endpoint, and how it went."""
+
+    problems: ClassVar = {"get": (400, 403)}
+    answers: ClassVar = {"get": lambda version: {200: DeliveryPage}}
+
+    @extend_schema(parameters=PAGE, operation_id="webhooks_deliveries")
+    def get(self, request: Request, webhook_id: int) -> HttpResponse:
+        """A page of deliveries, newest first."""
+        return page(
+            request,
+            lambda limit, cursor: self.bus.ask(ListDeliveries(webhook_id, limit, cursor)),
+            represent_delivery,
+        )
+
+
+class DeliveryRetry(StaffView):
+    """One more try."""
+
+    problems: ClassVar = {"post": (403,)}
+    answers: ClassVar = {"post": lambda version: {202: DeliveryAccepted}}
+
+    @extend_schema(request=None, operation_id="webhooks_delivery_retry")
+    def post(self, request: Request, webhook_id: int, delivery_id: int) -> HttpResponse:
+        """Send the delivery again at once, under the same webhook-id."""
+        self.bus.execute(RetryDelivery(webhook_id, delivery_id))
+        return json_answer({"delivery_id": delivery_id}, 202)
+
+
+def given(view: ApiView, body: type[EndpointBody], request: Request) -> dict[str, Any]:
+    """The body's values as a command takes them."""
+    data = view.valid(body, request)
+    if "event_types" in data:
+        data["event_types"] = tuple(dict.fromkeys(data["event_types"]))
+    return data
+
+
+def represent(row: Row) -> dict[str, Any]:
+    """An endpoint as the API shows it."""
+    return {name: row[name] for name in FIELDS}
+
+
+def shown(endpoint: EndpointSnapshot) -> dict[str, Any]:
+    """An endpoint fresh from a command, with its secret where it was just made."""
+    secret = {"secret": endpoint.secret} if endpoint.secret else {}
+    return represent(asdict(endpoint)) | secret
+
+
+def represent_delivery(row: Row) -> dict[str, Any]:
+    """A delivery as the API shows it."""
+    return {
+        "id": row["id"],
+        "event_id": row["event_id"],
+        "event_type": row["event_type"],
+        "status": row["state"],
+        "attempts": [{name: entry[name] for name in ATTEMPT_FIELDS} for entry in row["log"]],
+        "next_attempt_at": row["due_at"],
+        "payload": orjson.loads(row["body"]),
+    }
+
+
+def page(
+    request: Request,
+    ask: Callable[[int, Cursor | None], list[Row]],
+    shape: Callable[[Row], dict[str, Any]],
+) -> HttpResponse:
+    """The page that the request's `limit` and `cursor` name."""
+    parameters = request.query_params
+    limit, cursor = read_limit(parameters.get("limit", "")), read_cursor(parameters.get("cursor", ""))
+    found = cut(ask(limit, cursor), limit, cursor)
+    _, _, link = links(request, found)
+    body = {
+        "results": [shape(row) for row in found.rows],
+        "next": str(found.next) if found.next else None,
+        "previous": str(found.previous) if found.previous else None,
+    }
+    return json_answer(body, headers={"Link": link, **NO_STORE})

@@ -1,0 +1,122 @@
+"""Commands: what can be done with webhooks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import ClassVar
+
+from apps.core.bus import Command
+
+
+@dataclass(frozen=True)
+class EndpointSnapshot:
+    """An endpoint as a use case leaves it; `secret` only right after it was made."""
+
+    id: int
+    url: str
+    event_types: list[str]
+    description: str
+    is_active: bool
+    disabled_reason: str
+    created_at: datetime
+    updated_at: datetime
+    version: int
+    secret: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class RegisterEndpoint(Command[EndpointSnapshot]):
+    """Make an endpoint; no event types means all. Refused with Invalid."""
+
+    url: str
+    event_types: tuple[str, ...] = ()
+    description: str = ""
+    is_active: bool = True
+
+
+@dataclass(frozen=True)
+class CheckEndpoint(Command[None]):
+    """Whether a webhook may be sent to this URL. Refused with Invalid."""
+
+    url: str
+
+
+@dataclass(frozen=True)
+class UpdateEndpoint(Command[EndpointSnapshot]):
+    """Change an endpoint; None leaves a value as it is. Refused with NotFound, Invalid."""
+
+    endpoint_id: int
+    url: str | None = None
+    event_types: tuple[str, ...] | None = None
+    description: str | None = None
+    is_active: bool | None = None
+
+
+@dataclass(frozen=True)
+class DeleteEndpoint(Command[None]):
+    """Delete an endpoint with its deliveries. Refused with NotFound."""
+
+    endpoint_id: int
+
+
+@dataclass(frozen=True)
+class RotateSecret(Command[EndpointSnapshot]):
+    """Give an endpoint a new secret; the old one still signs beside it for a day. Refused with NotFound."""
+
+    endpoint_id: int
+
+
+@dataclass(frozen=True)
+class SendTest(Command[int]):
+    """Send a test message to an endpoint; answers its delivery's id. Refused with NotFound."""
+
+    endpoint_id: int
+
+
+@dataclass(frozen=True)
+class RetryDelivery(Command[None]):
+    """Send a delivery again at once, with fresh attempts. Refused with NotFound."""
+
+    endpoint_id: int
+    delivery_id: int
+
+
+@dataclass(frozen=True)
+class FanOut(Command[int]):
+    """Make a delivery of one event for each active endpoint that wants it; answers how many."""
+
+    event_id: int
+    event_type: str
+    body: str
+
+
+@dataclass(frozen=True)
+class DisableEndpoint(Command[None]):
+    """Take an endpoint out of service, tell staff; nothing where it is already."""
+
+    endpoint_id: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class TellStaff(Command[None]):
+    """E-mail every active staff user that an endpoint was disabled."""
+
+    atomic: ClassVar[bool] = False
+    url: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class PruneDeliveries(Command[int]):
+    """Delete webhook deliveries that were settled longer ago than the retention; answers how many."""
+
+
+@dataclass(frozen=True)
+class SendDue(Command[int]):
+    """Send the deliveries that are due, until none are left or a few minutes have passed; answers how many attempts."""
+
+    atomic: ClassVar[bool] = False
+    # the rest of the task's soft time limit is for what is in flight then
+    seconds: float = 200.0

@@ -1,0 +1,15 @@
+"""Mail about webhooks."""
+
+from __future__ import annotations
+
+from django.core.mail import EmailMessage
+
+from apps.core.bus import bus
+from apps.users.queries import ListStaffEmails
+from apps.webhooks.commands import TellStaff
+
+
+def tell_staff(command: TellStaff) -> None:
+    """One e-mail to all active staff."""
+    body = f"The webhook endpoint {command.url} was disabled: {command.reason}.\nSwitch it on again in the admin."
+    EmailMessage(subject="A webhook endpoint was disabled", body=body, bcc=bus.ask(ListStaffEmails())).send()

@@ -1,0 +1,71 @@
+"""Reads of webhooks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from apps.core.api.pagination import Cursor
+from apps.core.bus import Query
+from apps.core.errors import NotFound
+from apps.webhooks.models import Endpoint, WebhookDelivery
+
+Row = dict[str, Any]
+ENDPOINT = (
+    "id", "url", "event_types", "description", "is_active", "disabled_reason", "created_at", "updated_at", "version",
+)  # fmt: skip
+DELIVERY = ("id", "event_id", "event_type", "state", "log", "due_at", "body")
+
+
+@dataclass(frozen=True)
+class GetEndpoint(Query[Row]):
+    """One endpoint, without its secret. Refused with NotFound."""
+
+    endpoint_id: int
+
+
+@dataclass(frozen=True)
+class ListEndpoints(Query[list[Row]]):
+    """Up to `limit + 1` endpoints from `cursor` on, newest first."""
+
+    limit: int
+    cursor: Cursor | None = None
+
+
+@dataclass(frozen=True)
+class ListDeliveries(Query[list[Row]]):
+    """Up to `limit + 1` deliveries of an endpoint from `cursor` on, newest first. Refused with NotFound."""
+
+    endpoint_id: int
+    limit: int
+    cursor: Cursor | None = None
+
+
+def get_endpoint(query: GetEndpoint) -> Row:
+    """One statement."""
+    row: Row | None = Endpoint.objects.filter(id=query.endpoint_id).values(*ENDPOINT).first()
+    if row is None:
+        raise NotFound(f"There is no webhook {query.endpoint_id}.")
+    return row
+
+
+def list_endpoints(query: ListEndpoints) -> list[Row]:
+    """One statement."""
+    return query_page(Endpoint.objects.all(), ENDPOINT, query.limit, query.cursor)
+
+
+def list_deliveries(query: ListDeliveries) -> list[Row]:
+    """One statement; a second one only where it finds nothing."""
+    rows = WebhookDelivery.objects.filter(endpoint_id=query.endpoint_id)
+    found = query_page(rows, DELIVERY, query.limit, query.cursor)
+    if not found:
+        get_endpoint(GetEndpoint(query.endpoint_id))
+    return found
+
+
+def query_page(rows: Any, columns: tuple[str, ...], limit: int, cursor: Cursor | None) -> list[Row]:
+    """`columns` of up to `limit + 1` rows from `cursor` on, newest first."""
+    forward = cursor is None or cursor.forward
+    if cursor:
+        rows = rows.filter(id__lt=cursor.key) if forward else rows.filter(id__gt=cursor.key)
+    return list(rows.order_by("-id" if forward else "id").values(*columns)[: limit + 1])

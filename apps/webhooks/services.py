@@ -1,0 +1,185 @@
+"""The use cases of webhooks."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+from django.db import connection
+from django.db.models.functions import Now
+from django.utils import timezone
+
+from apps.core.context import request_id
+from apps.core.errors import FieldProblem, Invalid, NotFound
+from apps.core.repository import DjangoRepository
+from apps.events.bus import EVENTS, publish
+from apps.webhooks.addresses import AddressPolicy
+from apps.webhooks.commands import (
+    CheckEndpoint,
+    DeleteEndpoint,
+    DisableEndpoint,
+    EndpointSnapshot,
+    FanOut,
+    PruneDeliveries,
+    RegisterEndpoint,
+    RetryDelivery,
+    RotateSecret,
+    SendTest,
+    UpdateEndpoint,
+)
+from apps.webhooks.events import WebhookDisabled
+from apps.webhooks.models import DeliveryState, Endpoint, WebhookDelivery
+from apps.webhooks.secrets import SecretBox
+
+log = structlog.get_logger("webhooks")
+OLD_SECRET_SIGNS_FOR = timedelta(hours=24)
+TEST_TYPE = "webhook.test"
+FAN_OUT = """
+    INSERT INTO webhooks_webhookdelivery
+        (endpoint_id, message_id, event_id, event_type, body, request_id, state, log, attempts, last_error)
+    SELECT id, %s, %s, %s, %s, %s, 'pending', '[]', 0, '' FROM webhooks_endpoint
+    WHERE is_active AND (event_types = '{}' OR %s = ANY(event_types))
+    ON CONFLICT (endpoint_id, message_id) DO NOTHING"""
+
+
+class Endpoints(DjangoRepository[Endpoint]):
+    """Endpoints in PostgreSQL."""
+
+    model = Endpoint
+
+
+class WebhookService:
+    """Handlers of the commands of webhooks."""
+
+    def __init__(self, endpoints: Endpoints, policy: AddressPolicy, box: SecretBox, retention: timedelta) -> None:
+        self._endpoints = endpoints
+        self._policy = policy
+        self._box = box
+        self._retention = retention
+
+    def register(self, command: RegisterEndpoint) -> EndpointSnapshot:
+        """Keep the endpoint; its secret is in the answer and never shown again."""
+        self._policy.check_url(command.url)
+        check_event_types(command.event_types)
+        secret = self._box.make()
+        row = Endpoint(
+            url=command.url,
+            event_types=list(command.event_types),
+            description=command.description,
+            is_active=command.is_active,
+            secret=self._box.close(secret),
+        )
+        return snapshot(self._endpoints.create(row), secret)
+
+    def check(self, command: CheckEndpoint) -> None:
+        """The rule by itself, for a form that is still being filled in."""
+        self._policy.check_url(command.url)
+
+    def update(self, command: UpdateEndpoint) -> EndpointSnapshot:
+        """Change what is given; switching an endpoint on again forgets that it failed."""
+        row = self._endpoints.lock(command.endpoint_id)
+        changes: dict[str, Any] = {}
+        if command.url is not None:
+            self._policy.check_url(command.url)
+            changes["url"] = command.url
+        if command.event_types is not None:
+            check_event_types(command.event_types)
+            changes["event_types"] = list(command.event_types)
+        if command.description is not None:
+            changes["description"] = command.description
+        if command.is_active is not None:
+            changes["is_active"] = command.is_active
+            if command.is_active and not row.is_active:
+                changes |= {"disabled_reason": "", "failures": 0, "failing_since": None}
+        return snapshot(self._endpoints.update(row, **changes) if changes else row)
+
+    def delete(self, command: DeleteEndpoint) -> None:
+        """Delete it; what is on its way in this moment still arrives."""
+        self._endpoints.delete(self._endpoints.lock(command.endpoint_id))
+
+    def rotate(self, command: RotateSecret) -> EndpointSnapshot:
+        """Keep the old secret for a day, so that the consumer can switch over without a gap."""
+        row = self._endpoints.lock(command.endpoint_id)
+        secret = self._box.make()
+        changes = {
+            "secret": self._box.close(secret),
+            "previous_secret": row.secret,
+            "previous_secret_until": timezone.now() + OLD_SECRET_SIGNS_FOR,
+        }
+        return snapshot(self._endpoints.update(row, **changes), secret)
+
+    def send_test(self, command: SendTest) -> int:
+        """Queue a message of type webhook.test."""
+        row = self._endpoints.get(command.endpoint_id)
+        delivery = WebhookDelivery.objects.create(
+            endpoint=row,
+            message_id=f"test_{uuid.uuid4().hex}",
+            event_type=TEST_TYPE,
+            body=message(TEST_TYPE, timezone.now().isoformat(), {"webhook_id": row.id}),
+            request_id=request_id(),
+        )
+        return delivery.id
+
+    def retry(self, command: RetryDelivery) -> None:
+        """Make the delivery due; one that is under way in this moment is left to end."""
+        rows = WebhookDelivery.objects.filter(id=command.delivery_id, endpoint_id=command.endpoint_id)
+        row = rows.select_for_update().first()
+        if row is None:
+            raise NotFound(f"There is no delivery {command.delivery_id} of webhook {command.endpoint_id}.")
+        if row.token is None or (row.due_at and row.due_at <= timezone.now()):
+            rows.update(state=DeliveryState.PENDING, due_at=Now(), attempts=0, token=None, settled_at=None)
+
+    def fan_out(self, command: FanOut) -> int:
+        """One statement, idempotent by the message's id, which every attempt and every endpoint shares."""
+        kind, message_id = command.event_type, f"evt_{command.event_id}"
+        with connection.cursor() as cursor:
+            cursor.execute(FAN_OUT, [message_id, command.event_id, kind, command.body, request_id(), kind])
+            made: int = cursor.rowcount
+        return made
+
+    def disable(self, command: DisableEndpoint) -> None:
+        """Switch the endpoint off and publish WebhookDisabled; what is queued waits for it to be switched on."""
+        rows = Endpoint.objects.filter(id=command.endpoint_id, is_active=True)
+        if rows.update(is_active=False, disabled_reason=command.reason, updated_at=Now()):
+            row = self._endpoints.get(command.endpoint_id)
+            log.warning("webhook_disabled", webhook_id=row.id, reason=command.reason)
+            publish(WebhookDisabled(row.id, row.url, command.reason))
+
+    def prune(self, command: PruneDeliveries) -> int:
+        """Delete what is older than the retention."""
+        old = WebhookDelivery.objects.filter(settled_at__lt=Now() - self._retention)
+        deleted, _ = old.delete()
+        return deleted
+
+
+def message(event_type: str, timestamp: str, data: dict[str, Any]) -> str:
+    """The body of a webhook, as it is stored, signed and sent."""
+    return json.dumps({"type": event_type, "timestamp": timestamp, "data": data}, separators=(",", ":"))
+
+
+def check_event_types(types: Sequence[str]) -> None:
+    """Raises Invalid naming the types that this service does not have."""
+    unknown = sorted(set(types) - set(EVENTS))
+    if unknown:
+        known = ", ".join(sorted(EVENTS))
+        raise Invalid([FieldProblem("/event_types", "unknown_type", f"{', '.join(unknown)}: there is {known}")])
+
+
+def snapshot(row: Endpoint, secret: str | None = None) -> EndpointSnapshot:
+    """`row` without its stored secrets."""
+    return EndpointSnapshot(
+        id=row.id,
+        url=row.url,
+        event_types=row.event_types,
+        description=row.description,
+        is_active=row.is_active,
+        disabled_reason=row.disabled_reason,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        version=row.version,
+        secret=secret,
+    )

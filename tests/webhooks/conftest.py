@@ -1,0 +1,67 @@
+"""Fixtures of the webhooks' tests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.db import connection
+
+from apps.core.bus import bus
+from apps.profiles.commands import LookUpPerson
+from apps.webhooks.addresses import AddressPolicy
+from apps.webhooks.commands import CheckEndpoint, EndpointSnapshot, RegisterEndpoint
+from apps.webhooks.secrets import SecretBox
+from apps.webhooks.sender import Sender
+from apps.webhooks.services import Endpoints, WebhookService
+from tests.receiver import Receiver
+
+
+@pytest.fixture(autouse=True)
+def no_directory() -> Iterator[None]:
+    """Enrichment is not what these tests are about."""
+    with bus.replaced(LookUpPerson, lambda command: None):
+        yield
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    """A webhook receiver."""
+    with Receiver() as running:
+        yield running
+
+
+@pytest.fixture
+def private_allowed() -> Iterator[AddressPolicy]:
+    """Loopback addresses may be registered."""
+    policy = AddressPolicy(allow_private=True)
+    service = WebhookService(Endpoints(), policy, SecretBox(settings.ENV.secret_key), timedelta(days=1))
+    with bus.replaced(RegisterEndpoint, service.register), bus.replaced(CheckEndpoint, service.check):
+        yield policy
+
+
+@pytest.fixture
+def endpoint(transactional_db: None, private_allowed: AddressPolicy, receiver: Receiver) -> EndpointSnapshot:
+    """An endpoint at the receiver; its secret is in it."""
+    return bus.execute(RegisterEndpoint(receiver.url))
+
+
+@pytest.fixture
+def sender(private_allowed: AddressPolicy) -> Sender:
+    """A sender with the standard schedule, that may go to loopback."""
+    return Sender(private_allowed, SecretBox(settings.ENV.secret_key), settings.ENV.webhook_retry_schedule)
+
+
+@pytest.fixture
+def webhooks_due() -> Callable[[], None]:
+    """Makes every waiting webhook due at once, as time would."""
+
+    def bring_forward() -> None:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "UPDATE webhooks_webhookdelivery SET due_at = statement_timestamp() WHERE due_at IS NOT NULL"
+            )
+
+    return bring_forward
