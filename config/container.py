@@ -11,6 +11,7 @@ from datetime import timedelta
 from functools import cached_property
 from importlib import import_module
 
+import sentry_sdk
 from django.conf import settings
 
 from apps.core.breaker_state import ValkeyState
@@ -21,6 +22,7 @@ from apps.core.retry import Retry
 from apps.core.valkey import Valkey
 from apps.events import commands as events
 from apps.events import queries as event_queries
+from apps.events.deliveries import WAITING_LEASE_SECONDS
 from apps.events.services import EventService
 from apps.jobs import commands as jobs
 from apps.jobs import queries as job_queries
@@ -77,6 +79,8 @@ class Container:
             base_delay=env.retry_base_delay,
             max_delay=env.retry_max_delay,
             exponential_base=env.retry_exponential_base,
+            # whoever waits holds a lease on its delivery, which must not run out meanwhile
+            budget=WAITING_LEASE_SECONDS / 2,
         )
 
     @cached_property
@@ -177,4 +181,6 @@ class Container:
 def compose() -> None:
     """Wire the process's bus from the process's settings; Django calls it once, when its apps are ready."""
     import_module("config.celery")
+    if settings.ENV.sentry_dsn:
+        sentry_sdk.init(settings.ENV.sentry_dsn, send_default_pii=False)
     Container(settings.ENV).wire(bus)

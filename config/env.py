@@ -202,6 +202,10 @@ def load(profile: Profile) -> Settings:
     if profile != "test":
         environ.Env.read_env(ROOT / ".env")
     state_dir = Path(os.environ.get("STATE_DIR") or ROOT / ".local").absolute()
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        if not os.environ.get(name):
+            # a copy of .env.example leaves it empty, which is not to hide what `make run` has written down
+            os.environ.pop(name, None)
     if profile == "development":
         environ.Env.read_env(state_dir / "env")
     reader = Reader(environ.Env())

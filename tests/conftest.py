@@ -87,7 +87,7 @@ def drain() -> Callable[[], int]:
         tried = 0
         while True:
             events = fan_out()
-            done = deliveries.work(waiting=False, seconds=30) + deliveries.work(waiting=True, seconds=30)
+            done = deliveries.work(seconds=30) + deliveries.work_waiting(seconds=30)
             tried += done
             if not events and not done:
                 return tried
@@ -98,7 +98,9 @@ def drain() -> Callable[[], int]:
 @pytest.fixture
 def processes(transactional_db: None, tmp_path: Path) -> Iterator[Processes]:
     """Starts real processes of the service on the test's database."""
-    yield from running(tmp_path)
+    database = connection.settings_dict
+    address = f"{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+    yield from running(tmp_path, DATABASE_URL=f"postgres://{address}")
     connection.close()
 
 

@@ -15,7 +15,6 @@ from typing import Any
 
 import httpx
 import psutil
-from django.db import connection
 
 from tests.waiting import wait_for
 
@@ -70,7 +69,7 @@ class Processes:
     """Starts processes of the service and ends them with the test."""
 
     folder: Path
-    extra: dict[str, str] = field(default_factory=dict)
+    addresses: dict[str, str]
     started: list[Process] = field(default_factory=list)
 
     @property
@@ -79,18 +78,15 @@ class Processes:
         return self.folder / "mail"
 
     def environment(self) -> dict[str, str]:
-        """The test's own database and cache, and a mail folder of its own."""
-        database = connection.settings_dict
-        address = f"{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
+        """Settings of the processes: the addresses given, and a mail folder of their own."""
         return os.environ | {
             "DJANGO_SETTINGS_MODULE": "config.settings.test",
-            "DATABASE_URL": f"postgres://{address}",
             "EMAIL_URL": f"filemail:///{self.mail}",
             "STATE_DIR": str(self.folder),
             "RATE_LIMIT_PER_MINUTE": "1000000",
             "PYTHONUNBUFFERED": "1",
             "REMAP_SIGTERM": "SIGQUIT",
-            **self.extra,
+            **self.addresses,
         }
 
     def manage(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
@@ -107,7 +103,7 @@ class Processes:
         wait_for(lambda: any(line.get("event") == "relay_started" for line in process.lines()), "the relay runs")
         return process
 
-    def worker(self, queues: str = "events,io,jobs,webhooks", concurrency: int = 2, **env: str) -> Process:
+    def worker(self, queues: str = "events,io,jobs,webhooks", concurrency: int = 4, **env: str) -> Process:
         """A Celery worker, ready."""
         command = [sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "worker", "-Q", queues]
         command += ["-c", str(concurrency), "-n", f"w{len(self.started)}@%h", "--without-gossip", "--without-mingle"]
@@ -150,9 +146,9 @@ def _answers(url: str) -> bool:
         return False
 
 
-def running(folder: Path) -> Iterator[Processes]:
-    """For a fixture: processes that end with it."""
-    processes = Processes(folder)
+def running(folder: Path, **addresses: str) -> Iterator[Processes]:
+    """For a fixture: processes that end with it; `addresses` are settings such as DATABASE_URL."""
+    processes = Processes(folder, addresses)
     try:
         yield processes
     finally:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import structlog
-from django.db import models, transaction
+from django.db import connection, models, transaction
 from django.db.models.functions import Now
 
 from apps.core.bus import bus
@@ -23,8 +24,8 @@ from apps.events.models import Delivery, DeliveryState, OutboxEvent
 log = structlog.get_logger("deliveries")
 BATCH = 50
 LEASE_SECONDS = 30
-# one receiver that waits may take its retries' whole budget
-WAITING_LEASE_SECONDS = 120
+# longer than one receiver may wait: the retries' budget, a last call, a mail server
+WAITING_LEASE_SECONDS = 45
 BACKOFF = Backoff()
 
 # the head of each line: an earlier delivery of the same aggregate to the same receiver goes first
@@ -42,30 +43,47 @@ class Postponed(Exception):
         self.seconds = seconds
 
 
-def work(*, waiting: bool, seconds: float) -> int:
-    """Deliver what is due until nothing is left or `seconds` have passed; returns how many deliveries were tried."""
+def work(*, seconds: float) -> int:
+    """Run receivers that do not wait, until nothing is due or `seconds` have passed; returns how many were tried."""
     until = time.monotonic() + seconds
     tried = 0
-    while time.monotonic() < until:
-        batch = _claim(waiting)
-        if not batch:
-            break
+    while time.monotonic() < until and (batch := _claim(DIRECT, BATCH, LEASE_SECONDS)):
         tried += len(batch)
-        # rows of a batch that once failed or crashed go alone, so that a poisonous one takes no neighbour along
+        # rows that once failed or crashed go alone, so that a poisonous one takes no neighbour along
         first = [d for d in batch if d.attempts == 1]
-        if waiting or len(first) < 2 or not _deliver_together(first):
-            first = []
+        done = first if len(first) > 1 and _deliver_together(first) else []
         for delivery in batch:
-            if delivery not in first:
+            if delivery not in done:
                 deliver(delivery)
     return tried
 
 
-def _claim(waiting: bool) -> list[Delivery]:
-    if waiting:
-        ids = claim("events_delivery", where=WAITING, limit=1, lease=WAITING_LEASE_SECONDS)
-    else:
-        ids = claim("events_delivery", where=DIRECT, limit=BATCH, lease=LEASE_SECONDS)
+def work_waiting(*, seconds: float, threads: int = 1) -> int:
+    """Like `work`, for the receivers that wait for other machines; `threads` of them wait at the same time."""
+    until = time.monotonic() + seconds
+    tried = 0
+    while time.monotonic() < until and (batch := _claim(WAITING, threads, WAITING_LEASE_SECONDS)):
+        tried += len(batch)
+        if len(batch) == 1:
+            deliver(batch[0])
+            continue
+        # the threads need the pool's connections more than this one, which only waits for them
+        connection.close()
+        with ThreadPoolExecutor(len(batch), "deliver") as pool:
+            list(pool.map(_deliver_in_thread, batch))
+    return tried
+
+
+def _deliver_in_thread(delivery: Delivery) -> None:
+    try:
+        deliver(delivery)
+    finally:
+        # back to the pool: the thread ends, and with it nobody would return it
+        connection.close()
+
+
+def _claim(where: str, limit: int, lease: int) -> list[Delivery]:
+    ids = claim("events_delivery", where=where, limit=limit, lease=lease)
     return list(Delivery.objects.filter(id__in=ids).select_related("event").order_by("id")) if ids else []
 
 

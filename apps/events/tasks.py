@@ -10,18 +10,19 @@ from apps.events.commands import PruneEvents
 
 # a drain ends well within the soft time limit and lets other messages have their turn
 DRAIN_SECONDS = 10
+WAITING_THREADS = 8
 
 
 @shared_task(name="events.deliver")
 def deliver() -> None:
     """Run the receivers that only write to the database."""
-    deliveries.work(waiting=False, seconds=DRAIN_SECONDS)
+    deliveries.work(seconds=DRAIN_SECONDS)
 
 
 @shared_task(name="events.deliver_waiting")
 def deliver_waiting() -> None:
     """Run the receivers that wait for other machines."""
-    deliveries.work(waiting=True, seconds=DRAIN_SECONDS)
+    deliveries.work_waiting(seconds=DRAIN_SECONDS, threads=WAITING_THREADS)
 
 
 @shared_task(name="events.prune")

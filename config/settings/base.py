@@ -33,10 +33,16 @@ def django_settings(env: Settings) -> dict[str, Any]:
 
 def _database(env: Settings) -> dict[str, Any]:
     database: dict[str, Any] = environ.Env.db_url_config(env.database_url)
-    database["ENGINE"] = "django.db.backends.postgresql"
-    database["CONN_HEALTH_CHECKS"] = True
+    database["ENGINE"] = "apps.core.postgresql"
     options = database.setdefault("OPTIONS", {})
-    options["pool"] = {"min_size": 1, "max_size": env.db_pool_size, "timeout": 5, "max_idle": 300}
+    options["pool"] = {
+        "min_size": 1,
+        "max_size": env.db_pool_size,
+        "timeout": 2,
+        "max_idle": 300,
+        # give up on a server that is away at once: the next request tries anew, without the pool's long backoff
+        "reconnect_timeout": 1,
+    }
     options.setdefault("connect_timeout", 5)
     options.setdefault("application_name", "patterns")
     # a transaction left open holds back the relay and vacuum
