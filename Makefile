@@ -1,0 +1,46 @@
+# What each target does is said behind its name; `make help` prints it.
+
+PYTHON ?= python3
+VENV := .venv/bin/python
+# what make was told stays with make: the programs below must not take it for theirs
+unexport MAKEFLAGS MFLAGS MAKELEVEL
+
+.DEFAULT_GOAL := help
+.PHONY: help run serve test check bench lock clean local dev
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
+
+run: local ## everything from an empty checkout to a running service; Ctrl-C stops it
+	@exec $(VENV) -m config.stack --with-parent
+
+serve: export DJANGO_SETTINGS_MODULE ?= config.settings.production
+serve: local ## the production web server alone; settings come from the environment
+	@test -n "$$(find static/staticfiles.json 2>/dev/null)" \
+		&& test -z "$$(find .venv/built-from.json apps/*/static -newer static/staticfiles.json)" \
+		|| exec $(VENV) manage.py collectstatic --noinput --verbosity 0
+	@exec $(VENV) -m config.serve
+
+test: dev ## the test suite on a PostgreSQL and a Valkey of its own; ARGS="-k name" goes to pytest
+	@exec $(VENV) -m pytest -n logical --maxprocesses 4 $(ARGS)
+
+check: dev ## format, lint, types, architecture, migrations, OpenAPI, deployment settings
+	@exec .ci/check
+
+bench: dev ## what each pattern costs; ARGS goes to the program
+	@exec $(VENV) -m tests.performance.bench $(ARGS)
+
+lock: dev ## resolve requirements/*.in into the hashed locks beside them
+	@cd requirements && for name in base local dev; do \
+		../.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+			--no-emit-index-url --no-annotate --custom-compile-command "make lock" $$name.in -o $$name.txt || exit 1; \
+	done
+
+clean: ## remove the environment and every cache; `make run`'s data in .local stays
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis static
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+local dev:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "Python 3.11 or newer is needed; name one with PYTHON=, as in: make $(firstword $(MAKECMDGOALS)) PYTHON=python3.13"; exit 1; }
+	@exec $(PYTHON) -I config/stack/bootstrap.py $@

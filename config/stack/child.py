@@ -1,0 +1,106 @@
+"""One process that is tied to the supervisor: what it is, how it is started and how it is ended."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from signal import SIGKILL, SIGTERM, Signals
+from typing import BinaryIO, Literal
+
+from config.stack.console import plain
+
+Identity = Literal["same", "namespace", "nobody"]
+LAUNCHER = Path(__file__).with_name("launch.py")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Child:
+    """What to run.
+
+    `stop` lists the signals of an orderly end, each with the seconds it may take; SIGKILL for the group follows.
+    `orphan_signal` is what it gets when the supervisor itself is killed. Tiers stop one after the other, highest
+    first; the children of one tier stop together. `shown` sends its lines to the terminal, too.
+    """
+
+    name: str
+    command: tuple[str, ...]
+    environment: Mapping[str, str]
+    stop: tuple[tuple[Signals, float], ...] = ((SIGTERM, 6.0),)
+    orphan_signal: Signals = SIGTERM
+    identity: Identity = "same"
+    tier: int = 1
+    shown: bool = False
+
+
+class Process:
+    """A started `Child`: the leader of a process group of its own.
+
+    Start it from a thread that lives as long as the program: Linux counts the end of that thread as the parent's death.
+    """
+
+    def __init__(self, child: Child, log: Path, guard: int, keep: tuple[int, ...], show: Callable[[str], None]) -> None:
+        """`guard` is the guard's pipe (-1: none), `keep` descriptors the child inherits, `show` takes its lines."""
+        self.child = child
+        self.started = time.monotonic()
+        launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(guard)]
+        launcher += [str(int(child.orphan_signal)), child.identity]
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with open(log, "ab") as file:
+            self._popen = subprocess.Popen(
+                [*launcher, *child.command],
+                env=dict(child.environment),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE if child.shown else file,
+                stderr=subprocess.STDOUT,
+                process_group=0,
+                pass_fds=(*keep, *([guard] if guard >= 0 else [])),
+            )
+        self.pid = self._popen.pid
+        if child.shown:
+            source = self._popen.stdout
+            threading.Thread(target=_pump, args=(source, log, show), name=f"{child.name} lines", daemon=True).start()
+
+    def ended(self) -> int | None:
+        """The exit status (negative: the signal that ended it), or None while it runs."""
+        return self._popen.poll()
+
+    def signal(self, number: Signals) -> None:
+        """Send a signal to the process, not to its group; nothing happens once it has ended."""
+        self._popen.send_signal(number)
+
+    def kill_group(self) -> None:
+        """SIGKILL whatever is left of its process group, and collect the process itself."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, SIGKILL)
+        self._popen.wait()
+
+
+def _pump(source: BinaryIO, log: Path, show: Callable[[str], None]) -> None:
+    with source, open(log, "a", encoding="utf-8") as file:
+        for raw in source:
+            line = raw.decode(errors="replace").rstrip("\r\n")
+            with contextlib.suppress(OSError):
+                # a full disk must not stop the reading, or the child would stop at its next line
+                file.write(plain(line) + "\n")
+                file.flush()
+            if line:
+                show(line)
+
+
+@cache
+def server_identity() -> Identity:
+    """The identity for a server that refuses to run as root: `same` unless this process is root."""
+    if os.geteuid() != 0:
+        return "same"
+    attempt = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), "-1", "0", "namespace"]
+    program = [sys.executable, "-I", "-S", "-c", "pass"]
+    refused = subprocess.run([*attempt, *program], capture_output=True, check=False).returncode
+    return "nobody" if refused else "namespace"

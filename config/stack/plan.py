@@ -1,0 +1,102 @@
+"""What `make run` runs: the settings it reads itself, and the processes on top of database and cache."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from signal import SIGTERM
+
+from config.serve import address
+from config.stack.child import Child
+
+ROOT = Path(__file__).resolve().parents[2]
+PEOPLE_KEY = "development-people-key"
+PYTHON = sys.executable
+# of no use on a developer's machine, and six lines long
+ROOT_WARNING = "ignore:You're running the worker with superuser privileges:Warning"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Where this copy of the stack listens and keeps its state."""
+
+    host: str
+    port: int
+    state_dir: Path
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Plan:
+        """Read HOST, PORT and STATE_DIR. Raises `AddressError` when the port cannot be had."""
+        host, port = address(environment)
+        return cls(host, port, Path(environment.get("STATE_DIR") or ROOT / ".local").absolute())
+
+    @property
+    def url(self) -> str:
+        """Where a browser on this machine finds the web server; no slash at the end."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)
+        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+
+    @property
+    def env_file(self) -> Path:
+        """The file that tells manage.py in a second terminal where database and cache are."""
+        return self.state_dir / "env"
+
+    def environment(self, addresses: Mapping[str, str], *, coloured: bool) -> dict[str, str]:
+        """The environment of every process: ours, `addresses`, and what development takes for granted."""
+        inherited = {
+            name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+        }
+        return {
+            "DJANGO_SETTINGS_MODULE": "config.settings.development",
+            "EXTERNAL_API_KEY": PEOPLE_KEY,
+            **({"FORCE_COLOR": "1"} if coloured else {}),
+            **inherited,
+            **addresses,
+            "HOST": self.host,
+            "PORT": str(self.port),
+            "STATE_DIR": str(self.state_dir),
+            "PYTHONUNBUFFERED": "1",
+            # Celery: SIGTERM lets tasks finish for a few seconds, then hands them back
+            "REMAP_SIGTERM": "SIGQUIT",
+        }
+
+
+def people(environment: Mapping[str, str], port: int) -> Child:
+    """The small people directory."""
+    command = (PYTHON, "-m", "config.stack.people", "--port", str(port))
+    return Child(name="people", command=command, environment=environment, stop=((SIGTERM, 1.0),), tier=0)
+
+
+def prepare(environment: Mapping[str, str]) -> Child:
+    """Migrations and demo data; ends by itself."""
+    return Child(name="prepare", command=(PYTHON, "-m", "config.stack.prepare"), environment=environment)
+
+
+def front(environment: Mapping[str, str]) -> list[Child]:
+    """What answers requests and passes on what they caused: web server and relay."""
+    commands = {"web": (PYTHON, "-m", "config.serve"), "relay": (PYTHON, "manage.py", "relay")}
+    return [Child(name=name, command=it, environment=environment, shown=True) for name, it in commands.items()]
+
+
+def background(environment: Mapping[str, str], state_dir: Path) -> list[Child]:
+    """Celery's workers and its beat.
+
+    A worker for each queue: a long job must not hold up events, nor a slow mail server, directory or receiver.
+    """
+    silence = ("-W", ROOT_WARNING) if os.geteuid() == 0 else ()
+    celery = (PYTHON, *silence, "-m", "celery", "--quiet", "-A", "config.celery")
+    worker = (*celery, "worker", "--without-gossip", "--without-mingle")
+    commands = {
+        "worker": (*worker, "-n", "events@%h", "-Q", "events", "-c", "1"),
+        "io": (*worker, "-n", "io@%h", "-Q", "io", "-c", "2"),
+        "webhooks": (*worker, "-n", "webhooks@%h", "-Q", "webhooks", "-c", "1"),
+        "jobs": (*worker, "-n", "jobs@%h", "-Q", "jobs", "-c", "1"),
+        "beat": (*celery, "beat", "--schedule", str(state_dir / "beat-schedule"), "--pidfile="),
+    }
+    return [
+        Child(name=name, command=command, environment=environment, shown=name != "beat")
+        for name, command in commands.items()
+    ]

@@ -1,0 +1,45 @@
+"""TCP ports on this machine: is one free, which one is, and what a person meant by one."""
+
+from __future__ import annotations
+
+import errno
+import random
+import socket
+
+# below every system's range for outgoing connections, or one of those could take the port while a server restarts
+FIRST, LAST = 20000, 29999
+ATTEMPTS = 200
+
+
+def parse_port(text: str) -> int:
+    """A port number from `text`. Raises `ValueError` with a message for the person who wrote it."""
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= 65535):
+        raise ValueError(f"PORT must be a number from 1 to 65535, not {text[:40]!r}")
+    return int(text)
+
+
+def is_free(host: str, port: int) -> bool:
+    """Whether a server could listen on `host`:`port` now. Raises `OSError` where it never could, free or not."""
+    family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        # a closed server's old connections do not hinder a new one
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+            probe.listen(1)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                return False
+            raise
+    return True
+
+
+def free_port(preferred: int | None = None) -> int:
+    """A free port on 127.0.0.1: `preferred` where it still is, else one drawn at random."""
+    if preferred and is_free("127.0.0.1", preferred):
+        return preferred
+    for _ in range(ATTEMPTS):
+        port = random.randint(FIRST, LAST)
+        if is_free("127.0.0.1", port):
+            return port
+    raise OSError(f"no free port between {FIRST} and {LAST}")

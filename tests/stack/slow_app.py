@@ -1,0 +1,15 @@
+"""A WSGI application that takes as long as it is told, and says which process answers: /SECONDS."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
+    """Sleep for the seconds in the path and answer with the process id."""
+    time.sleep(float(environ["PATH_INFO"].strip("/") or 0))
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [str(os.getpid()).encode()]

@@ -1,0 +1,121 @@
+"""`make run` itself, without make: one life of the whole stack, with everything that can befall it."""
+
+from __future__ import annotations
+
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from config.stack.plan import ROOT
+from config.stack.ports import free_port
+from tests.stack.programs import Program, all_gone, clean, running
+from tests.waiting import wait_for
+
+STACK = ("-m", "config.stack")
+
+
+class Stack:
+    """A place for the stack: a state folder and a port."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {"STATE_DIR": str(folder / "state"), "PORT": str(free_port())}
+        self.url = f"http://127.0.0.1:{self.environment['PORT']}"
+
+    def register(self, email: str) -> int:
+        """Register a person; returns the status of the answer."""
+        body = {"email": email, "name": "Somebody"}
+        return httpx.post(f"{self.url}/api/v1/users", json=body, timeout=20, trust_env=False).status_code
+
+    def answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == 200
+        except httpx.HTTPError:
+            return False
+
+    def refuses(self, **change: str) -> str:
+        """Start a second copy, which has to give up; returns what it says."""
+        environment = clean({**self.environment, **change})
+        second = subprocess.run(
+            [sys.executable, *STACK], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+        )
+        assert second.returncode == 1
+        return second.stdout + second.stderr
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    return Stack(tmp_path)
+
+
+def test_one_life_of_the_stack(stack: Stack, tmp_path: Path) -> None:
+    with running(tmp_path, *STACK, **stack.environment) as program:
+        program.says("Ctrl-C stops everything")
+        the_commands_it_prints_work(program)
+        a_second_copy_is_told_why_it_cannot_start(stack, program)
+        every_killed_process_comes_back(stack, program)
+        assert stack.register("before@example.com") == 201
+        family = program.family()
+        program.popen.kill()
+        program.popen.wait()
+        all_gone(family)
+    with running(tmp_path, *STACK, **stack.environment) as program:
+        program.says("Ctrl-C stops everything")
+        assert stack.register("before@example.com") == 409
+        it_stops_in_time_although_a_task_runs(stack, program)
+
+
+def the_commands_it_prints_work(program: Program) -> None:
+    commands = [line for line in program.output().splitlines() if line.startswith(("curl ", "TOKEN="))]
+    assert len(commands) == 3
+    shell = subprocess.run(["sh", "-c", "; ".join(commands)], capture_output=True, text=True, check=True)
+    assert '"email":"ada@example.com"' in shell.stdout
+    assert '"email":"admin@example.com"' in shell.stdout
+
+
+def a_second_copy_is_told_why_it_cannot_start(stack: Stack, program: Program) -> None:
+    same_folder = stack.refuses(PORT=str(free_port()))
+    assert f"is in use by process {program.popen.pid}" in same_folder
+    same_port = stack.refuses(STATE_DIR=str(stack.folder / "other"))
+    assert f"port {stack.environment['PORT']} on 127.0.0.1 is taken" in same_port
+    assert same_folder.count("\n") == same_port.count("\n") == 1
+
+
+def every_killed_process_comes_back(stack: Stack, program: Program) -> None:
+    for marker in "config.serve", "manage.py relay", "events@", "postgres -D", "valkey-server":
+        old = find(program, marker)
+        assert old
+        old.kill()
+        wait_for(lambda marker=marker, old=old: find(program, marker) not in {None, old}, f"{marker} is back")  # type: ignore[misc]
+    wait_for(stack.answers, "the web server answers")
+    wait_for(lambda: stack.register(f"{time.monotonic()}@example.com") == 201, "the database is back")
+
+
+def find(program: Program, marker: str) -> psutil.Process | None:
+    """The child of the supervisor whose command line has `marker` in it."""
+    for child in psutil.Process(program.popen.pid).children():
+        if child.status() != psutil.STATUS_ZOMBIE and marker in " ".join(child.cmdline()):
+            return child
+    return None
+
+
+def it_stops_in_time_although_a_task_runs(stack: Stack, program: Program) -> None:
+    found = re.search(r"people directory on (\S+)", program.output())
+    assert found
+    control = f"http://{found[1]}/control"
+    with httpx.Client(trust_env=False) as people:
+        people.put(control, json={"delay": 60})
+        assert stack.register("slow@example.com") == 201
+        wait_for(lambda: people.get(control).json()["served"] > 0, "the task waits for the people directory")
+    family = program.family()
+    begun = time.monotonic()
+    assert program.stop(signal.SIGTERM) == 0
+    assert time.monotonic() - begun < 10
+    all_gone(family, seconds=1)

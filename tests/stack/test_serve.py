@@ -1,0 +1,97 @@
+"""The web server ends politely, replaces dead workers, and refuses an address it cannot have."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from config.serve import AddressError, address
+from config.stack.ports import free_port
+from tests.stack.programs import Program, all_gone, running
+from tests.waiting import wait_for
+
+SERVE = (
+    "from config.serve import serve; serve('tests.stack.slow_app:application', '127.0.0.1', {}, workers=2, threads=2)"
+)
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[tuple[Program, str]]:
+    port = free_port()
+    with running(folder, "-c", SERVE.format(port)) as program:
+        url = f"http://127.0.0.1:{port}"
+        wait_for(lambda: answer(url), "the server answers")
+        yield program, url
+
+
+def answer(url: str, seconds: float = 0) -> int:
+    """The process id of the worker that answered a request of that length; 0 without an answer."""
+    try:
+        return int(httpx.get(f"{url}/{seconds}", timeout=20, trust_env=False).text)
+    except httpx.HTTPError:
+        return 0
+
+
+def test_sigterm_lets_the_requests_in_hand_finish(tmp_path: Path) -> None:
+    with serving(tmp_path) as (program, url), ThreadPoolExecutor(8) as clients:
+        family = program.family()
+        before = busy_threads(url)
+        requests = [clients.submit(answer, url, 1.0) for _ in range(4)]
+        wait_for(lambda: busy_threads(url) >= before + 4, "the server has the requests", 5)
+        program.popen.send_signal(signal.SIGTERM)
+        wait_for(lambda: not answer(url), "it takes no new ones", 5)
+        assert all(request.result() for request in requests)
+        assert program.popen.wait(5) == 0
+        all_gone(family, seconds=1)
+
+
+def busy_threads(url: str) -> int:
+    """Connections that are open on the server's side."""
+    port = int(url.rpartition(":")[2])
+    connections = psutil.net_connections("tcp4")
+    return sum(c.laddr.port == port and c.status == psutil.CONN_ESTABLISHED for c in connections if c.laddr)
+
+
+def test_a_dead_worker_is_replaced(tmp_path: Path) -> None:
+    with serving(tmp_path) as (program, url):
+        worker = answer(url)
+        os.kill(worker, signal.SIGKILL)
+        wait_for(lambda: (now := answer(url)) and now != worker, "another worker answers")
+        assert program.popen.poll() is None
+
+
+def test_no_worker_outlives_a_killed_main_process(tmp_path: Path) -> None:
+    with serving(tmp_path) as (program, _):
+        family = program.family()
+        program.popen.kill()
+        program.popen.wait()
+        all_gone(family)
+
+
+@pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "8000.0", "²"])
+def test_a_port_that_is_none_is_named(port: str) -> None:
+    with pytest.raises(AddressError, match="PORT must be a number from 1 to 65535"):
+        address({"PORT": port})
+
+
+def test_a_host_of_another_machine_is_refused() -> None:
+    with pytest.raises(AddressError, match=r"cannot listen on HOST=192\.0\.2\.1"):
+        address({"HOST": "192.0.2.1", "PORT": str(free_port())})
+
+
+def test_a_taken_port_is_refused_even_where_ports_can_be_shared() -> None:
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        with pytest.raises(AddressError, match="is taken"):
+            address({"PORT": str(other.getsockname()[1])})
