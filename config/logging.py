@@ -55,6 +55,13 @@ SHARED: list[Any] = [
 ]
 
 
+class WithException(logging.Filter):
+    """Lets through only what an exception caused; the request log has the other errors already."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.exc_info is not None
+
+
 def configure_logging(env: Settings) -> None:
     """Send structlog's and the standard library's lines to stdout (LOG_STREAM=stderr: there) from `env.log_level` up.
 
@@ -107,12 +114,14 @@ def _configure_standard_library(level: str, renderers: list[Any], stream: TextIO
         {
             "version": 1,
             "disable_existing_loggers": False,
+            "filters": {"with_exception": {"()": WithException}},
             "formatters": {"structured": formatter},
             "handlers": {"lines": {"class": "logging.StreamHandler", "stream": stream, "formatter": "structured"}},
             "root": {"handlers": ["lines"], "level": level},
             "loggers": {
-                # our own request log says it better, and once
-                "django.request": {"level": "ERROR"},
+                "django.request": {"level": "ERROR", "filters": ["with_exception"]},
+                # a wrong Host header is the client's mistake, and its 400 is in the request log
+                "django.security.DisallowedHost": {"level": "CRITICAL"},
                 "django.server": {"level": "WARNING"},
                 # httpx writes every URL, and a query may hold an e-mail address
                 "httpx": {"level": "WARNING"},

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularSwaggerView
 
-from apps.core import health, metrics_view
+from apps.core import breakers_admin, health, metrics_view
 from apps.core.api import pages, problems
 from apps.core.api.schema import schema_view
 from apps.events.api.urls import urlpatterns as events
@@ -26,6 +26,7 @@ urlpatterns = [
     path("api/v2/", include((api, "api"), namespace="v2")),
     # the same routes without a version: X-API-Version decides
     path("api/", include((api, "api"), namespace="unversioned")),
+    path("admin/breakers/", admin.site.admin_view(breakers_admin.breakers), name="breakers"),
     path("admin/", admin.site.urls),
 ]
 

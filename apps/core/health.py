@@ -14,8 +14,8 @@ from celery.signals import heartbeat_sent, worker_shutting_down
 from django.conf import settings
 from django.db import connection
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
 
+from apps.core.api.problems import only_safe
 from apps.core.api.renderers import json_answer
 from apps.core.work_queue import WAKES
 
@@ -29,13 +29,13 @@ def _valkey() -> redis.Redis:
     return redis.Redis.from_url(settings.ENV.redis_url, **timeouts)
 
 
-@require_safe
+@only_safe
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process answers; touches nothing else."""
     return json_answer({"status": "ok"})
 
 
-@require_safe
+@only_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when every part that is needed answers in time, else 503 with the failing ones named."""
     checks = {"database": _database, "cache": _cache, "broker": _broker, "worker": _worker}

@@ -6,13 +6,12 @@ import hmac
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from apps.core.api.problems import problem
+from apps.core.api.problems import only_safe, problem
 
 
-@require_safe
+@only_safe
 def metrics(request: HttpRequest) -> HttpResponse:
     """This process's metrics; in production only with the bearer token METRICS_TOKEN."""
     if settings.ENV.profile == "production" and not _allowed(request):

@@ -6,7 +6,10 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.core.work_queue import Wake, peek, watch
+        from apps.events import metrics
         from apps.events.deliveries import DIRECT, WAITING
+
+        metrics.register()
 
         watch(Wake("deliveries", "events.deliver", "events", peek("events_delivery", DIRECT)))
         watch(Wake("waiting_deliveries", "events.deliver_waiting", "io", peek("events_delivery", WAITING)))

@@ -89,7 +89,7 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "django.middleware.common.CommonMiddleware",
+    "apps.core.middleware.common.CommonMiddleware",
     "apps.core.middleware.rate_limit.RateLimitMiddleware",
     "apps.core.middleware.admin_only.SessionMiddleware",
     "apps.core.middleware.admin_only.CsrfViewMiddleware",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
 
+from apps.core.api.problems import only_safe
 from apps.core.patterns import PATTERNS
 
 PROBLEMS = {
@@ -31,13 +31,13 @@ PROBLEMS = {
 }
 
 
-@require_safe
+@only_safe
 def tour(request: HttpRequest) -> HttpResponse:
     """What this is, where to begin, and the twelve patterns."""
     return render(request, "core/tour.html", {"patterns": PATTERNS})
 
 
-@require_safe
+@only_safe
 def problem_page(request: HttpRequest, code: str) -> HttpResponse:
     """What the problem `code` means."""
     if code not in PROBLEMS:

@@ -5,8 +5,9 @@ Source: RFC 9457, https://www.rfc-editor.org/rfc/rfc9457.
 
 from __future__ import annotations
 
+import functools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
@@ -201,3 +202,16 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return _page_or_problem(request, database_away(request, error))
     detail = "Something went wrong here; the request id leads to it in the log."
     return _page_or_problem(request, problem(request, 500, "internal_error", detail))
+
+
+def only_safe(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """Decorator for plain Django views: GET and HEAD, else a 405 like the API's."""
+
+    @functools.wraps(view)
+    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if request.method in ("GET", "HEAD"):
+            return view(request, *args, **kwargs)
+        detail = f'Method "{request.method}" not allowed.'
+        return problem(request, 405, "method_not_allowed", detail, headers={"Allow": "GET, HEAD"})
+
+    return guarded

@@ -8,14 +8,13 @@ from typing import Any, Literal
 import yaml
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.settings import api_settings
 
-from apps.core.api.problems import CONTENT_TYPE
+from apps.core.api.problems import CONTENT_TYPE, only_safe
 from apps.core.api.renderers import json_answer
 
 
@@ -152,7 +151,7 @@ def document() -> dict[str, Any]:
     return schema
 
 
-@require_safe
+@only_safe
 def schema_view(request: HttpRequest) -> HttpResponse:
     """The schema as JSON, or as YAML where `Accept` or `?format=` asks for it."""
     asked = request.GET.get("format", "") + request.headers.get("Accept", "")
