@@ -22,7 +22,7 @@ serve: local ## the production web server alone; settings come from the environm
 	@exec $(VENV) -m config.serve
 
 test: dev ## the test suite on a PostgreSQL and a Valkey of its own; ARGS="-k name" goes to pytest
-	@exec $(VENV) -m pytest -n logical --maxprocesses 4 $(ARGS)
+	@exec $(VENV) -m pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGS)
 
 check: dev ## format, lint, types, architecture, migrations, OpenAPI, deployment settings
 	@exec .ci/check

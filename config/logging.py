@@ -5,6 +5,7 @@ Source: https://www.structlog.org/en/stable/standard-library.html and its page o
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.config
 import os
@@ -97,7 +98,11 @@ def _for_machines() -> list[Any]:
 
 
 def _dumps(event: Any, **_: Any) -> bytes:
-    return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS)
+    try:
+        return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS)
+    except TypeError:
+        # what orjson will not write (an integer of 65 bits, half a surrogate pair) must not cost the line
+        return json.dumps(event, default=repr, skipkeys=True).encode()
 
 
 def _decoded(_: Any, __: str, line: Any) -> str:

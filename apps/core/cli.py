@@ -14,6 +14,16 @@ from rich.table import Table
 
 from apps.core.errors import DomainError
 
+WIDEST = 10_000
+
+
+def _is_text(value: str) -> bool:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
 
 class Command(BaseCommand):
     """Base of the commands; a subclass has `help`, an `example` and `run`."""
@@ -30,6 +40,9 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run the command; a refusal or an unreachable database is one line on stderr and a non-zero exit."""
+        for name, value in options.items():
+            if isinstance(value, str) and not _is_text(value):
+                raise CommandError(f"{name} must be text in UTF-8.")
         try:
             self.run(**options)
         except DomainError as error:
@@ -52,11 +65,13 @@ class Command(BaseCommand):
         if not rows:
             self.stdout.write(empty)
             return
-        table = Table(*rows[0])
+        table = Table()
+        for name in rows[0]:
+            table.add_column(name, overflow="fold")
         for row in rows:
             table.add_row(*[("" if value is None else str(value)) for value in row.values()])
-        # in a pipe rich assumes 80 columns and would cut the cells
-        console = Console() if sys.stdout.isatty() else Console(width=200)
+        # in a pipe rich assumes 80 columns and would fold the cells
+        console = Console() if sys.stdout.isatty() else Console(width=WIDEST)
         with console.capture() as drawn:
             console.print(table)
         self.stdout.write(drawn.get(), ending="")

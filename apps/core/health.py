@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -88,9 +89,14 @@ def _heartbeat_key(queue: str) -> str:
     return f"worker:{queue}"
 
 
+_stopping = threading.Event()
+
+
 @heartbeat_sent.connect
 def keep_heartbeat(**_: Any) -> None:
     """In a Celery worker, every two seconds: say that its queues are served."""
+    if _stopping.is_set():
+        return
     # a cache that is away shows in /readyz anyway
     with suppress(redis.RedisError), _valkey() as valkey:
         for queue in current_app.amqp.queues.consume_from:
@@ -99,6 +105,7 @@ def keep_heartbeat(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def end_heartbeat(**_: Any) -> None:
-    """A worker that is told to stop is missed at once."""
+    """A worker that is told to stop is missed at once, though it still ends its tasks."""
+    _stopping.set()
     with suppress(redis.RedisError), _valkey() as valkey:
         valkey.delete(*[_heartbeat_key(queue) for queue in current_app.amqp.queues.consume_from])

@@ -6,8 +6,9 @@ columns of the profile are reached by the relation's name: a read may join what 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import uuid
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.db.models import Exists, Q, QuerySet
@@ -16,6 +17,7 @@ from django.db.models.functions import Lower, Now
 from apps.core.api.pagination import Cursor
 from apps.core.bus import Query
 from apps.core.errors import NotAllowed, NotAuthenticated, NotFound
+from apps.core.reads import CompiledRead
 from apps.users.models import Session, User
 from apps.users.tokens import AccessTokens, Claims
 
@@ -89,11 +91,34 @@ def get_caller(query: GetCaller) -> Caller:
     return Caller(*row)
 
 
+# stand for the values of a compiled read; no row has such keys
+ANY_USER, ANY_CALLER, ANY_KEY = 2**61 - 1, 2**61 - 3, 2**61 - 5
+ANY_SESSION = uuid.UUID(int=2**127 - 1)
+
+
+def stand_in(claims: Claims) -> Claims:
+    """Claims of the same kind as `claims`, for compiling a read."""
+    return Claims(ANY_CALLER, ANY_SESSION if claims.session_id else None, 0.0)
+
+
+@lru_cache(maxsize=64)
+def _one_user(columns: tuple[str, ...], caller: Claims) -> CompiledRead:
+    may_see = active(caller).filter(Q(is_staff=True) | Q(id=ANY_USER))
+    rows = User.objects.filter(Exists(may_see), id=ANY_USER).values(*columns)
+    return CompiledRead(rows, user=ANY_USER, caller=ANY_CALLER, session=ANY_SESSION)
+
+
+@lru_cache(maxsize=512)
+def _page_of_users(columns: tuple[str, ...], caller: Claims, limit: int, direction: bool | None) -> CompiledRead:
+    rows = newest_first(staff_rows(caller), None if direction is None else Cursor(ANY_KEY, direction))
+    return CompiledRead(rows.values(*columns)[: limit + 1], caller=ANY_CALLER, session=ANY_SESSION, key=ANY_KEY)
+
+
 def get_user(query: GetUser) -> Row:
     """One statement; a second one only to tell a refusal's reason."""
-    may_see = active(query.caller).filter(Q(is_staff=True) | Q(id=query.user_id))
-    rows: Sequence[Row] = User.objects.filter(Exists(may_see), id=query.user_id).values(*query.columns)[:1]
-    for row in rows:
+    caller = query.caller
+    read = _one_user(query.columns, stand_in(caller))
+    for row in read.fetch(user=query.user_id, caller=caller.user_id, session=caller.session_id):
         return row
     get_caller(GetCaller(query.caller))
     raise NotFound(f"There is no user {query.user_id}.")
@@ -101,17 +126,7 @@ def get_user(query: GetUser) -> Row:
 
 def list_users(query: ListUsers) -> list[Row]:
     """One statement; a second one only where it finds nothing. One row more than `limit` tells that there are more."""
-    rows = User.objects.filter(Exists(active(query.caller).filter(is_staff=True)))
-    if query.is_active is not None:
-        rows = rows.filter(is_active=query.is_active)
-    if query.search:
-        rows = rows.alias(lowered=Lower("email")).filter(
-            Q(lowered__contains=query.search.lower()) | Q(name__icontains=query.search)
-        )
-    forward = query.cursor is None or query.cursor.forward
-    if query.cursor:
-        rows = rows.filter(id__lt=query.cursor.key) if forward else rows.filter(id__gt=query.cursor.key)
-    found = list(rows.order_by("-id" if forward else "id").values(*query.columns)[: query.limit + 1])
+    found = _filtered(query) if query.search or query.is_active is not None else _unfiltered(query)
     if not found and not get_caller(GetCaller(query.caller)).is_staff:
         raise NotAllowed("Only staff may list users.")
     return found
@@ -120,6 +135,37 @@ def list_users(query: ListUsers) -> list[Row]:
 def list_staff_emails(query: ListStaffEmails) -> list[str]:
     """One statement."""
     return list(User.objects.filter(is_staff=True, is_active=True).order_by("id").values_list("email", flat=True))
+
+
+def _unfiltered(query: ListUsers) -> list[Row]:
+    caller, cursor = query.caller, query.cursor
+    read = _page_of_users(query.columns, stand_in(caller), query.limit, cursor.forward if cursor else None)
+    return read.fetch(caller=caller.user_id, session=caller.session_id, key=cursor.key if cursor else None)
+
+
+def _filtered(query: ListUsers) -> list[Row]:
+    rows = staff_rows(query.caller)
+    if query.is_active is not None:
+        rows = rows.filter(is_active=query.is_active)
+    if query.search:
+        rows = rows.alias(lowered=Lower("email")).filter(
+            Q(lowered__contains=query.search.lower()) | Q(name__icontains=query.search)
+        )
+    return list(newest_first(rows, query.cursor).values(*query.columns)[: query.limit + 1])
+
+
+def staff_rows(claims: Claims) -> QuerySet[User]:
+    """All users, if the caller is active and staff; else none."""
+    return User.objects.filter(Exists(active(claims).filter(is_staff=True)))
+
+
+def newest_first(rows: QuerySet[User], cursor: Cursor | None) -> QuerySet[User]:
+    """`rows` from `cursor` on in reading order."""
+    if cursor is None:
+        return rows.order_by("-id")
+    if cursor.forward:
+        return rows.filter(id__lt=cursor.key).order_by("-id")
+    return rows.filter(id__gt=cursor.key).order_by("id")
 
 
 class TokenReader:

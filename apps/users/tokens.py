@@ -15,6 +15,8 @@ import jwt
 from apps.users.errors import InvalidToken
 
 CACHE_SIZE = 10_000
+# the keys of users are positive and have 63 bits
+KEYS_END = 2**63
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +66,11 @@ class AccessTokens:
             if claims.get("type") != "access":
                 raise InvalidToken("This is not an access token.")
             session_id = uuid.UUID(claims["sid"]) if "sid" in claims else None
-            return Claims(int(claims["sub"]), session_id, float(claims["exp"]))
+            user_id = int(claims["sub"])
+            if not 0 < user_id < KEYS_END:
+                raise InvalidToken("The token is not one of this service.")
+            return Claims(user_id, session_id, float(claims["exp"]))
         except jwt.ExpiredSignatureError:
             raise InvalidToken("The token has expired; get a new one with the refresh token.") from None
-        except (jwt.InvalidTokenError, ValueError, TypeError):
+        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError):
             raise InvalidToken("The token is not one of this service.") from None
