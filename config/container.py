@@ -19,7 +19,7 @@ from apps.core.breakers import Breakers, GetBreakers, ResetBreaker
 from apps.core.bus import Bus, bus
 from apps.core.circuit_breaker import SharedCircuitBreaker
 from apps.core.retry import Retry
-from apps.core.valkey import Valkey
+from apps.core.valkey import valkey_at
 from apps.events import commands as events
 from apps.events import queries as event_queries
 from apps.events.deliveries import WAITING_LEASE_SECONDS
@@ -62,7 +62,7 @@ class Container:
         env = self.env
         people = SharedCircuitBreaker(
             "people",
-            ValkeyState(Valkey(env.redis_url)),
+            ValkeyState(valkey_at(env.redis_url)),
             failure_threshold=env.breaker_failure_threshold,
             call_timeout=env.breaker_call_timeout,
             recovery_timeout=env.breaker_recovery_timeout,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
+from functools import cache
 from typing import Any
 
 import redis
@@ -20,15 +20,21 @@ class Unavailable(Exception):
     """Valkey did not answer in time, or was found away less than a second ago."""
 
 
+@cache
+def valkey_at(url: str) -> Valkey:
+    """This process's Valkey at `url`, which all its parts share."""
+    return Valkey(url)
+
+
 class Valkey:
-    """Runs Lua scripts, a connection per thread; after a failure nobody asks again for `pause` seconds."""
+    """Runs Lua scripts, a connection per caller at a time; after a failure nobody asks again for `pause` seconds."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS, pause: float = PAUSE_SECONDS) -> None:
         self._url = url
         self._timeout = timeout
         self._pause = pause
         self._away_until = 0.0
-        self._local = threading.local()
+        self._idle: list[redis.Redis] = []
         self._scripts: dict[str, Script] = {}
 
     def run(self, lua: str, keys: list[str], args: list[str | int]) -> Any:
@@ -43,8 +49,8 @@ class Valkey:
         except redis.TimeoutError as error:
             raise self._away(error) from error
         except redis.ConnectionError:
-            # a kept connection fails once after the server was restarted; a new one tells whether it is back
-            self._local.client = None
+            # kept connections fail once after the server was restarted; a new one tells whether it is back
+            self._forget()
             try:
                 return self._run(lua, keys, args)
             except redis.RedisError as error:
@@ -53,16 +59,24 @@ class Valkey:
             raise self._away(error) from error
 
     def _run(self, lua: str, keys: list[str], args: list[str | int]) -> Any:
-        client = self._client()
-        script = self._scripts.get(lua)
-        if script is None:
-            script = self._scripts[lua] = client.register_script(lua)
-        return script(keys=keys, args=args, client=client)
+        client = self._take()
+        try:
+            script = self._scripts.get(lua)
+            if script is None:
+                script = self._scripts[lua] = client.register_script(lua)
+            answer = script(keys=keys, args=args, client=client)
+        except BaseException:
+            # an answer that comes late must not be taken for the next one's
+            client.close()
+            raise
+        self._idle.append(client)
+        return answer
 
-    def _client(self) -> redis.Redis:
-        client: redis.Redis | None = getattr(self._local, "client", None)
-        if client is None:
-            client = redis.Redis.from_url(
+    def _take(self) -> redis.Redis:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return redis.Redis.from_url(
                 self._url,
                 socket_timeout=self._timeout,
                 socket_connect_timeout=self._timeout,
@@ -70,10 +84,15 @@ class Valkey:
                 single_connection_client=True,
                 decode_responses=True,
             )
-            self._local.client = client
-        return client
 
     def _away(self, error: Exception) -> Unavailable:
         self._away_until = time.monotonic() + self._pause
-        self._local.client = None
+        self._forget()
         return Unavailable(str(error))
+
+    def _forget(self) -> None:
+        while self._idle:
+            try:
+                self._idle.pop().close()
+            except IndexError:
+                return

@@ -15,7 +15,7 @@ import redis
 from tests.faults.world import World, world
 from tests.waiting import wait_for
 
-LOAD_SECONDS = 6.0
+LOAD_SECONDS = 4.0
 
 
 @pytest.fixture(scope="module")

@@ -18,7 +18,7 @@ from django.utils.module_loading import import_string
 from apps.core.api.problems import problem
 from apps.core.metrics import RATE_LIMIT_OPEN, RATE_LIMITED
 from apps.core.middleware.client import client_network
-from apps.core.valkey import Unavailable, Valkey
+from apps.core.valkey import Unavailable, valkey_at
 
 log = structlog.get_logger("rate_limit")
 WINDOW_SECONDS = 60
@@ -38,7 +38,7 @@ class RateLimitMiddleware:
         self.get_response = get_response
         self.limit = settings.ENV.rate_limit_per_minute
         self.policy = f'"default";q={self.limit};w={WINDOW_SECONDS}'
-        self.valkey = Valkey(settings.ENV.redis_url)
+        self.valkey = valkey_at(settings.ENV.redis_url)
         self.caller_of: Callable[[HttpRequest], int | None] = import_string(settings.RATE_LIMIT_CALLER)
         self._said_away_at = 0.0
 
