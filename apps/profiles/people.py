@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 import httpx
+import orjson
 import structlog
 
 from apps.core.circuit_breaker import CircuitOpen, SharedCircuitBreaker
@@ -82,23 +83,25 @@ class PeopleClient:
                     raise TransientError(f"the people directory answered {response.status_code}", wait)
                 if not response.is_success:
                     raise DirectoryRefused(f"the people directory answered {response.status_code}")
-                return _person(_read(response))
+                return person(read(response))
         except httpx.HTTPError as error:
             raise TransientError(f"the people directory did not answer: {type(error).__name__}") from error
 
 
-def _read(response: httpx.Response) -> httpx.Response:
+def read(response: httpx.Response) -> bytes:
+    """The body. Raises TransientError where it is longer than the directory's answers are."""
     body = b""
     for chunk in response.iter_bytes():
         body += chunk
         if len(body) > ANSWER_LIMIT_BYTES:
             raise TransientError("the people directory's answer is too long")
-    return httpx.Response(response.status_code, content=body)
+    return body
 
 
-def _person(response: httpx.Response) -> Person:
+def person(body: bytes) -> Person:
+    """The person that the directory's answer describes. Raises TransientError where it makes no sense."""
     try:
-        data = response.json()
+        data = orjson.loads(body)
         texts = [data[name] for name in ("display_name", "company", "avatar_url")]
     except (ValueError, KeyError, TypeError) as error:
         raise TransientError(f"the people directory's answer makes no sense: {type(error).__name__}") from error

@@ -9,6 +9,8 @@ from apps.profiles.commands import CreateProfile, LookUpPerson, RecordEnrichment
 from apps.profiles.people import DirectoryUnavailable
 from apps.users.events import UserRegistered
 
+SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 3600.0
+
 
 @on(UserRegistered)
 def create_profile(event: UserRegistered) -> CreateProfile:
@@ -22,5 +24,6 @@ def enrich_profile(event: UserRegistered) -> RecordEnrichment | None:
     try:
         person = bus.execute(LookUpPerson(event.email))
     except DirectoryUnavailable as error:
-        raise Postponed(str(error), max(error.retry_after, 1.0)) from error
+        seconds = min(max(error.retry_after, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
+        raise Postponed(str(error), seconds) from error
     return RecordEnrichment(event.user_id, person) if person else None

@@ -1,0 +1,103 @@
+"""/healthz says that the process lives, /readyz whether it can do its work and what fails."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+import redis
+from django.conf import settings
+from django.test import Client, override_settings
+
+from apps.core.bus import bus
+from apps.core.work_queue import WAKES
+from apps.users.commands import IssueToken, RegisterUser
+from tests.processes import Processes
+from tests.waiting import wait_for
+
+CLOSED_PORT = "redis://127.0.0.1:1/0"
+
+
+@pytest.fixture
+def working(valkey: redis.Redis) -> None:
+    """Heartbeats as a worker of every queue leaves them."""
+    for wake in WAKES.values():
+        valkey.set(f"worker:{wake.queue}", 1)
+
+
+def readyz() -> tuple[int, list[str]]:
+    """Its status and what it names as failing."""
+    answer = Client().get("/readyz")
+    body = answer.json()
+    assert body["failed"] == [name for name, outcome in body["checks"].items() if outcome != "ok"]
+    assert ("Retry-After" in answer.headers) == bool(body["failed"])
+    return answer.status_code, body["failed"]
+
+
+@pytest.mark.django_db(transaction=True)
+class TestReadyz:
+    """Each part that is needed, by name."""
+
+    def test_all_well(self, working: None) -> None:
+        assert readyz() == (200, [])
+
+    def test_no_worker(self) -> None:
+        assert readyz() == (503, ["worker"])
+
+    def test_one_queue_that_nobody_serves(self, working: None, valkey: redis.Redis) -> None:
+        valkey.delete("worker:io")
+        assert readyz() == (503, ["worker"])
+
+    def test_no_cache(self, working: None) -> None:
+        with override_settings(ENV=dataclasses.replace(settings.ENV, redis_url=CLOSED_PORT)):
+            assert readyz() == (503, ["cache", "worker"])
+
+    def test_it_does_not_show_addresses_or_errors(self) -> None:
+        with override_settings(ENV=dataclasses.replace(settings.ENV, redis_url=CLOSED_PORT)):
+            assert b"127.0.0.1" not in Client().get("/readyz").content
+
+
+def test_a_real_worker_is_seen_and_missed_when_it_stops(processes: Processes, valkey: redis.Redis) -> None:
+    worker = processes.worker(concurrency=1)
+    heartbeats = {f"worker:{wake.queue}".encode() for wake in WAKES.values()}
+    wait_for(lambda: set(valkey.keys("worker:*")) == heartbeats, "the worker says which queues it serves")
+    assert readyz() == (200, [])
+    longest = max(valkey.ttl(key) for key in heartbeats)
+    assert 0 < longest < 60, "one that is killed is missed within a minute"
+    worker.popen.terminate()
+    assert worker.popen.wait(30) == 0
+    assert readyz() == (503, ["worker"]), "one that was told to stop is missed at once"
+
+
+def test_a_web_process_without_its_database_and_broker_says_so(processes: Processes) -> None:
+    bus.execute(RegisterUser("boss@example.com", "Boss"))
+    token = bus.execute(IssueToken("boss@example.com"))
+    web = processes.web(DATABASE_URL="postgres://app@127.0.0.1:1/app", CELERY_BROKER_URL=CLOSED_PORT)
+    with httpx.Client(base_url=web.url, trust_env=False, timeout=30) as client:
+        assert client.get("/healthz").json() == {"status": "ok"}
+        assert client.get("/api/v1/users/me", headers={"Authorization": "Bearer x"}).status_code == 401
+        asked: list[Callable[[], httpx.Response]] = [
+            lambda: client.get("/readyz"),
+            lambda: client.get("/api/v1/users/me", headers={"Authorization": f"Bearer {token}"}),
+            lambda: client.post("/api/v1/users", json={"email": "ada@example.com", "name": "Ada"}),
+        ]
+        with ThreadPoolExecutor(len(asked)) as pool:
+            ready, read, written = pool.map(lambda ask: ask(), asked)
+    assert (ready.status_code, ready.json()["failed"]) == (503, ["database", "broker", "worker"])
+    for answer in (read, written):
+        assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+        assert answer.headers["Content-Type"] == "application/problem+json"
+        assert answer.headers["Retry-After"]
+        assert "127.0.0.1:1" not in answer.text
+
+
+def test_healthz_touches_nothing(client: Client) -> None:
+    """pytest-django would fail it for a touched database."""
+    with override_settings(ENV=dataclasses.replace(settings.ENV, redis_url=CLOSED_PORT)):
+        answer = client.get("/healthz")
+    assert (answer.status_code, answer.json()) == (200, {"status": "ok"})
+    assert client.head("/healthz").status_code == 200
+    assert client.post("/healthz").status_code == 405

@@ -1,0 +1,73 @@
+"""The registry of patterns, the files it names, the README's table and manage.py say the same."""
+
+from __future__ import annotations
+
+import json
+import re
+from io import StringIO
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from apps.core.patterns import PATTERNS, Pattern
+from tests.processes import ROOT
+
+TABLE = re.compile(
+    r"^\| *pattern *\|[^|]*idiom *\| *file *\| *test *\| *when not[^|]*\|\n\|[ :|-]+\|\n((?:\|.*\|\n)+)",
+    re.MULTILINE | re.IGNORECASE,
+)
+
+
+def readme_rows() -> list[list[str]]:
+    """The rows of the README's table of patterns, each cell without its Markdown."""
+    table = TABLE.search((ROOT / "README.md").read_text())
+    assert table, "the README has no table | pattern | idiom | file | test | when not |"
+    return [[plain(cell) for cell in row.strip().strip("|").split("|")] for row in table[1].splitlines()]
+
+
+def plain(cell: str) -> str:
+    """A Markdown cell's text: links by their target where that is a file, no backticks, no emphasis."""
+    cell = re.sub(r"\[[^\]]*\]\(([^)]+)\)", r"\1", cell) if re.search(r"\]\([\w./]+\.py\)", cell) else cell
+    return re.sub(r"[`*]|\[|\]\([^)]*\)", "", cell).strip()
+
+
+def test_there_are_twelve() -> None:
+    assert len({pattern.name for pattern in PATTERNS}) == len(PATTERNS) == 12
+
+
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
+def test_each_names_files_that_are_there(pattern: Pattern) -> None:
+    assert (ROOT / pattern.file).is_file()
+    assert (ROOT / pattern.test).is_file()
+    assert pattern.idiom
+    assert pattern.when_not
+
+
+def test_each_has_a_test_of_its_own_and_no_test_is_left_over() -> None:
+    named = [pattern.test for pattern in PATTERNS]
+    assert sorted(named) == sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("tests/patterns/test_*.py"))
+
+
+def test_the_readme_shows_the_same_table() -> None:
+    assert readme_rows() == [list(pattern) for pattern in PATTERNS]
+
+
+def test_the_command_prints_the_same() -> None:
+    printed = StringIO()
+    call_command("patterns", "--json", stdout=printed)
+    rows = json.loads(printed.getvalue())
+    assert rows == [{"name": p.name, "idiom": p.idiom, "file": p.file, "test": p.test} for p in PATTERNS]
+
+
+def test_the_tables_for_people_are_whole() -> None:
+    printed = StringIO()
+    call_command("patterns", stdout=printed)
+    for pattern in PATTERNS:
+        assert pattern.name in printed.getvalue()
+        assert pattern.test in printed.getvalue()
+
+
+def test_the_tour_shows_them(client: Client) -> None:
+    page = client.get("/").content.decode()
+    assert all(pattern.name in page and pattern.file in page for pattern in PATTERNS)

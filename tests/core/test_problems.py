@@ -1,0 +1,146 @@
+"""Every error is a problem document (RFC 9457), whatever raised it, and tells nothing of what is inside."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from apps.core.api.pages import PROBLEMS
+from apps.core.bus import bus
+from apps.users.commands import IssueToken, UserSnapshot
+from apps.users.queries import ListUsers
+
+FIELDS = ["type", "title", "status", "detail", "instance", "code", "request_id"]
+
+
+def problem(answer: Any, status: int, code: str) -> dict[str, Any]:
+    """The body of `answer`, which has to be a problem document with `status` and `code`."""
+    assert answer.status_code == status, answer.content
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert list(body)[:7] == FIELDS
+    assert (body["status"], body["code"]) == (status, code)
+    assert body["request_id"] == answer.headers["X-Request-ID"]
+    assert body["title"]
+    assert body["detail"]
+    assert code in PROBLEMS
+    assert body["type"].endswith(f"/problems/{code}")
+    return body
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/nowhere", "/api/v1/nowhere", "/api/nowhere", "/api/v1/users/", "/api/v9/users", "/api/v1/users/0", "/api"],
+)
+def test_an_unknown_route(anyone: APIClient, path: str) -> None:
+    for method in (anyone.get, anyone.post, anyone.delete):
+        body = problem(method(path), 404, "not_found")
+        assert body["instance"] == path
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/v1/users/" + "9" * 30, "/api/v1/users/abc", "/api/v1/users/-1", "/api/v1/users/%00"]
+)
+def test_a_key_that_no_row_can_have(staff: APIClient, path: str) -> None:
+    problem(staff.get(path), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("put", "/api/v1/users", {"GET", "POST"}),
+        ("delete", "/api/v1/auth/token", {"POST"}),
+        ("post", "/api/v1/users/me", {"GET", "PATCH", "DELETE"}),
+        ("get", "/api/v1/process", {"POST"}),
+    ],
+)
+def test_a_method_that_the_route_has_not(staff: APIClient, method: str, path: str, allowed: set[str]) -> None:
+    answer = getattr(staff, method)(path)
+    problem(answer, 405, "method_not_allowed")
+    assert allowed <= set(answer.headers["Allow"].split(", "))
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics", "/api/schema", "/"])
+def test_the_same_outside_the_versions(anyone: APIClient, path: str) -> None:
+    answer = anyone.post(path, {})
+    problem(answer, 405, "method_not_allowed")
+    assert "GET" in answer.headers["Allow"]
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "status", "code"),
+    [
+        (b"email=ada", "application/x-www-form-urlencoded", 415, "unsupported_media_type"),
+        (b"{}", "text/plain", 415, "unsupported_media_type"),
+        (b"<user/>", "application/xml", 415, "unsupported_media_type"),
+        (b'{"email": ', "application/json", 400, "parse_error"),
+        (b"", "application/json", 400, "invalid"),
+        (b"[]", "application/json", 400, "parse_error"),
+        (b'"text"', "application/json", 400, "parse_error"),
+        (b'{"name": "\xff"}', "application/json", 400, "parse_error"),
+        (b'{"name": NaN}', "application/json", 400, "parse_error"),
+        (b'{"name": "\\u0000"}', "application/json", 400, "parse_error"),
+        (b'{"name": "\\ud800"}', "application/json", 400, "parse_error"),
+        (b"[" * 100_000, "application/json", 400, "parse_error"),
+        (b'{"name": "' + b"x" * 10_500_000 + b'"}', "application/json", 413, "content_too_large"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_a_body_that_cannot_be_read(anyone: APIClient, body: bytes, kind: str, status: int, code: str) -> None:
+    data: Any = body
+    problem(anyone.generic("POST", "/api/v1/users", data, content_type=kind), status, code)
+
+
+def test_json_in_any_spelling_of_its_type(anyone: APIClient) -> None:
+    for kind in ("application/json; charset=utf-8", "Application/JSON"):
+        answer = anyone.generic("POST", "/api/v1/users", "{}", content_type=kind)
+        problem(answer, 400, "invalid")
+
+
+@pytest.mark.parametrize(
+    ("body", "pointers"),
+    [
+        ({}, {"/email", "/name"}),
+        ({"email": None, "name": None}, {"/email", "/name"}),
+        ({"email": ["ada@example.com"], "name": {}}, {"/email", "/name"}),
+        ({"email": "ada", "name": "Ada"}, {"/email"}),
+        ({"email": "a" * 250 + "@example.com", "name": "x" * 151}, {"/email", "/name"}),
+        ({"email": "ada@example.com", "name": "Ada", "password": "short"}, {"/password"}),
+        ({"email": "ada@example.com", "name": " "}, {"/name"}),
+    ],
+)
+def test_values_that_are_refused_are_pointed_to(anyone: APIClient, db: None, body: object, pointers: set[str]) -> None:
+    found = problem(anyone.post("/api/v1/users", body), 400, "invalid")["errors"]
+    assert {error["pointer"] for error in found} == pointers
+    assert all(error["code"] and error["detail"] for error in found)
+
+
+def test_a_host_that_is_not_ours(anyone: APIClient) -> None:
+    problem(anyone.get("/api/v1/users", SERVER_NAME="evil.example"), 400, "bad_request")
+
+
+@pytest.mark.parametrize("path", ["/api/v1/users", "/api/v2/users"])
+def test_what_nobody_expected_hides_what_is_inside(register: Callable[..., UserSnapshot], path: str) -> None:
+    def broken(query: ListUsers) -> list[dict[str, Any]]:
+        raise RuntimeError("secret-of-the-inside")
+
+    boss = register("boss@example.com", is_staff=True)
+    client = APIClient(raise_request_exception=False)
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {bus.execute(IssueToken(boss.email))}")
+    with bus.replaced(ListUsers, broken):
+        answer = client.get(path, headers={"X-Request-ID": "looked-for-in-the-log"})
+    body = problem(answer, 500, "internal_error")
+    assert body["request_id"] == "looked-for-in-the-log"
+    assert b"secret-of-the-inside" not in answer.content
+    assert b"RuntimeError" not in answer.content
+    assert answer.headers["X-API-Version"] == path[5:7]
+    assert answer.headers["RateLimit"]
+
+
+def test_each_problem_has_a_page_that_explains_it(anyone: APIClient) -> None:
+    for code, meaning in PROBLEMS.items():
+        assert meaning[:20] in anyone.get(f"/problems/{code}").content.decode()
+    problem(anyone.get("/problems/unheard-of"), 404, "not_found")

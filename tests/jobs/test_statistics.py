@@ -1,0 +1,120 @@
+"""Column statistics: what Python's own module says, in one pass, on any JSON."""
+
+from __future__ import annotations
+
+import math
+import random
+import statistics
+from typing import Any
+
+import pytest
+
+from apps.jobs.statistics import Distinct, Statistics
+
+
+def columns(*rows: dict[str, Any]) -> dict[str, Any]:
+    table = Statistics()
+    table.add(rows)
+    result: dict[str, Any] = table.result()["columns"]
+    return result
+
+
+def column(*values: Any) -> dict[str, Any]:
+    entry: dict[str, Any] = columns(*({"x": value} for value in values))["x"]
+    return entry
+
+
+@pytest.mark.parametrize("size", [2, 3, 10, 1000])
+@pytest.mark.parametrize("draw", [lambda: random.gauss(0, 1), lambda: random.randint(-(10**9), 10**9), random.random])
+def test_random_columns(size: int, draw: Any) -> None:
+    values = [draw() for _ in range(size)]
+    found = column(*values)
+    assert (found["count"], found["missing"], found["min"], found["max"]) == (size, 0, min(values), max(values))
+    assert found["distinct"] == len(set(values))
+    assert found["mean"] == pytest.approx(statistics.fmean(values), rel=1e-9, abs=1e-9)
+    assert found["stddev"] == pytest.approx(statistics.stdev(values), rel=1e-9)
+
+
+@pytest.mark.parametrize("offset", [1e9, 1e12, -1e9])
+def test_large_values_that_lie_close_together_keep_their_digits(offset: float) -> None:
+    small = [random.choice((0.25, 0.5, 0.75, 1.0)) for _ in range(2000)]
+    values = [offset + value for value in small]
+    naive = sum(v * v for v in values) / len(values) - (sum(values) / len(values)) ** 2
+    exact = statistics.variance(small)
+    assert column(*values)["stddev"] == pytest.approx(math.sqrt(exact), rel=1e-3)
+    if abs(offset) >= 1e12:
+        assert abs(naive - exact) > exact, "the textbook formula has lost every digit by now"
+
+
+def test_null_and_absent_are_missing() -> None:
+    found = columns({"a": 1, "b": None}, {"a": None}, {"c": 5}, {})
+    assert {name: (c["count"], c["missing"]) for name, c in found.items()} == {"a": (1, 3), "b": (0, 4), "c": (1, 3)}
+    assert found["b"] == {
+        "count": 0,
+        "missing": 4,
+        "distinct": 0,
+        "min": None,
+        "max": None,
+        "mean": None,
+        "stddev": None,
+    }
+
+
+def test_one_number_has_no_deviation() -> None:
+    assert column(5) == {"count": 1, "missing": 0, "distinct": 1, "min": 5, "max": 5, "mean": 5.0, "stddev": None}
+
+
+def test_texts_and_truth_values_are_counted_and_not_averaged() -> None:
+    found = column("a", "b", "a", True, False, True, [1], [1], {"k": 1, "l": 2}, {"l": 2, "k": 1})
+    assert (found["count"], found["distinct"]) == (10, 6)
+    assert found["min"] is found["mean"] is found["stddev"] is None
+
+
+def test_numbers_among_texts_are_averaged_alone() -> None:
+    found = column(1, "two", 3.0, None)
+    assert (found["count"], found["missing"], found["distinct"]) == (3, 1, 3)
+    assert (found["min"], found["max"], found["mean"], found["stddev"]) == (1, 3.0, 2.0, pytest.approx(math.sqrt(2)))
+
+
+def test_one_and_true_and_the_text_one_are_three_things() -> None:
+    assert column(1, True, "1")["distinct"] == 3
+
+
+def test_what_overflows_is_null_and_no_error() -> None:
+    found = column(1.7e308, -1.7e308, 1.7e308)
+    assert (found["min"], found["max"]) == (-1.7e308, 1.7e308)
+    assert found["stddev"] is None
+
+
+@pytest.mark.parametrize("number", [2**63 - 1, -(2**63), 2**64 - 1, 1e-320])
+def test_every_number_that_json_can_bring_is_taken(number: float) -> None:
+    assert column(number)["max"] == number
+
+
+def test_an_empty_table() -> None:
+    assert Statistics().result() == {"rows": 0, "columns": {}}
+
+
+def test_rows_may_come_in_parts() -> None:
+    rows = [{"x": random.random(), "y": random.choice("abc")} for _ in range(100)]
+    whole, parts = Statistics(), Statistics()
+    whole.add(rows)
+    for start in range(0, 100, 7):
+        parts.add(rows[start : start + 7])
+    assert whole.result() == parts.result()
+
+
+def test_many_distinct_values_are_estimated_in_bounded_memory() -> None:
+    distinct = Distinct(bound=2000)
+    for _ in range(2):
+        for number in range(20_000):
+            distinct.add(number)
+    assert distinct.estimated
+    assert distinct.count() == pytest.approx(20_000, rel=0.15)
+
+
+def test_up_to_the_bound_they_are_counted() -> None:
+    distinct = Distinct(bound=2000)
+    for number in range(2000):
+        distinct.add(f"value {number}")
+    assert (distinct.count(), distinct.estimated) == (2000, False)

@@ -1,0 +1,176 @@
+"""API versioning: without it the first new field breaks a client, or every handler exists twice."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.test import override_settings
+from rest_framework.test import APIClient
+
+from apps.users.commands import UserSnapshot
+from config.stack.people import PeopleDirectory
+
+pytestmark = pytest.mark.django_db
+Register = Callable[..., UserSnapshot]
+ClientOf = Callable[[UserSnapshot | None], APIClient]
+
+V1 = {"id", "email", "name", "is_active", "created_at"}
+V2 = V1 | {"updated_at", "version", "profile"}
+
+
+@pytest.fixture
+def ada(register: Register) -> UserSnapshot:
+    """A user."""
+    return register()
+
+
+@pytest.fixture
+def client(ada: UserSnapshot, client_of: ClientOf) -> APIClient:
+    """A client logged in as her."""
+    return client_of(ada)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "version", "fields"),
+    [
+        ("/api/v1/users/me", {}, "v1", V1),
+        ("/api/v2/users/me", {}, "v2", V2),
+        ("/api/users/me", {}, "v1", V1),
+        ("/api/users/me", {"X-API-Version": "v1"}, "v1", V1),
+        ("/api/users/me", {"X-API-Version": "v2"}, "v2", V2),
+        ("/api/v1/users/me", {"X-API-Version": "v2"}, "v1", V1),
+        ("/api/v2/users/me", {"X-API-Version": "v1"}, "v2", V2),
+        ("/api/v2/users/me", {"X-API-Version": "v9"}, "v2", V2),
+    ],
+)
+def test_the_path_decides_then_the_header_then_the_default(
+    client: APIClient, path: str, headers: dict[str, str], version: str, fields: set[str]
+) -> None:
+    answer = client.get(path, headers=headers)
+    assert answer.status_code == 200
+    assert answer.headers["X-API-Version"] == version
+    assert answer.json().keys() == fields
+
+
+def test_an_unknown_version_is_404_in_the_path_and_400_in_the_header(client: APIClient) -> None:
+    for path in ("/api/v3/users/me", "/api/v0/users/me", "/api/v01/users/me", "/api/v1"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), path
+    for header in ("v3", "2", "V2", "v2, v1", ""):
+        answer = client.get("/api/users/me", headers={"X-API-Version": header})
+        assert (answer.status_code, answer.json()["code"]) == (400, "unknown_version"), header
+        assert "v1, v2" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "status", "version"),
+    [
+        ("get", "/api/v2/nowhere", {}, 404, "v2"),
+        ("get", "/api/nowhere", {"X-API-Version": "v2"}, 404, "v2"),
+        ("get", "/api/v3/users", {}, 404, "v1"),
+        ("put", "/api/v2/users", {}, 405, "v2"),
+        ("get", "/api/v2/users", {}, 403, "v2"),
+        ("post", "/api/v2/users", {}, 400, "v2"),
+        ("get", "/api/users/me", {"X-API-Version": "v7"}, 400, "v1"),
+        ("get", "/api/schema", {}, 200, "v1"),
+    ],
+)
+def test_every_answer_says_its_version(
+    client: APIClient, method: str, path: str, headers: dict[str, str], status: int, version: str
+) -> None:
+    answer = client.generic(method.upper(), path, "{}", content_type="application/json", headers=headers)
+    assert (answer.status_code, answer.headers["X-API-Version"]) == (status, version)
+
+
+def test_outside_the_api_there_is_no_version(client: APIClient) -> None:
+    assert "X-API-Version" not in client.get("/healthz").headers
+
+
+def test_v1_has_never_changed(client: APIClient, ada: UserSnapshot) -> None:
+    assert client.get("/api/v1/users/me").json() == {
+        "id": ada.id,
+        "email": "ada@example.com",
+        "name": "Ada",
+        "is_active": True,
+        "created_at": ada.created_at.isoformat().replace("+00:00", "Z"),
+    }
+
+
+def test_v2_adds_and_takes_nothing_away(
+    client: APIClient, directory: PeopleDirectory, drain: Callable[[], int]
+) -> None:
+    old = client.get("/api/v1/users/me").json()
+    fresh = client.get("/api/v2/users/me").json()
+    assert old.items() <= fresh.items()
+    assert (fresh["version"], fresh["updated_at"], fresh["profile"]) == (1, old["created_at"], None)
+    drain()
+    profile = client.get("/api/v2/users/me").json()["profile"]
+    assert profile.keys() == {"display_name", "company", "avatar_url", "enriched_at"}
+    assert (profile["display_name"], profile["company"]) == ("Ada", "Example")
+    assert client.get("/api/v1/users/me").json() == old
+
+
+def test_a_representation_of_one_version_is_no_cached_answer_of_the_other(client: APIClient) -> None:
+    tags = [client.get(f"/api/{version}/users/me").headers["ETag"] for version in ("v1", "v2")]
+    assert tags[0] != tags[1]
+    answer = client.get("/api/users/me", headers={"X-API-Version": "v2", "If-None-Match": tags[0]})
+    assert answer.status_code == 200
+    assert "X-API-Version" in answer.headers["Vary"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "headers"), [("/api/v1", {}), ("/api/v2", {}), ("/api", {}), ("/api", {"X-API-Version": "v2"})]
+)
+def test_where_a_new_thing_is_said_to_be_it_is(
+    client: APIClient, ada: UserSnapshot, prefix: str, headers: dict[str, str]
+) -> None:
+    made = client.post(f"{prefix}/process", {"rows": []}, headers=headers)
+    assert made.headers["Location"] == f"{prefix}/tasks/{made.json()['task_id']}"
+    assert client.get(made.headers["Location"], headers=headers).status_code == 200
+
+
+@pytest.fixture
+def announced(ada: UserSnapshot, client_of: ClientOf) -> Any:
+    """A client of a service that has announced v1's end."""
+    with override_settings(ENV=dataclasses.replace(settings.ENV, api_v1_sunset=date(2027, 6, 30))):
+        yield client_of(ada)
+
+
+def test_the_end_of_v1_is_announced_on_every_answer_of_it(announced: APIClient) -> None:
+    asked = {
+        "/api/v1/users/me?a=1": "/api/v2/users/me?a=1",
+        "/api/users/me": "/api/v2/users/me",
+        "/api/v1/nowhere": "/api/v2/nowhere",
+    }
+    for path, successor in asked.items():
+        headers = announced.get(path).headers
+        assert headers["Sunset"] == "Wed, 30 Jun 2027 00:00:00 GMT"
+        assert headers["Deprecation"].startswith("@")
+        assert 0 < int(headers["Deprecation"].removeprefix("@")) <= 1814313600, "deprecated before it ends"
+        assert f'<{successor}>; rel="successor-version"' in headers["Link"]
+
+
+def test_v2_is_not_announced_to_end(announced: APIClient) -> None:
+    for path, version in (("/api/v2/users/me", ""), ("/api/users/me", "v2")):
+        headers = announced.get(path, headers={"X-API-Version": version} if version else {}).headers
+        assert not {"Sunset", "Deprecation", "Link"} & headers.keys()
+
+
+def test_the_announcement_stands_beside_a_lists_own_links(
+    announced: APIClient, register: Register, client_of: ClientOf
+) -> None:
+    boss = client_of(register("boss@example.com", is_staff=True))
+    link = boss.get("/api/v1/users?limit=1").headers["Link"]
+    assert link.count("rel=") == 3
+    assert 'rel="first"' in link
+    assert 'rel="next"' in link
+    assert '</api/v2/users?limit=1>; rel="successor-version"' in link
+
+
+def test_without_a_day_set_nothing_is_announced(client: APIClient) -> None:
+    assert not {"Sunset", "Deprecation", "Link"} & client.get("/api/v1/users/me").headers.keys()

@@ -1,0 +1,144 @@
+"""Dependency injection: without it parts are replaced by patching modules, and each process wires itself in its way."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from django.conf import settings
+
+from apps.core.breakers import GetBreakers
+from apps.core.bus import Bus, Command, HandlerError, Query, bus
+from apps.profiles.commands import LookUpPerson, Person
+from apps.users.commands import RegisterUser
+from apps.users.errors import EmailTaken
+from apps.users.models import User
+from config.container import Container
+from tests.processes import ROOT, Processes
+from tests.users.fakes import FakeUsers
+
+CLOSED_PORT = "127.0.0.1:1"
+TELL = "import json; from apps.core.bus import bus; print('WIRED' + json.dumps(bus.registered()))"
+ENTRY_POINTS = {
+    "web": ["-c", f"import config.wsgi; {TELL}"],
+    "worker": ["-c", f"from config.celery import app; app.loader.import_default_modules(); {TELL}"],
+    "command": ["manage.py", "shell", "-c", TELL],
+}
+
+
+class FakePeople:
+    """A directory that knows one person and remembers who was looked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def find(self, address: str) -> Person | None:
+        self.asked.append(address)
+        return Person("Ada Lovelace", "Analytical Engines", "")
+
+
+def wired(**parts: Any) -> Bus:
+    """A bus of its own over a container with `parts`."""
+    other = Bus()
+    Container(settings.ENV, **parts).wire(other)
+    return other
+
+
+def test_a_fake_part_is_in_place_of_the_real_one_on_its_own_bus_alone() -> None:
+    people, nobody = FakePeople(), FakePeople()
+    first, second = wired(people=people), wired(people=nobody)
+    found = first.execute(LookUpPerson("ada@example.com"))
+    assert found is not None
+    assert found.company == "Analytical Engines"
+    assert (people.asked, nobody.asked) == (["ada@example.com"], [])
+    assert second.registered() == bus.registered() == first.registered()
+
+
+@pytest.mark.django_db
+def test_use_cases_run_on_the_parts_they_were_given() -> None:
+    other = wired(users=FakeUsers(), people=FakePeople())
+    other.execute(RegisterUser("ada@example.com", "Ada"))
+    with pytest.raises(EmailTaken):
+        other.execute(RegisterUser("ADA@example.com", "Ada"))
+    assert not User.objects.exists()
+    bus.execute(RegisterUser("ada@example.com", "Ada"))
+    assert User.objects.count() == 1
+
+
+def test_nothing_is_connected_to_before_it_is_needed() -> None:
+    nowhere = dataclasses.replace(
+        settings.ENV, redis_url=f"redis://{CLOSED_PORT}/0", external_api_url=f"http://{CLOSED_PORT}"
+    )
+    other = Bus()
+    Container(nowhere).wire(other)
+    assert other.registered() == bus.registered()
+
+
+def test_without_a_directory_configured_nobody_is_found() -> None:
+    other = Bus()
+    Container(dataclasses.replace(settings.ENV, external_api_url="")).wire(other)
+    assert other.execute(LookUpPerson("ada@example.com")) is None
+
+
+def test_a_part_is_built_once() -> None:
+    container = Container(settings.ENV)
+    assert container.breakers is container.breakers
+    assert container.tokens is container.tokens
+    other = Bus()
+    container.wire(other)
+    container.breakers["people"].reset()
+    assert other.ask(GetBreakers())["people"] == "closed"
+
+
+@dataclass(frozen=True)
+class Forgotten(Command[None]):
+    """A message that nobody registered."""
+
+
+def test_a_second_handler_is_a_mistake_of_the_composition_root() -> None:
+    other = wired()
+    with pytest.raises(HandlerError, match="RegisterUser already has a handler"):
+        Container(settings.ENV).wire(other)
+
+
+def test_a_message_without_a_handler_says_where_to_register_one() -> None:
+    with pytest.raises(HandlerError, match=r"Forgotten has no handler.*config/container\.py"):
+        bus.execute(Forgotten())
+
+
+def test_a_replaced_handler_comes_back() -> None:
+    before = bus.registered()["LookUpPerson"]
+    with bus.replaced(LookUpPerson, lambda look_up: Person(look_up.email, "", "")):
+        assert bus.execute(LookUpPerson("ada@example.com")) == Person("ada@example.com", "", "")
+    assert bus.registered()["LookUpPerson"] == before
+
+
+def test_every_message_of_the_code_has_a_handler() -> None:
+    messages = {m.__name__ for base in (Command, Query) for m in base.__subclasses__() if m.__module__[:5] == "apps."}
+    assert messages
+    assert messages == set(bus.registered())
+
+
+def test_web_worker_and_command_share_one_composition(processes: Processes) -> None:
+    environment = processes.environment()
+    running = {
+        name: subprocess.Popen(
+            [sys.executable, *words],
+            cwd=ROOT,
+            env=environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        for name, words in ENTRY_POINTS.items()
+    }
+    answers = {name: popen.communicate(timeout=60) for name, popen in running.items()}
+    for name, (output, errors) in answers.items():
+        assert "WIRED" in output, f"{name}: {errors}"
+        line = next(line for line in output.splitlines() if line.startswith("WIRED"))
+        assert json.loads(line.removeprefix("WIRED")) == bus.registered(), name

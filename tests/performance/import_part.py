@@ -1,0 +1,73 @@
+"""Part 6: how many users a second `manage.py import_users` takes in."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from config.stack.plan import ROOT
+from tests.performance.options import Options
+from tests.performance.report import Section, Value, say
+from tests.performance.stack import Part, Stack
+
+COMMAND = "apps/*/management/commands/import_users.py"
+KIB_PER_MIB = 1024
+
+
+@dataclass(frozen=True)
+class Taken:
+    """What a run took: seconds on the clock and of CPU, MiB resident at most."""
+
+    seconds: float
+    cpu: float
+    rss: float
+
+
+def run_import(stack: Stack, options: Options) -> list[Section]:
+    """A file of one row for what the start takes, then a large one."""
+    if not any(ROOT.glob(COMMAND)):
+        rows: list[dict[str, Value]] = [{"rows": 0, "rows/s": "not there yet"}]
+        return [Section("import", "6. Import", rows, ["There is no manage.py import_users yet."])]
+    say(f"import: {options.import_rows} rows")
+    part = stack.part("import")
+    start, whole = _run(part, "one", 1), _run(part, "many", options.import_rows)
+    with part.database() as database:
+        row = database.execute("SELECT count(*) FROM users_user").fetchone()
+    rows = [
+        {
+            "rows": options.import_rows,
+            "users": int(row[0]) - 1 if row else 0,
+            "s": whole.seconds,
+            "start-up s": start.seconds,
+            "rows/s": options.import_rows / max(whole.seconds - start.seconds, 0.001),
+            "CPU µs a row": (whole.cpu - start.cpu) / options.import_rows * 1e6,
+            "MiB at most": whole.rss,
+            "MiB grown": whole.rss - start.rss,
+        }
+    ]
+    notes = ["The whole command; its start-up is taken off rows/s and CPU. Every user with an event in the outbox."]
+    return [Section("import", "6. Import", rows, notes)]
+
+
+def _run(part: Part, name: str, count: int) -> Taken:
+    file = part.folder / f"{name}.csv"
+    file.write_text("email,name\n" + "".join(f"{name}{i}@example.com,User Number {i}\n" for i in range(count)))
+    return _timed(part, file)
+
+
+def _timed(part: Part, file: Path) -> Taken:
+    command = [sys.executable, "manage.py", "import_users", str(file)]
+    log, start = part.folder / f"{file.stem}.log", time.monotonic()
+    with log.open("wb") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=part.environment(), stdout=output, stderr=output)
+        # wait4 tells of this one child what getrusage tells of all
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise RuntimeError(f"import_users failed:\n{log.read_text(errors='replace')[-2000:]}")
+    seconds = time.monotonic() - start
+    return Taken(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / KIB_PER_MIB)

@@ -1,0 +1,128 @@
+"""What a request costs in round trips, which the layers decide and no machine makes faster."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+import redis
+from django.conf import settings
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from rest_framework.test import APIClient
+
+from apps.users.commands import UserSnapshot
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Register = Callable[..., UserSnapshot]
+ClientOf = Callable[[UserSnapshot | None], APIClient]
+END = "END-OF-WATCH"
+
+
+@contextmanager
+def round_trips(valkey: redis.Redis) -> Iterator[list[str]]:
+    """The commands that reach this test's own Valkey database in the block, as Valkey itself sees them."""
+    seen: list[str] = []
+    database = valkey.connection_pool.connection_kwargs.get("db", 0)
+    with (
+        redis.Redis.from_url(settings.ENV.redis_url) as watcher,
+        watcher.monitor() as monitor,
+    ):
+
+        def watch() -> None:
+            for command in monitor.listen():
+                if command["db"] == database and command["client_type"] != "lua":
+                    if END in command["command"]:
+                        return
+                    seen.append(command["command"].partition(" ")[0].upper())
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield seen
+        finally:
+            valkey.echo(END)
+            thread.join(10)
+
+
+@contextmanager
+def counted(valkey: redis.Redis, sql: int, valkey_trips: int = 1) -> Iterator[None]:
+    """Exactly so many statements and round trips."""
+    with round_trips(valkey) as trips, CaptureQueriesContext(connection) as captured:
+        yield
+    assert len(captured) == sql, [query["sql"] for query in captured.captured_queries]
+    assert len(trips) == valkey_trips, trips
+
+
+@pytest.fixture
+def client(register: Register, client_of: ClientOf) -> APIClient:
+    """A client whose connections are open and whose scripts are loaded, as after a process's first request."""
+    client = client_of(register("boss@example.com", "Boss", is_staff=True))
+    assert client.get("/api/v1/users/me").status_code == 200
+    return client
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("headers", [{}, {"If-None-Match": "*"}])
+def test_a_user(client: APIClient, valkey: redis.Redis, register: Register, version: str, headers: Any) -> None:
+    ada = register()
+    with counted(valkey, sql=1):
+        answer = client.get(f"/api/{version}/users/{ada.id}", headers=headers)
+    assert answer.status_code == (304 if headers else 200)
+
+
+@pytest.mark.parametrize("query", ["", "?limit=100", "?search=user", "?is_active=true&limit=5"])
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_a_list_however_long(
+    client: APIClient, valkey: redis.Redis, register: Register, version: str, query: str
+) -> None:
+    for number in range(30):
+        register(f"user{number}@example.com")
+    with counted(valkey, sql=1):
+        answer = client.get(f"/api/{version}/users{query}")
+    assert len(answer.json()["results"]) >= 5
+
+
+def test_a_registration_is_three_statements_at_most_and_no_message_to_the_broker(
+    client: APIClient, anyone: APIClient, valkey: redis.Redis
+) -> None:
+    anyone.get("/api/v1/users")
+    with round_trips(valkey) as trips, CaptureQueriesContext(connection) as captured:
+        answer = anyone.post("/api/v1/users", {"email": "ada@example.com", "name": "Ada", "password": "a long phrase"})
+    assert answer.status_code == 201
+    statements = [query["sql"].partition(" ")[0] for query in captured.captured_queries]
+    assert (statements[0], statements[-1]) == ("BEGIN", "COMMIT")
+    assert len(statements[1:-1]) <= 3
+    assert trips == ["EVALSHA"], "the rate limit; a broker would have been sent an LPUSH"
+    assert valkey.keys() == valkey.keys("rate:*"), "no queue came to be"
+
+
+def test_a_job_is_asked_for_without_the_broker(client: APIClient, valkey: redis.Redis) -> None:
+    with round_trips(valkey) as trips, CaptureQueriesContext(connection) as captured:
+        assert client.post("/api/v1/process", {"rows": [{"a": 1}]}).status_code == 202
+    statements = [query["sql"].partition(" ")[0] for query in captured.captured_queries]
+    assert statements == ["SELECT", "BEGIN", "INSERT", "COMMIT"]
+    assert trips == ["EVALSHA"]
+
+
+def test_an_anonymous_request_is_refused_without_the_database(
+    client: APIClient, anyone: APIClient, valkey: redis.Redis
+) -> None:
+    anyone.get("/api/v1/users/me")
+    with counted(valkey, sql=0):
+        assert anyone.get("/api/v1/users/me").status_code == 401
+
+
+def test_a_request_past_the_limit_costs_no_statement(client: APIClient, valkey: redis.Redis) -> None:
+    (key,) = valkey.keys("rate:user:*")
+    valkey.set(key, 10**6, keepttl=True)
+    with counted(valkey, sql=0):
+        assert client.get("/api/v1/users/me").status_code == 429
+
+
+def test_health_costs_nothing(client: APIClient, valkey: redis.Redis) -> None:
+    with counted(valkey, sql=0, valkey_trips=0):
+        assert client.get("/healthz").status_code == 200

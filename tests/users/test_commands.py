@@ -1,0 +1,185 @@
+"""manage.py: what people type. Bad input is one clear line and a non-zero exit; `--json` is JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command, load_command_class
+from django.db.models.functions import Now
+
+from apps.core.bus import bus
+from apps.events.models import Delivery, DeliveryState
+from apps.events.relay import fan_out
+from apps.jobs.commands import SubmitJob
+from apps.jobs.models import Job
+from apps.users.commands import UserSnapshot
+from apps.users.models import User
+from tests.conftest import PASSWORD
+from tests.processes import ROOT, Processes
+
+Register = Callable[..., UserSnapshot]
+COMMANDS = {
+    "core": ("patterns", "breakers"),
+    "users": ("create_user", "issue_token"),
+    "events": ("outbox", "relay"),
+    "jobs": ("jobs",),
+}
+
+
+def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What the command prints."""
+    capsys.readouterr()
+    call_command(*words)
+    return capsys.readouterr().out
+
+
+def run_json(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
+    return json.loads(run(capsys, *words, "--json"))
+
+
+def refusal(*words: str) -> str:
+    """The one line that the command ends with."""
+    with pytest.raises(CommandError) as refused:
+        call_command(*words)
+    message = str(refused.value)
+    assert message
+    assert "\n" not in message
+    return message
+
+
+@pytest.mark.parametrize(("app", "name"), [(app, name) for app, names in COMMANDS.items() for name in names])
+def test_the_help_has_an_example(app: str, name: str) -> None:
+    parser = load_command_class(f"apps.{app}", name).create_parser("manage.py", name)
+    assert f"manage.py {name}" in parser.format_help().partition("Example:")[2]
+
+
+@pytest.mark.django_db
+class TestCreateUser:
+    """manage.py create_user"""
+
+    def test_it_makes_one_through_the_same_use_case(self, capsys: pytest.CaptureFixture[str]) -> None:
+        (shown,) = run_json(capsys, "create_user", "Ada@Example.com", "--name", "Ada", "--staff")
+        user = User.objects.get()
+        assert (shown["id"], shown["email"], shown["is_staff"]) == (user.id, "Ada@example.com", True)
+        assert "password" not in shown
+        assert not user.has_usable_password()
+        assert run_json(capsys, "outbox")["unsequenced"] == 1, "and its event is told"
+
+    @pytest.mark.parametrize(
+        ("words", "named"),
+        [
+            (("create_user", "ada", "--name", "Ada"), "e-mail"),
+            (("create_user", "ada@example.com", "--name", ""), "name"),
+            (("create_user", "ada@example.com"), "--name"),
+            (("create_user",), "email"),
+            (("create_user", "taken@EXAMPLE.com", "--name", "Ada"), "already"),
+            (("issue_token", "nobody@example.com"), "nobody@example.com"),
+            (("issue_token", "\udcff@example.com"), "e-mail"),
+            (("breakers", "--reset", "nothing"), "nothing"),
+            (("jobs", "--limit", "0"), "--limit"),
+            (("jobs", "--limit", "ten"), "--limit"),
+            (("jobs", "--cancel", "7"), "--cancel"),
+            (("jobs", "--cancel", "9d9a8f3e-0000-4000-8000-000000000000"), "no job"),
+            (("outbox", "--replay", "x"), "--replay"),
+            (("outbox", "--replay", "17"), "17"),
+            (("outbox", "--replay", "9" * 30), "9" * 30),
+        ],
+        ids=lambda value: " ".join(value).encode("ascii", "replace").decode() if isinstance(value, tuple) else "",
+    )
+    def test_bad_input_is_one_clear_line(self, register: Register, words: tuple[str, ...], named: str) -> None:
+        register("taken@example.com")
+        assert named in refusal(*words)
+
+
+def test_in_a_real_process_too(processes: Processes) -> None:
+    command = [sys.executable, "manage.py", "create_user", "ada@example.com", "--name", "Ada", "--password-stdin"]
+
+    def create(password: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            command,
+            cwd=ROOT,
+            env=processes.environment(),
+            input=f"{password}\n",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    made, again = create(PASSWORD), create("password")
+    assert made.returncode == 0, made.stderr
+    assert User.objects.get().check_password(PASSWORD)
+    assert (again.returncode, again.stdout) == (1, "")
+    assert "Traceback" not in again.stderr
+    assert len(again.stderr.strip().splitlines()) == 1
+    assert "password" in again.stderr
+    away = processes.manage("outbox", "--json", DATABASE_URL="postgres://app@127.0.0.1:1/app")
+    assert away.returncode != 0
+    assert "Traceback" not in away.stderr
+    assert "database does not answer" in away.stderr.splitlines()[-1]
+
+
+@pytest.mark.django_db
+class TestOthers:
+    """issue_token, outbox, breakers, jobs"""
+
+    def test_a_token_that_opens_the_api(
+        self, register: Register, anyone: Any, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        register("ada@example.com")
+        token = run(capsys, "issue_token", "ADA@example.com")
+        for access in (token.strip(), run_json(capsys, "issue_token", "ada@example.com")["access"]):
+            assert anyone.get("/api/v1/users/me", headers={"Authorization": f"Bearer {access}"}).status_code == 200
+        User.objects.update(is_active=False)
+        assert "ada@example.com" in refusal("issue_token", "ada@example.com")
+
+    def test_the_outbox_shows_what_waits_and_what_died(
+        self, register: Register, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        register("ada@example.com")
+        assert run_json(capsys, "outbox")["unsequenced"] == 1
+        fan_out()
+        waiting = Delivery.objects.count()
+        dead = Delivery.objects.filter(receiver="users.send_welcome_email")
+        dead.update(state=DeliveryState.DEAD, due_at=None, last_error="mail server said no")
+        shown = run_json(capsys, "outbox")
+        assert (shown["unsequenced"], shown["pending"], shown["dead"]) == (0, waiting - 1, 1)
+        assert shown["oldest_seconds"] >= 0
+        (letter,) = shown["dead_letters"]
+        assert (letter["receiver"], letter["last_error"]) == ("users.send_welcome_email", "mail server said no")
+        assert "mail server said no" in run(capsys, "outbox")
+        replayed = run_json(capsys, "outbox", "--replay", str(letter["id"]))
+        assert (replayed["replayed"], replayed["dead"], replayed["pending"]) == (1, 0, waiting)
+
+    def test_breakers_by_name_and_state(self, capsys: pytest.CaptureFixture[str], valkey: Any) -> None:
+        valkey.hset("breaker:people", mapping={"state": "half-open", "leased_until": 0})
+        shown = {row["name"]: row["state"] for row in run_json(capsys, "breakers")}
+        assert shown["people"] == "half_open"
+        shown = {row["name"]: row["state"] for row in run_json(capsys, "breakers", "--reset", "people")}
+        assert shown["people"] == "closed"
+
+    def test_jobs_newest_first(self, register: Register, capsys: pytest.CaptureFixture[str]) -> None:
+        assert "no jobs" in run(capsys, "jobs")
+        ada = register("ada@example.com")
+        first, second = [bus.execute(SubmitJob("process", ada.id, {"rows": []}, total=0)) for _ in range(2)]
+        Job.objects.filter(id=second).update(created_at=Now() + timedelta(seconds=1))
+        (newest,) = run_json(capsys, "jobs", "--limit", "1")
+        assert (newest["id"], newest["status"], newest["owner__email"]) == (str(second), "PENDING", "ada@example.com")
+        (_, oldest) = run_json(capsys, "jobs", "--cancel", str(first))
+        assert (oldest["id"], oldest["status"]) == (str(first), "REVOKED")
+        assert "already ended" in refusal("jobs", "--cancel", str(first))
+        (_, again) = run_json(capsys, "jobs", "--retry", str(first))
+        assert again["status"] == "PENDING"
+        assert "Only a failed" in refusal("jobs", "--retry", str(second))
+
+    def test_tables_for_people_show_whole_cells(self, register: Register, capsys: pytest.CaptureFixture[str]) -> None:
+        ada = register("a-rather-long-address-of-somebody@a-rather-long-domain.example.com")
+        job = bus.execute(SubmitJob("process", ada.id, {"rows": []}))
+        printed = run(capsys, "jobs")
+        assert str(job) in printed
+        assert ada.email in printed
