@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.hashers import make_password
+import secrets
+
+from django.contrib.auth.hashers import (
+    UNUSABLE_PASSWORD_PREFIX,
+    UNUSABLE_PASSWORD_SUFFIX_LENGTH,
+    make_password,
+)
 
 from apps.core.errors import VersionConflict
 from apps.events.bus import publish
@@ -28,7 +34,8 @@ class UserService:
         if command.password is not None:
             problems += rules.password_problems(command.password, email, name)
         rules.check(problems)
-        row = User(email=email, name=name, is_staff=command.is_staff, password=make_password(command.password))
+        password = unusable_password() if command.password is None else make_password(command.password)
+        row = User(email=email, name=name, is_staff=command.is_staff, password=password)
         user = self._users.create(row)
         publish(UserRegistered(user.id, user.email, user.name))
         return snapshot(user)
@@ -70,6 +77,11 @@ class UserService:
         if expected_version is not None and user.version != expected_version:
             raise VersionConflict("It was changed since you read it; read it again and decide anew.")
         return user
+
+
+def unusable_password() -> str:
+    """What no password hashes to; like Django's own, which draws its random part character by character."""
+    return UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(UNUSABLE_PASSWORD_SUFFIX_LENGTH // 2)
 
 
 def snapshot(user: User) -> UserSnapshot:

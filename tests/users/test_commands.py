@@ -80,7 +80,7 @@ class TestCreateUser:
             (("create_user",), "email"),
             (("create_user", "taken@EXAMPLE.com", "--name", "Ada"), "already"),
             (("issue_token", "nobody@example.com"), "nobody@example.com"),
-            (("issue_token", "\udcff@example.com"), "e-mail"),
+            (("issue_token", "\udcff@example.com"), "UTF-8"),
             (("breakers", "--reset", "nothing"), "nothing"),
             (("jobs", "--limit", "0"), "--limit"),
             (("jobs", "--limit", "ten"), "--limit"),

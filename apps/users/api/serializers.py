@@ -6,7 +6,6 @@ A version's representation is its field list: the query reads just these columns
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -91,7 +90,7 @@ USER: dict[str, type[UserV1]] = {"v1": UserV1, "v2": UserV2}
 
 def as_row(user: UserSnapshot) -> dict[str, Any]:
     """A user fresh from a command as a row; its profile is made later, by a receiver."""
-    return asdict(user)
+    return dict(vars(user))
 
 
 class NewUser(serializers.Serializer[Any]):
