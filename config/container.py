@@ -33,6 +33,7 @@ from apps.profiles.people import DirectoryRefused, Nobody, People, PeopleClient
 from apps.profiles.services import ProfileService
 from apps.users import commands as users
 from apps.users import queries as user_queries
+from apps.users.imports import run_import
 from apps.users.mail import send_welcome
 from apps.users.repositories import DjangoUsers, Users
 from apps.users.services import UserService
@@ -118,6 +119,7 @@ class Container:
     def _wire_users(self, bus: Bus) -> None:
         service = UserService(self.users, self.sessions)
         bus.register(users.RegisterUser, service.register)
+        bus.register(users.ImportUsers, service.import_many)
         bus.register(users.UpdateUser, service.update)
         bus.register(users.DeleteUser, service.delete)
         bus.register(users.SetPassword, service.set_password)
@@ -146,7 +148,9 @@ class Container:
         bus.register(event_queries.GetBacklog, event_queries.get_backlog)
 
     def _wire_jobs(self, bus: Bus) -> None:
-        service = JobService({"process": process_rows}, timedelta(days=self.env.event_retention_days))
+        service = JobService(
+            {"process": process_rows, "import_users": run_import}, timedelta(days=self.env.event_retention_days)
+        )
         bus.register(jobs.SubmitJob, service.submit)
         bus.register(jobs.CancelJob, service.cancel)
         bus.register(jobs.RetryJob, service.retry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,12 +12,13 @@ from apps.core.bus import Command
 
 @dataclass(frozen=True)
 class SubmitJob(Command[uuid.UUID]):
-    """Ask for a job; answers its id. `total` is the number of steps where it is known."""
+    """Ask for a job; answers its id. `total` is the number of steps where it is known, `upload` the job's file."""
 
     kind: str
     owner_id: int | None
     input: dict[str, Any]
     total: int | None = None
+    upload: Iterable[bytes] = ()
 
 
 @dataclass(frozen=True)

@@ -54,3 +54,17 @@ class Job(WorkItem):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.id}"
+
+
+class Chunk(models.Model):
+    """A piece of the file that came with a job; in the database, so that every worker can read it."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="chunks")
+    number = models.PositiveIntegerField()
+    data = models.BinaryField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["job", "number"], name="jobs_chunk_once")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} #{self.number}"

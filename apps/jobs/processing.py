@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from apps.jobs.services import Run
+from apps.jobs.run import Run
 from apps.jobs.statistics import Statistics
 
 BATCH_ROWS = 1000

@@ -7,8 +7,7 @@ report fails, and everything it did since the last one is rolled back with it.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -23,47 +22,17 @@ from apps.core.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
 from apps.events.bus import publish
 from apps.jobs.commands import CancelJob, PruneJobs, RetryJob, RunNextJob, SubmitJob
 from apps.jobs.events import JobFinished
-from apps.jobs.models import FINISHED, Job, Status
+from apps.jobs.models import FINISHED, Chunk, Job, Status
+from apps.jobs.run import LEASE_SECONDS, Handler, JobError, Run
 
 log = structlog.get_logger("jobs")
-LEASE_SECONDS = 30
 BACKOFF = Backoff(base=2.0, longest=300.0, max_attempts=4)
-
-
-class JobError(Exception):
-    """The job cannot succeed, now or later; the message tells its owner why."""
 
 
 class AlreadyFinished(Conflict):
     """The job has ended and can no longer be cancelled."""
 
     code = "already_finished"
-
-
-@dataclass
-class Run:
-    """One attempt at a job, as its handler sees it."""
-
-    job: Job
-
-    @property
-    def input(self) -> dict[str, Any]:
-        """What was asked for."""
-        data: dict[str, Any] = self.job.input
-        return data
-
-    def report(self, done: int, total: int | None = None, checkpoint: Any = None) -> None:
-        """Say how far the job is, keep `checkpoint`, and prolong the lease.
-
-        Raises LeaseLost where the job was cancelled or taken over; call it in the transaction of the work it reports.
-        """
-        changes = {"done": done, "total": total if total is not None else self.job.total, "checkpoint": checkpoint}
-        held = Job.objects.filter(id=self.job.id, token=self.job.token)
-        if held.update(due_at=in_seconds(LEASE_SECONDS), **changes) != 1:
-            raise LeaseLost("the job was cancelled or taken over")
-
-
-Handler = Callable[[Run], dict[str, Any]]
 
 
 class JobService:
@@ -82,6 +51,8 @@ class JobService:
             total=command.total,
             request_id=request_id(),
         )
+        for number, data in enumerate(command.upload):
+            Chunk.objects.create(job=job, number=number, data=data)
         return job.id
 
     def cancel(self, command: CancelJob) -> None:
@@ -162,6 +133,9 @@ class JobService:
         with transaction.atomic():
             settle(Job.objects.filter(id=job.id), job.token, status=status, due_at=None, finished_at=Now(), **changes)
             publish(JobFinished(str(job.id), job.kind, status))
+            if status == Status.SUCCESS:
+                # a failed job may be run again, and needs its file for that
+                Chunk.objects.filter(job_id=job.id).delete()
         log.info("job_finished", status=status)
 
     def _finish(self, job: Job, status: Status, error: str) -> None:

@@ -34,6 +34,16 @@ class RegisterUser(Command[UserSnapshot]):
 
 
 @dataclass(frozen=True)
+class ImportUsers(Command[set[str]]):
+    """Make many users without passwords, from checked (e-mail, name) pairs; answers the e-mails made, in lower case.
+
+    A pair whose e-mail is taken, before or within the pairs, is passed over.
+    """
+
+    pairs: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
 class UpdateUser(Command[UserSnapshot]):
     """Change a user's name or activity; None leaves a value as it is.
 

@@ -11,9 +11,9 @@ from django.contrib.auth.hashers import (
 )
 
 from apps.core.errors import VersionConflict
-from apps.events.bus import publish
+from apps.events.bus import publish, publish_all
 from apps.users import rules
-from apps.users.commands import DeleteUser, RegisterUser, SetPassword, UpdateUser, UserSnapshot
+from apps.users.commands import DeleteUser, ImportUsers, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.events import UserDeleted, UserRegistered, UserUpdated
 from apps.users.models import User
 from apps.users.repositories import Users
@@ -39,6 +39,12 @@ class UserService:
         user = self._users.create(row)
         publish(UserRegistered(user.id, user.email, user.name))
         return snapshot(user)
+
+    def import_many(self, command: ImportUsers) -> set[str]:
+        """Insert what is free and say so, in two statements however many there are."""
+        made = self._users.create_many(command.pairs)
+        publish_all([UserRegistered(user.id, user.email, user.name) for user in made])
+        return {user.email.lower() for user in made}
 
     def update(self, command: UpdateUser) -> UserSnapshot:
         """Change what is given and differs; nothing to change leaves version and outbox alone."""

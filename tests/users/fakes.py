@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import count
 from typing import Any
@@ -39,6 +41,13 @@ class FakeUsers:
         row.created_at = row.updated_at = datetime.now(UTC)
         self._rows[row.id] = copy.copy(row)
         return row
+
+    def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[User]:
+        made = []
+        for email, name in pairs:
+            with suppress(EmailTaken):
+                made.append(self.create(User(email=email, name=name)))
+        return made
 
     def update(self, row: User, **changes: Any) -> User:
         kept = self.get(row.id)

@@ -6,11 +6,14 @@ import dataclasses
 import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jwt
 import pytest
 from django.conf import settings
+from django.db.models.functions import Now
+from django.http import HttpResponse
 from django.test import override_settings
 from rest_framework.test import APIClient
 
@@ -21,7 +24,8 @@ from apps.users.models import LoginAttempts, RefreshToken, Session, User
 from apps.users.tokens import AccessTokens
 from config.container import Container
 from tests.conftest import PASSWORD
-from tests.core.racing import at_once
+from tests.core.racing import at_once, held_open, waiting_for_a_lock
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]
@@ -141,10 +145,15 @@ class TestRefresh:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_racing_refreshes_one_wins_and_the_family_ends(ada: UserSnapshot, anyone: APIClient) -> None:
+def test_a_refresh_that_waits_behind_another_use_of_its_token_is_refused(ada: UserSnapshot, anyone: APIClient) -> None:
     pair = log_in(anyone).json()
-    answers = at_once(4, lambda _: APIClient().post(REFRESH, {"refresh": pair["refresh"]}).status_code)
-    assert sorted(map(str, answers)) == ["200", "401", "401", "401"]
+    with ThreadPoolExecutor(1) as pool:
+        with held_open(lambda: RefreshToken.objects.update(used_at=Now())):
+            second = pool.submit(at_once, 1, lambda _: APIClient().post(REFRESH, {"refresh": pair["refresh"]}))
+            wait_for(waiting_for_a_lock, "the second use waits for the first")
+        (answer,) = second.result(30)
+    assert isinstance(answer, HttpResponse)
+    assert answer.status_code == 401
     assert me(anyone, pair["access"]) == 401
 
 

@@ -3,6 +3,7 @@
 from django.urls import path, register_converter
 
 from apps.core.api.converters import Key
+from apps.users.api.import_view import UserImport
 from apps.users.api.token_views import TokenObtain, TokenRefresh
 from apps.users.api.views import Me, UserDetail, UserList
 
@@ -12,6 +13,7 @@ urlpatterns = [
     path("auth/token", TokenObtain.as_view(), name="token"),
     path("auth/token/refresh", TokenRefresh.as_view(), name="token-refresh"),
     path("users", UserList.as_view(), name="users"),
+    path("users/import", UserImport.as_view(), name="user-import"),
     path("users/me", Me.as_view(), name="me"),
     path("users/<key:user_id>", UserDetail.as_view(), name="user"),
 ]

@@ -1,0 +1,78 @@
+"""One attempt at a job, as the code that does the work sees it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from apps.core.work_queue import LeaseLost, in_seconds
+from apps.jobs.models import Chunk, Job
+
+LEASE_SECONDS = 30
+
+
+class JobError(Exception):
+    """The job cannot succeed, now or later; the message tells its owner why."""
+
+
+@dataclass
+class Run:
+    """An attempt: what was asked for, how far the last attempt came, and a way to report."""
+
+    job: Job
+
+    @property
+    def input(self) -> dict[str, Any]:
+        """What was asked for."""
+        data: dict[str, Any] = self.job.input
+        return data
+
+    @property
+    def checkpoint(self) -> Any:
+        """What `report` kept last; None at first."""
+        return self.job.checkpoint
+
+    def report(self, done: int, total: int | None = None, checkpoint: Any = None) -> None:
+        """Say how far the job is, keep `checkpoint`, and prolong the lease.
+
+        Raises LeaseLost where the job was cancelled or taken over; call it in the transaction of the work it reports.
+        """
+        changes = {"done": done, "total": total if total is not None else self.job.total, "checkpoint": checkpoint}
+        held = Job.objects.filter(id=self.job.id, token=self.job.token)
+        if held.update(due_at=in_seconds(LEASE_SECONDS), **changes) != 1:
+            raise LeaseLost("the job was cancelled or taken over")
+
+    def upload(self) -> io.BufferedReader:
+        """The file that came with the job; read piece by piece."""
+        return io.BufferedReader(Upload(self.job))
+
+
+class Upload(io.RawIOBase):
+    """The chunks of a job's file as one stream."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._number = 0
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._rest:
+            chunk = (
+                Chunk.objects.filter(job_id=self._job.id, number=self._number).values_list("data", flat=True).first()
+            )
+            if chunk is None:
+                return 0
+            self._rest = bytes(chunk)
+            self._number += 1
+        taken = self._rest[: len(buffer)]
+        self._rest = self._rest[len(taken) :]
+        buffer[: len(taken)] = taken
+        return len(taken)
+
+
+Handler = Callable[[Run], dict[str, Any]]

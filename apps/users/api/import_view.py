@@ -1,0 +1,83 @@
+"""POST /users/import."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, ClassVar
+
+from django.http import HttpResponse
+from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import exceptions
+from rest_framework.parsers import BaseParser
+from rest_framework.request import Request
+
+from apps.core.api.parsers import ContentTooLarge
+from apps.core.api.renderers import json_answer
+from apps.core.api.views import ApiView, IsStaff, caller
+from apps.jobs.api.serializers import TaskAccepted
+from apps.jobs.commands import SubmitJob
+from apps.users.imports import CSV_TYPE, NDJSON_TYPE
+
+LIMIT_BYTES = 50 * 1024 * 1024
+CHUNK_BYTES = 1024 * 1024
+
+
+class CsvParser(BaseParser):
+    """Leaves the body where it is, to be read piece by piece."""
+
+    media_type = CSV_TYPE
+
+    def parse(
+        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        return stream
+
+
+class NdjsonParser(CsvParser):
+    """The same for NDJSON."""
+
+    media_type = NDJSON_TYPE
+
+
+class UserImport(ApiView):
+    """Many users at once, as a background job."""
+
+    permission_classes = (IsStaff,)
+    parser_classes = (CsvParser, NdjsonParser)
+    problems: ClassVar = {"post": (403,)}
+    answers: ClassVar = {"post": lambda version: {202: TaskAccepted}}
+
+    @extend_schema(request={CSV_TYPE: OpenApiTypes.STR, NDJSON_TYPE: OpenApiTypes.STR}, operation_id="users_import")
+    def post(self, request: Request) -> HttpResponse:
+        """Import users from CSV (header `email,name`) or NDJSON of up to 50 MB."""
+        if int(request.META.get("CONTENT_LENGTH") or 0) > LIMIT_BYTES:
+            raise ContentTooLarge(LIMIT_BYTES)
+        kind = (request.content_type or "").partition(";")[0].strip().lower()
+        # DRF makes an empty body an empty dictionary
+        pieces = chunks(request.data) if hasattr(request.data, "read") else iter(())
+        first = next(pieces, b"")
+        if not first.strip():
+            raise exceptions.ParseError("The file is empty.")
+        if b"\0" in first[:1000] and not first.startswith((b"\xff\xfe", b"\xfe\xff")):
+            raise exceptions.ParseError("The file is not text.")
+
+        def upload() -> Iterator[bytes]:
+            yield first
+            yield from pieces
+
+        task_id = self.bus.execute(SubmitJob("import_users", caller(request).id, {"kind": kind}, upload=upload()))
+        namespace = request.resolver_match.namespace if request.resolver_match else "v1"
+        headers = {"Location": reverse(f"{namespace}:task", args=[task_id])}
+        return json_answer({"task_id": str(task_id)}, 202, headers)
+
+
+def chunks(stream: Any) -> Iterator[bytes]:
+    """The body in pieces of a mebibyte. Raises ContentTooLarge past the limit."""
+    read = 0
+    while piece := stream.read(CHUNK_BYTES):
+        read += len(piece)
+        if read > LIMIT_BYTES:
+            raise ContentTooLarge(LIMIT_BYTES)
+        yield piece
