@@ -55,6 +55,7 @@ app.conf.update(
     timezone="UTC",
     task_default_queue="events",
     task_routes={
+        "core.*": {"queue": "events"},
         "events.*": {"queue": "events"},
         "users.*": {"queue": "events"},
         "webhooks.*": {"queue": "webhooks"},
@@ -64,6 +65,7 @@ app.conf.update(
         "prune-events": {"task": "events.prune", "schedule": 3600.0},
         "prune-sessions": {"task": "users.prune_sessions", "schedule": 3600.0},
         "prune-webhooks": {"task": "webhooks.prune", "schedule": 3600.0},
+        "prune-idempotency-keys": {"task": "core.prune", "schedule": 3600.0},
         "prune-jobs": {"task": "jobs.prune", "schedule": 3600.0},
     },
 )

@@ -10,33 +10,23 @@ import secrets
 from collections.abc import Sequence
 from datetime import datetime
 
-from cryptography.fernet import Fernet
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from standardwebhooks import Webhook
+
+from apps.core.crypto import Box
 
 PREFIX = "whsec_"
 SECRET_BYTES = 32
 
 
-class SecretBox:
-    """Makes secrets, and encrypts them with a key derived from SECRET_KEY."""
+class SecretBox(Box):
+    """Makes secrets, and keeps them encrypted."""
 
     def __init__(self, secret_key: str) -> None:
-        key = HKDF(hashes.SHA256(), 32, salt=None, info=b"webhook secrets").derive(secret_key.encode())
-        self._fernet = Fernet(base64.urlsafe_b64encode(key))
+        super().__init__(secret_key, "webhook secrets")
 
     def make(self) -> str:
         """A new secret, `whsec_` and 32 random bytes in base64."""
         return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
-
-    def close(self, secret: str) -> str:
-        """`secret`, encrypted."""
-        return self._fernet.encrypt(secret.encode()).decode()
-
-    def open(self, closed: str) -> str:
-        """The secret that `close` encrypted. Raises InvalidToken where SECRET_KEY was another then."""
-        return self._fernet.decrypt(closed.encode()).decode()
 
 
 def sign(body: str, message_id: str, at: datetime, signing_secrets: Sequence[str]) -> dict[str, str]:

@@ -1,15 +1,17 @@
-"""Threads that start together, for races."""
+"""Threads that start together, transactions that are held open: races that happen every time."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
-from django.db import connection
+from django.db import connection, transaction
 
 T = TypeVar("T")
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
 
 
 def at_once(threads: int, work: Callable[[int], T]) -> list[T | Exception]:
@@ -27,3 +29,34 @@ def at_once(threads: int, work: Callable[[int], T]) -> list[T | Exception]:
 
     with ThreadPoolExecutor(threads) as pool:
         return list(pool.map(run, range(threads)))
+
+
+@contextmanager
+def held_open(work: Callable[[], object]) -> Iterator[None]:
+    """`work` is done, in a transaction of another connection that commits only when the block ends."""
+    done, end = threading.Event(), threading.Event()
+
+    def run() -> None:
+        try:
+            with transaction.atomic():
+                work()
+                done.set()
+                assert end.wait(30)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(1) as pool:
+        other = pool.submit(run)
+        try:
+            assert done.wait(30)
+            yield
+        finally:
+            end.set()
+            other.result(30)
+
+
+def waiting_for_a_lock() -> int:
+    """How many connections to this database wait for a lock that another one holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(WAITING)
+        return int(cursor.fetchone()[0])

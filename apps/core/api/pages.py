@@ -26,6 +26,9 @@ PROBLEMS = {
     "content_too_large": "The body is larger than this service takes.",
     "unsupported_media_type": "The Content-Type header names a type that this route does not take.",
     "rate_limited": "Too many requests; Retry-After says in seconds when to come again.",
+    "invalid_idempotency_key": "The Idempotency-Key header must have 1 to 255 printable ASCII characters.",
+    "idempotency_in_flight": "The first request with this Idempotency-Key is still being worked on; try again.",
+    "idempotency_key_reused": "The Idempotency-Key was used for another request; take a new key for a new request.",
     "internal_error": "An error of this service; the request id leads to it in the log.",
     "unavailable": "A part of this service does not answer; Retry-After says in seconds when to come again.",
 }

@@ -140,6 +140,8 @@ def _from_drf(request: Request, error: exceptions.APIException) -> HttpResponse:
     headers: dict[str, str] = {}
     if header := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = header
+    if error.status_code in (409, 429) and (wait := getattr(error, "wait", None)):
+        headers["Retry-After"] = str(wait)
     if isinstance(error, exceptions.MethodNotAllowed):
         view = (request.parser_context or {}).get("view")
         headers["Allow"] = ", ".join(view.allowed_methods) if view else ""

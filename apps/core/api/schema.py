@@ -10,6 +10,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.settings import api_settings
@@ -48,6 +49,7 @@ REASONS = {
     404: "No such thing, or not for this caller.",
     405: "The method is not one of those in `Allow`.",
     409: "It clashes with what is there.",
+    422: "The Idempotency-Key was used for another request.",
     412: "It was changed since it was read.",
     413: "The body is too large.",
     415: "The body is not of a type that this route takes.",
@@ -57,6 +59,11 @@ REASONS = {
 }
 
 
+IDEMPOTENCY_KEY = OpenApiParameter(
+    "Idempotency-Key", str, OpenApiParameter.HEADER, description="A repeat within 24 hours gets the first answer again."
+)
+
+
 class ProblemSchema(AutoSchema):
     """Adds the problems a view can answer with; a view lists those beyond the usual in `problems`."""
 
@@ -64,6 +71,12 @@ class ProblemSchema(AutoSchema):
         operation: Any = super().get_operation(*args, **kwargs)
         operation["operationId"] = f"{self._version()}_{operation['operationId']}"
         return operation
+
+    def get_override_parameters(self) -> list[Any]:
+        parameters = list(super().get_override_parameters())
+        if self.method == "POST" and getattr(self.view, "idempotent", False):
+            parameters.append(IDEMPOTENCY_KEY)
+        return parameters
 
     def get_auth(self) -> list[dict[str, Any]]:
         if not self.view.authentication_classes:
@@ -97,6 +110,8 @@ class ProblemSchema(AutoSchema):
             found.add(401)
         if self.method in ("POST", "PUT", "PATCH"):
             found |= {400, 413, 415}
+        if self.method == "POST" and getattr(self.view, "idempotent", False):
+            found |= {409, 422}
         if "{" in self.path:
             found.add(404)
         return found

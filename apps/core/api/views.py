@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from apps.core.api.idempotency import run_once
 from apps.core.bus import bus
 
 
@@ -51,8 +52,16 @@ class ApiView(APIView):
     """
 
     bus = bus
+    # the tokens' routes are not: a failed login has to be remembered, which the one transaction would undo
+    idempotent = True
+    streams_body = False
     problems: ClassVar[dict[str, tuple[int, ...]]] = {}
     answers: ClassVar[dict[str, Callable[[str], dict[int, Any]]]] = {}
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.idempotent and "post" in vars(cls):
+            cls.post = run_once(cls.post)  # type: ignore[attr-defined] # it is there, by the line above
 
     def valid(self, serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
         """The body's values, checked. Raises ValidationError."""

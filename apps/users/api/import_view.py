@@ -44,6 +44,7 @@ class NdjsonParser(CsvParser):
 class UserImport(ApiView):
     """Many users at once, as a background job."""
 
+    streams_body = True
     permission_classes = (IsStaff,)
     parser_classes = (CsvParser, NdjsonParser)
     problems: ClassVar = {"post": (403,)}

@@ -1,0 +1,138 @@
+"""Idempotency keys: a POST that is repeated under its key runs once and is answered the same.
+
+The answer is kept in the transaction of the work, so a crash leaves both or neither and wedges nothing; an advisory
+lock of that transaction tells a repeat that the first is still in flight. Answers are kept for a day, encrypted.
+Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models.functions import Now
+from django.http import HttpResponse
+from rest_framework import exceptions
+from rest_framework.request import Request
+
+from apps.core.crypto import Box
+from apps.core.middleware.client import client_network
+from apps.core.models import IdempotentAnswer
+
+KEPT_FOR = timedelta(hours=24)
+KEY = re.compile(r"[\x20-\x7e]{1,255}")
+Post = Callable[..., HttpResponse]
+
+
+class InvalidKey(exceptions.APIException):
+    """The header is no key."""
+
+    status_code = 400
+    default_code = "invalid_idempotency_key"
+    default_detail = "Idempotency-Key must have 1 to 255 printable ASCII characters."
+
+
+class InFlight(exceptions.APIException):
+    """The first request under this key has not been answered yet."""
+
+    status_code = 409
+    default_code = "idempotency_in_flight"
+    default_detail = "The first request with this Idempotency-Key is still being worked on; try again."
+    wait = 1
+
+
+class KeyReused(exceptions.APIException):
+    """The key came with another request before."""
+
+    status_code = 422
+    default_code = "idempotency_key_reused"
+    default_detail = "This Idempotency-Key was used for another request; take a new key for a new request."
+
+
+def run_once(post: Post) -> Post:
+    """Decorator for a view's `post`: with an Idempotency-Key it runs once per caller and key for 24 hours."""
+
+    @functools.wraps(post)
+    def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        if key is None:
+            return post(view, request, *args, **kwargs)
+        digest = _digest(_caller(request), _read(key))
+        fingerprint = _fingerprint(request, streams=view.streams_body)
+        with transaction.atomic():
+            _lock(digest)
+            kept = IdempotentAnswer.objects.filter(key=digest, created_at__gt=Now() - KEPT_FOR).first()
+            if kept is not None:
+                return _again(kept, fingerprint)
+            answer = post(view, request, *args, **kwargs)
+            _keep(digest, fingerprint, answer)
+        return answer
+
+    return once
+
+
+def prune() -> int:
+    """Delete answers that are no longer kept; returns how many."""
+    deleted, _ = IdempotentAnswer.objects.filter(created_at__lt=Now() - KEPT_FOR).delete()
+    return deleted
+
+
+def _read(header: str) -> str:
+    # the draft has a quoted string, most clients send it bare
+    key = header[1:-1] if len(header) > 2 and header[0] == header[-1] == '"' else header
+    if not KEY.fullmatch(key):
+        raise InvalidKey
+    return key
+
+
+def _caller(request: Request) -> str:
+    user_id = getattr(request.user, "id", None)
+    return f"user:{user_id}" if user_id is not None else f"addr:{client_network(request._request)}"
+
+
+def _fingerprint(request: Request, *, streams: bool) -> str:
+    """What makes it the same request; a streamed body counts by its length alone, since it is read only once."""
+    body = str(request.META.get("CONTENT_LENGTH")).encode() if streams else request._request.body
+    parts = (request.method, request.get_full_path(), request.version, request.content_type)
+    return hashlib.sha256("\n".join(map(str, parts)).encode() + b"\n" + body).hexdigest()
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _lock(digest: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int(digest[:15], 16)])
+        if not cursor.fetchone()[0]:
+            raise InFlight
+
+
+def _again(kept: IdempotentAnswer, fingerprint: str) -> HttpResponse:
+    if kept.fingerprint != fingerprint:
+        raise KeyReused
+    answer = HttpResponse(_box().open(kept.body).encode("latin-1"), status=kept.status, headers=kept.headers)
+    answer.headers["Idempotency-Replayed"] = "true"
+    return answer
+
+
+def _keep(digest: str, fingerprint: str, answer: HttpResponse) -> None:
+    values = {
+        "fingerprint": fingerprint,
+        "status": answer.status_code,
+        "headers": dict(answer.items()),
+        "body": _box().close(answer.content.decode("latin-1")),
+        "created_at": Now(),
+    }
+    IdempotentAnswer.objects.update_or_create(key=digest, defaults=values)
+
+
+@functools.cache
+def _box() -> Box:
+    return Box(settings.ENV.secret_key, "idempotent answers")

@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from django.db import connection
+from rest_framework.test import APIClient
+
+from apps.core.api import idempotency
+from apps.core.models import IdempotentAnswer
+from apps.users.commands import UserSnapshot
+from apps.users.models import User
+from tests.processes import Processes
+
+pytestmark = pytest.mark.django_db
+ADA = {"email": "ada@example.com", "name": "Ada"}
+
+
+def test_a_repeat_gets_the_first_answer_to_the_byte(anyone: APIClient) -> None:
+    first = anyone.post("/api/v1/users", ADA, headers={"Idempotency-Key": "k1"})
+    again = anyone.post("/api/v1/users", ADA, headers={"Idempotency-Key": '"k1"'})
+    assert (first.status_code, again.status_code) == (201, 201)
+    assert again.content == first.content
+    assert [again[name] for name in ("Location", "ETag")] == [first[name] for name in ("Location", "ETag")]
+    assert "Idempotency-Replayed" not in first
+    assert again["Idempotency-Replayed"] == "true"
+    assert User.objects.filter(email=ADA["email"]).count() == 1
+
+
+def test_another_request_under_the_same_key_is_refused(anyone: APIClient) -> None:
+    anyone.post("/api/v1/users", ADA, headers={"Idempotency-Key": "k1"})
+    for path, body in (("/api/v1/users", {**ADA, "name": "Eve"}), ("/api/v2/users", ADA)):
+        answer = anyone.post(path, body, headers={"Idempotency-Key": "k1"})
+        assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+
+
+@pytest.mark.parametrize("key", ["", "x" * 256, "tab\tin it", "ünïcode"])
+def test_what_is_no_key_is_refused(anyone: APIClient, key: str) -> None:
+    answer = anyone.post("/api/v1/users", ADA, headers={"Idempotency-Key": key})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_idempotency_key")
+    assert not User.objects.exists()
+
+
+def test_a_key_belongs_to_its_caller(
+    register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient]
+) -> None:
+    tasks = set()
+    for email in ("one@example.com", "two@example.com"):
+        client = client_of(register(email))
+        for _ in range(2):
+            answer = client.post("/api/v1/process", {"rows": []}, headers={"Idempotency-Key": "k1"})
+            tasks.add(answer.json()["task_id"])
+    assert len(tasks) == 2
+
+
+def test_a_refusal_is_not_kept(anyone: APIClient) -> None:
+    key = {"Idempotency-Key": "k1"}
+    assert anyone.post("/api/v1/users", {"email": "x"}, headers=key).status_code == 400
+    assert anyone.post("/api/v1/users", ADA, headers=key).status_code == 201
+
+
+def test_answers_are_kept_encrypted_and_for_a_day(staff: APIClient) -> None:
+    body = {"url": "https://93.184.216.34/hook"}
+    made = staff.post("/api/v1/webhooks", body, headers={"Idempotency-Key": "k1"})
+    kept = IdempotentAnswer.objects.get()
+    assert "whsec_" in made.content.decode()
+    assert "whsec_" not in kept.body
+    assert idempotency.prune() == 0
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE core_idempotentanswer SET created_at = created_at - interval '25 hours'")
+    again = staff.post("/api/v1/webhooks", body, headers={"Idempotency-Key": "k1"})
+    assert again.json()["id"] != made.json()["id"]
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE core_idempotentanswer SET created_at = created_at - interval '25 hours'")
+    assert idempotency.prune() == 1
+
+
+def test_72_racing_repeats_run_once(processes: Processes) -> None:
+    web = processes.web()
+
+    def post(_: int) -> httpx.Response:
+        return httpx.post(f"{web.url}/api/v1/users", json=ADA, headers={"Idempotency-Key": "race"}, trust_env=False)
+
+    with ThreadPoolExecutor(24) as pool:
+        answers = list(pool.map(post, range(72)))
+    statuses = Counter(answer.status_code for answer in answers)
+    assert set(statuses) <= {201, 409}, statuses
+    assert len({answer.content for answer in answers if answer.status_code == 201}) == 1
+    assert all(answer.json()["code"] == "idempotency_in_flight" for answer in answers if answer.status_code == 409)
+    assert sum("Idempotency-Replayed" not in answer.headers for answer in answers if answer.status_code == 201) == 1
+    assert User.objects.count() == 1
