@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def wait_for(condition: Callable[[], T], what: str, seconds: float = 30.0) -> T:
+def wait_for(condition: Callable[[], T], what: str, seconds: float = 60.0) -> T:
     """Return `condition()` once it is true; fails the test, naming `what`, after `seconds`."""
     until = time.monotonic() + seconds
     while True:

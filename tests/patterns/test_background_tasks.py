@@ -18,7 +18,8 @@ from apps.core.bus import bus
 from apps.events.models import OutboxEvent
 from apps.jobs.commands import RetryJob, RunNextJob, SubmitJob
 from apps.jobs.models import Job
-from apps.jobs.services import BACKOFF, Handler, JobError, JobService, Run
+from apps.jobs.run import Handler, JobError, Run
+from apps.jobs.services import BACKOFF, JobService
 from apps.users.commands import UserSnapshot
 from tests.processes import Processes
 from tests.waiting import wait_for

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -12,12 +10,12 @@ from typing import Any, ClassVar
 import pytest
 import redis
 from django.core.exceptions import ImproperlyConfigured
-from django.db import connection, transaction
+from django.db import transaction
 
 from apps.core.bus import bus
 from apps.core.work_queue import claim
 from apps.events import deliveries
-from apps.events.bus import EVENTS, RECEIVERS, Event, NotInTransaction, event, happened, on, publish
+from apps.events.bus import EVENTS, RECEIVERS, Event, NotInTransaction, event, happened, on, publish, publish_all
 from apps.events.commands import ReplayDeliveries
 from apps.events.models import Delivery, DeliveryState, OutboxEvent
 from apps.events.queries import ReadFeed
@@ -26,7 +24,7 @@ from apps.jobs.models import Job
 from apps.profiles.models import Profile
 from apps.users.commands import RegisterUser
 from config.stack.people import PeopleDirectory
-from tests.core.racing import at_once
+from tests.core.racing import at_once, held_open
 from tests.processes import Processes
 from tests.waiting import wait_for
 
@@ -96,6 +94,8 @@ class TestPublish:
     def test_outside_a_transaction_it_is_refused(self) -> None:
         with pytest.raises(NotInTransaction, match="Ticked"):
             publish(Ticked("hall", 1))
+        with pytest.raises(NotInTransaction):
+            publish_all([Ticked("hall", 1)])
         assert not OutboxEvent.objects.exists()
 
     @pytest.mark.django_db(transaction=True)
@@ -247,28 +247,25 @@ class TestExactlyOnce:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_feed_does_not_pass_over_an_event_that_commits_late_under_a_lower_id() -> None:
-    written, commit = threading.Event(), threading.Event()
-
-    def publish_slowly() -> None:
-        with transaction.atomic():
-            publish(Ticked("late", 1))
-            written.set()
-            assert commit.wait(30)
-        connection.close()
-
-    with ThreadPoolExecutor(1) as pool:
-        late = pool.submit(publish_slowly)
-        assert written.wait(30)
+    with held_open(lambda: publish(Ticked("late", 1))):
         tick(("early", 2))
         fan_out()
         page = bus.ask(ReadFeed())
-        commit.set()
-        late.result(30)
     fan_out()
     rest = bus.ask(ReadFeed(page.next_position))
     assert [e["data"]["clock"] for e in page.results + rest.results] == ["early", "late"]
     assert rest.results[0]["id"] < page.results[0]["id"], "a reader that goes on by id would have missed it"
     assert bus.ask(ReadFeed(rest.next_position)).results == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_positions_are_given_out_by_one_relay_at_a_time() -> None:
+    tick(("first", 1))
+    with held_open(fan_out):
+        tick(("second", 2))
+        assert fan_out() == 0, "a second relay would commit a higher position before the lower one"
+    assert fan_out() == 1
+    assert [e["data"]["clock"] for e in bus.ask(ReadFeed()).results] == ["first", "second"]
 
 
 def test_a_worker_killed_in_mid_delivery_and_a_wiped_broker_lose_nothing(

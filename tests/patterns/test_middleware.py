@@ -55,13 +55,15 @@ class TestRateLimit:
                 answer = client.get(f"{webs[number % 2].url}{PATH}")
                 return answer.status_code, remaining(answer)
 
+            # the first requests of a process open its connections
+            at_once(20, ask)
             for _ in range(2):
+                valkey.flushdb()
+                valkey.script_flush()
                 answers = at_once(120, ask)
                 assert Counter(answer[0] for answer in answers if isinstance(answer, tuple)) == {401: 50, 429: 70}
                 left = [answer[1] for answer in answers if isinstance(answer, tuple) and answer[0] == 401]
                 assert sorted(left) == list(range(50)), "each request was counted once"
-                valkey.flushdb()
-                valkey.script_flush()
 
     def test_past_the_limit_it_is_429_with_the_time_to_come_again(self) -> None:
         with configured(rate_limit_per_minute=3) as client:

@@ -83,6 +83,21 @@ class TestContract:
         with pytest.raises(NotFound):
             users.update(gone, name="Ghost")
 
+    def test_many_are_created_but_for_those_whose_email_is_taken(self, users: Users) -> None:
+        users.create(ada())
+        pairs = [
+            ("new@example.com", "New"),
+            ("ADA@example.com", "Taken"),
+            ("NEW@example.com", "Again"),
+            ("b@c.org", "B"),
+        ]
+        made = users.create_many(pairs)
+        assert [(user.email, user.name) for user in made] == [("new@example.com", "New"), ("b@c.org", "B")]
+        found = users.get(made[0].id)
+        assert (found.name, found.is_active, found.is_staff, found.version) == ("New", True, False, 1)
+        assert not found.has_usable_password()
+        assert users.create_many([]) == []
+
     def test_a_change_to_a_row_in_hand_reaches_nobody_else(self, users: Users) -> None:
         made = users.create(ada())
         made.name = "not saved"
@@ -175,8 +190,8 @@ def test_nothing_is_committed_by_the_repository() -> None:
 
 @pytest.mark.django_db
 def test_no_queryset_leaks_out() -> None:
-    for name in ("get", "lock", "by_email", "create", "update", "delete"):
-        assert get_type_hints(getattr(Users, name))["return"] in (User, type(None))
+    for name in ("get", "lock", "by_email", "create", "create_many", "update", "delete"):
+        assert get_type_hints(getattr(Users, name))["return"] in (User, list[User], type(None))
     users = DjangoUsers()
     made = [users.create(ada(f"ada{number}@example.com")).id for number in range(5)]
     page: Any = users.list(after=made[1], limit=2)

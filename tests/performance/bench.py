@@ -43,7 +43,8 @@ def main() -> int:
     """Measure what was asked for; a part that breaks is reported, and the others go on."""
     options = read_options(sys.argv[1:])
     # an exception, so that everything started is ended on the way out
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda number, _: sys.exit(128 + number))
     run, began = about(), time.monotonic()
     say(", ".join(f"{name} {value}" for name, value in run.items()))
     sections: list[Section] = []

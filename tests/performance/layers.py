@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, ClassVar
 from unittest.mock import patch
 
@@ -22,6 +24,7 @@ from apps.core.api.conditional import cache_headers
 from apps.core.api.converters import Key
 from apps.core.api.renderers import json_answer
 from apps.core.bus import Bus, Command, Query, bus
+from apps.core.reads import CompiledRead
 from apps.core.retry import Retry
 from apps.events.bus import publish
 from apps.jobs.commands import SubmitJob
@@ -42,15 +45,15 @@ from tests.performance.probing import Layer, Probe, Requests, each, requests
 
 Around = Callable[[], AbstractContextManager[Any]]
 EMAIL, PASSWORD = "bench@example.com", "correct horse battery staple"
-CORE = "apps.core.middleware"
-LIMIT, REQUEST_LOG = f"{CORE}.rate_limit.RateLimitMiddleware", f"{CORE}.request_log.RequestLogMiddleware"
-VERSION = "apps.core.versioning.VersionMiddleware"
-ADMIN = [f"{CORE}.admin_only.{n}Middleware" for n in ("Session", "CsrfView", "Authentication", "Message")]
-COMMON = ["django.middleware.common.CommonMiddleware", "whitenoise.middleware.WhiteNoiseMiddleware"]
-HEADERS = [
-    "django.middleware.security.SecurityMiddleware",
-    "django.middleware.clickjacking.XFrameOptionsMiddleware",
-]
+# each leaves out the middleware whose class is named so
+WITHOUT = {
+    "no rate limit": ("RateLimitMiddleware",),
+    "no headers": ("SecurityMiddleware", "XFrameOptionsMiddleware"),
+    "no common": ("CommonMiddleware", "WhiteNoiseMiddleware"),
+    "no admin": ("SessionMiddleware", "CsrfViewMiddleware", "AuthenticationMiddleware", "MessageMiddleware"),
+    "no log": ("RequestLogMiddleware",),
+    "no version": ("VersionMiddleware",),
+}
 TAGGED = (*UserV1.columns, *UserV1.tag_columns)
 
 LAYERS = [
@@ -70,11 +73,13 @@ LAYERS = [
     Layer("CQRS", "ask: the query bus", "ask", "answer"),
     Layer("CQRS", "execute: log and metrics", "execute", "handle"),
     Layer("CQRS", "execute: the transaction around one statement", "execute atomic", "execute one"),
-    Layer("CQRS", "100 rows as models and serializer instead", "read models", "read rows"),
+    Layer("CQRS", "… did each GET build its statement anew", "get: built anew", "get"),
+    Layer("CQRS", "… did the list read models by a serializer", "read models", "read rows"),
     Layer("service layer", "POST: rules, unusable password, snapshot", "post", "post: no service"),
     Layer("repository", "a row through it instead of by the ORM", "repository get", "orm get"),
     Layer("validation", "POST: the serializer of the body", "post", "post: no serializer"),
     Layer("event bus", "POST: publish, one row in the outbox", "post", "post: no event"),
+    Layer("idempotency", "POST with an Idempotency-Key", "post: with key", "post"),
     Layer("background tasks", "a job submitted", "submit"),
     Layer("circuit breaker", "a call through it, state in Valkey", "breaker", "handle"),
     Layer("retry", "a call that succeeds at once", "retry", "handle"),
@@ -96,10 +101,11 @@ def probes(kinds: Mapping[str, Requests], token: str) -> dict[str, Probe]:
 
 def _stripped(kind: Requests, token: str) -> dict[str, Probe]:
     """GET without some of the middleware."""
-    without = {"no rate limit": [LIMIT], "no headers": HEADERS, "no common": COMMON, "no admin": ADMIN}
-    without["no log"] = [REQUEST_LOG]
-    found = {f"get: {name}": requests(_handler(skip), kind, token) for name, skip in without.items()}
-    found["get: no version"] = requests(_handler([VERSION]), kind, token, _one_version)
+    around: dict[str, Around] = {"no version": _one_version}
+    found = {
+        f"get: {name}": requests(_handler(skip), kind, token, around.get(name, nullcontext))
+        for name, skip in WITHOUT.items()
+    }
     bare = _handler((), [f"{__name__}.BareRoutes"])
     return found | {"get: Django view": requests(bare, kind, token)}
 
@@ -119,8 +125,11 @@ def _rewired(kinds: Mapping[str, Requests], token: str) -> dict[str, Probe]:
     def post(around: Around) -> Probe:
         return requests(whole, kinds["post"], token, around)
 
+    keyed = replace(kinds["post"], headers=lambda: {"HTTP_IDEMPOTENCY_KEY": uuid.uuid4().hex})
     return {
+        "post: with key": requests(whole, keyed, token),
         "get: nobody checked": get(lambda: bus.replaced(GetUser, _anybody)),
+        "get: built anew": get(lambda: bus.replaced(GetUser, _built_anew)),
         "get: own statement": get(lambda: patch.object(views.UserDetail, "get_authenticators", _ask_first)),
         "get: tokens anew": get(lambda: bus.replaced(ReadToken, tokens_anew)),
         "get: operator's token": get(nullcontext, operator),
@@ -162,8 +171,10 @@ def _direct(token: str) -> dict[str, Probe]:
 
 
 def _handler(skip: Collection[str], more: Collection[str] = ()) -> WSGIHandler:
-    """The service with its middleware but for `skip`, and `more` inside."""
-    kept = [name for name in settings.MIDDLEWARE if name not in skip]
+    """The service with its middleware but for the classes `skip`, and `more` inside. Raises LookupError."""
+    kept = [name for name in settings.MIDDLEWARE if name.rpartition(".")[2] not in skip]
+    if len(kept) != len(settings.MIDDLEWARE) - len(skip):
+        raise LookupError(f"not all of {', '.join(skip)} are in MIDDLEWARE")
     with override_settings(MIDDLEWARE=[*kept, *more]):
         return WSGIHandler()
 
@@ -230,9 +241,18 @@ def _one_statement(message: object) -> None:
         cursor.execute("SELECT 1")
 
 
+@lru_cache
+def _unguarded(columns: tuple[str, ...]) -> CompiledRead:
+    return CompiledRead(User.objects.filter(id=queries.ANY_USER).values(*columns), user=queries.ANY_USER)
+
+
 def _anybody(query: GetUser) -> Row:
-    row: Row = User.objects.filter(id=query.user_id).values(*query.columns)[:1][0]
-    return row
+    return _unguarded(query.columns).fetch(user=query.user_id)[0]
+
+
+def _built_anew(query: GetUser) -> Row:
+    queries._one_user.cache_clear()
+    return queries.get_user(query)
 
 
 def _ask_first(view: views.UserDetail) -> list[Any]:

@@ -60,12 +60,13 @@ class Counts:
 
 @dataclass(frozen=True)
 class Requests:
-    """Requests of one kind: each takes the next of `paths` in turn, and a body from `body` where there is one."""
+    """Requests of one kind: each takes the next of `paths` in turn, a body where there is one, `headers` as in WSGI."""
 
     method: str
     paths: Sequence[str]
     query: str = ""
     body: Callable[[], bytes] | None = None
+    headers: Callable[[], dict[str, str]] = dict
 
 
 def each(job: Callable[[], object], around: Callable[[], AbstractContextManager[Any]] = nullcontext) -> Probe:
@@ -136,7 +137,7 @@ def _environ(kind: Requests, path: str, token: str) -> WSGIEnvironment:
     }
     if kind.body:
         environ |= {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body))}
-    return environ
+    return environ | kind.headers()
 
 
 def cpu_us(probe: Probe, n: int) -> float:

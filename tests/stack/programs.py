@@ -29,7 +29,7 @@ class Program:
         """All it has printed so far."""
         return self.log.read_text(errors="replace")
 
-    def says(self, text: str, seconds: float = 40) -> None:
+    def says(self, text: str, seconds: float = 120) -> None:
         """Wait until it has printed `text`."""
 
         def said() -> bool:

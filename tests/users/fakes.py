@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from itertools import count
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
+
 from apps.core.errors import NotFound, VersionConflict
 from apps.users.errors import EmailTaken
 from apps.users.models import User
@@ -46,7 +48,7 @@ class FakeUsers:
         made = []
         for email, name in pairs:
             with suppress(EmailTaken):
-                made.append(self.create(User(email=email, name=name)))
+                made.append(self.create(User(email=email, name=name, password=make_password(None))))
         return made
 
     def update(self, row: User, **changes: Any) -> User:
