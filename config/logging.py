@@ -11,6 +11,7 @@ import logging.config
 import os
 import sys
 from collections.abc import Mapping, MutableMapping
+from functools import lru_cache
 from typing import Any, TextIO
 
 import orjson
@@ -34,14 +35,15 @@ def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[s
     return event
 
 
-def _names_a_secret(key: object) -> bool:
-    name = str(key).lower().replace("-", "_")
+@lru_cache(maxsize=1024)
+def _names_a_secret(key: str) -> bool:
+    name = key.lower().replace("-", "_")
     return name not in HARMLESS and any(word in name for word in SECRET_WORDS)
 
 
 def _redacted(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: HIDDEN if _names_a_secret(key) else _redacted(inner) for key, inner in value.items()}
+        return {key: HIDDEN if _names_a_secret(str(key)) else _redacted(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
         return [_redacted(inner) for inner in value]
     return value

@@ -18,7 +18,7 @@ class CompiledRead:
     `stand_ins` maps a name to the value that stands for it in `rows`; each must be unlike any other value there.
     """
 
-    def __init__(self, rows: QuerySet[Any, dict[str, Any]], **stand_ins: Any) -> None:
+    def __init__(self, rows: QuerySet[Any, Any], **stand_ins: Any) -> None:
         names = {value: name for name, value in stand_ins.items()}
         self._sql, parameters = rows.query.get_compiler("default").as_sql()
         self._parameters = [(names.get(value), value) for value in parameters]

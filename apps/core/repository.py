@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, models
 from django.db.models import F
 from django.db.models.functions import Now
@@ -75,10 +76,10 @@ class DjangoRepository(Generic[M]):
         row.delete()
 
     def _found(self, rows: models.QuerySet[M], key: int) -> M:
-        row = rows.first()
-        if row is None:
-            raise NotFound(f"There is no {self.model._meta.verbose_name} {key}.")
-        return row
+        try:
+            return rows.get()
+        except ObjectDoesNotExist:
+            raise NotFound(f"There is no {self.model._meta.verbose_name} {key}.") from None
 
     @contextmanager
     def _translated(self) -> Iterator[None]:

@@ -17,6 +17,7 @@ import httpx
 
 from apps.core.http_dates import retry_after
 from apps.webhooks.addresses import AddressPolicy
+from apps.webhooks.connections import Connections
 from apps.webhooks.secrets import sign
 
 # Standard Webhooks: a receiver has 15 s for the whole of its answer
@@ -98,18 +99,12 @@ class CheckedBackend(httpcore.AnyIOBackend):
 
 
 @asynccontextmanager
-async def client(policy: AddressPolicy, connections: int) -> AsyncIterator[httpx.AsyncClient]:
+async def client(policy: AddressPolicy) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client for webhooks: no proxies, no redirects, no cookies, only checked addresses."""
     with ThreadPoolExecutor(RESOLVER_THREADS, "resolve") as resolvers:
         transport = httpx.AsyncHTTPTransport(trust_env=False)
-        # httpx has no parameter for the network backend of its pool
-        transport._pool = httpcore.AsyncConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
-            max_connections=connections,
-            max_keepalive_connections=connections,
-            keepalive_expiry=20,
-            network_backend=CheckedBackend(policy, resolvers),
-        )
+        # httpx has no parameter for what holds its connections
+        transport._pool = Connections(httpx.create_ssl_context(trust_env=False), CheckedBackend(policy, resolvers))  # type: ignore[assignment] # it does what the transport asks of a pool
         timeout = httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS, pool=None)
         async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as made:
             yield made

@@ -59,7 +59,7 @@ class Sender:
         failing = 0
         # Django's connections belong to a thread, and may not be used in that of an event loop
         with ThreadPoolExecutor(1, "database") as database:
-            async with client(self._policy, MAX_IN_FLIGHT) as http:
+            async with client(self._policy) as http:
                 while True:
                     if time.monotonic() < until:
                         room = MAX_IN_FLIGHT - len(flying)

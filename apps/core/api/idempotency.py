@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
@@ -27,6 +28,11 @@ from apps.core.models import IdempotentAnswer
 
 KEPT_FOR = timedelta(hours=24)
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
+# over an answer that is older than a day, if any
+KEEP = """
+    INSERT INTO core_idempotentanswer (key, fingerprint, status, headers, body) VALUES (%s, %s, %s, %s, %s)
+    ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status,
+        headers = excluded.headers, body = excluded.body, created_at = excluded.created_at"""
 Post = Callable[..., HttpResponse]
 
 
@@ -123,14 +129,9 @@ def _again(kept: IdempotentAnswer, fingerprint: str) -> HttpResponse:
 
 
 def _keep(digest: str, fingerprint: str, answer: HttpResponse) -> None:
-    values = {
-        "fingerprint": fingerprint,
-        "status": answer.status_code,
-        "headers": dict(answer.items()),
-        "body": _box().close(answer.content.decode("latin-1")),
-        "created_at": Now(),
-    }
-    IdempotentAnswer.objects.update_or_create(key=digest, defaults=values)
+    headers, body = json.dumps(dict(answer.items())), _box().close(answer.content.decode("latin-1"))
+    with connection.cursor() as cursor:
+        cursor.execute(KEEP, [digest, fingerprint, answer.status_code, headers, body])
 
 
 @functools.cache
