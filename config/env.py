@@ -108,13 +108,13 @@ class Reader:
 
         return str(self._read(name, default, convert, expected))
 
-    def integer(self, name: str, default: int, *, at_least: int = 1) -> int:
+    def integer(self, name: str, default: int, *, at_least: int = 1, at_most: int = 1_000_000_000) -> int:
         def convert(raw: str) -> int:
-            if not raw.isascii() or not raw.isdigit() or int(raw) < at_least:
+            if not raw.isascii() or not raw.isdigit() or not at_least <= int(raw[:20]) <= at_most:
                 raise ValueError
             return int(raw)
 
-        return int(self._read(name, default, convert, f"a whole number, {at_least} or more, e.g. {default}"))
+        return int(self._read(name, default, convert, f"a whole number from {at_least} to {at_most}, e.g. {default}"))
 
     def number(self, name: str, default: float, *, above: float = 0.0) -> float:
         def convert(raw: str) -> float:
@@ -159,15 +159,33 @@ class Reader:
                 raise ValueError
             if not parts.hostname and parts.scheme not in HOSTLESS:
                 raise ValueError
+            if parts.scheme in POSTGRES and len(parts.path) < 2:
+                raise ValueError
+            if parts.scheme in REDIS and not parts.path.lstrip("/").isdigit() and parts.path.strip("/"):
+                raise ValueError
             return raw
 
         return str(
             self._read(name, default, convert, f"a URL that starts with {' or '.join(f'{s}://' for s in schemes)}")
         )
 
+    def sentry(self, name: str) -> str:
+        def convert(raw: str) -> str:
+            parts = urlsplit(raw)
+            if parts.scheme not in HTTP or not (
+                parts.username and parts.hostname and parts.path.rsplit("/")[-1].isdigit()
+            ):
+                raise ValueError
+            return raw
+
+        return str(self._read(name, "", convert, "a DSN, https://KEY@HOST/PROJECT"))
+
     def words(self, name: str, default: tuple[str, ...] | None) -> tuple[str, ...]:
         def convert(raw: str) -> tuple[str, ...]:
-            return tuple(word.strip() for word in raw.split(",") if word.strip())
+            words = tuple(word.strip() for word in raw.split(",") if word.strip())
+            if not words:
+                raise ValueError
+            return words
 
         return tuple(self._read(name, default, convert, "names separated by commas, e.g. api.example.com") or ())
 
@@ -246,10 +264,10 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
             expected="32 characters or more, drawn at random, the same for every process",
         ),
         algorithm=read.choice("ALGORITHM", "HS256", ALGORITHMS),
-        access_token_expire_minutes=read.integer("ACCESS_TOKEN_EXPIRE_MINUTES", 30),
-        refresh_token_expire_days=read.integer("REFRESH_TOKEN_EXPIRE_DAYS", 14),
+        access_token_expire_minutes=read.integer("ACCESS_TOKEN_EXPIRE_MINUTES", 30, at_most=525_600),
+        refresh_token_expire_days=read.integer("REFRESH_TOKEN_EXPIRE_DAYS", 14, at_most=3650),
         database_url=database_url,
-        db_pool_size=read.integer("DB_POOL_SIZE", 5),
+        db_pool_size=read.integer("DB_POOL_SIZE", 5, at_most=1000),
         redis_url=redis_url,
         redis_ttl=read.integer("REDIS_TTL", 3600),
         celery_broker_url=read.url("CELERY_BROKER_URL", redis_url, BROKERS),
@@ -260,7 +278,7 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
         email_url=read.url("EMAIL_URL", "smtp://localhost:25" if production else f"filemail:///{state_dir}/mail", MAIL),
         email_from=read.text("EMAIL_FROM", "Patterns <no-reply@example.com>"),
         log_level=read.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
-        sentry_dsn=read.url("SENTRY_DSN", "", HTTP),
+        sentry_dsn=read.sentry("SENTRY_DSN"),
         metrics_token=read.text("METRICS_TOKEN", ""),
         allowed_hosts=read.words(
             "ALLOWED_HOSTS", None if production else ("localhost", "127.0.0.1", "[::1]", "testserver")
@@ -269,8 +287,8 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
         rate_limit_per_minute=read.integer("RATE_LIMIT_PER_MINUTE", 100),
         login_rate_limit_per_minute=read.integer("LOGIN_RATE_LIMIT_PER_MINUTE", 10),
         trusted_proxy_count=read.integer("TRUSTED_PROXY_COUNT", 0, at_least=0),
-        web_workers=read.integer("WEB_WORKERS", 1),
-        web_threads=read.integer("WEB_THREADS", 4),
+        web_workers=read.integer("WEB_WORKERS", 1, at_most=1000),
+        web_threads=read.integer("WEB_THREADS", 4, at_most=1000),
         breaker_failure_threshold=read.integer("BREAKER_FAILURE_THRESHOLD", 5),
         breaker_call_timeout=read.number("BREAKER_CALL_TIMEOUT", 5.0),
         breaker_recovery_timeout=read.number("BREAKER_RECOVERY_TIMEOUT", 30.0),
@@ -280,7 +298,7 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
         retry_exponential_base=read.number("RETRY_EXPONENTIAL_BASE", 2.0, above=1.0),
         webhook_retry_schedule=read.integers("WEBHOOK_RETRY_SCHEDULE", WEBHOOK_SCHEDULE),
         webhook_allow_private_networks=read.flag("WEBHOOK_ALLOW_PRIVATE_NETWORKS"),
-        event_retention_days=read.integer("EVENT_RETENTION_DAYS", 30),
+        event_retention_days=read.integer("EVENT_RETENTION_DAYS", 30, at_most=36_500),
     )
 
 

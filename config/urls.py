@@ -21,7 +21,7 @@ urlpatterns = [
     path("readyz", health.readyz),
     path("metrics", metrics_view.metrics),
     path("api/schema", schema_view, name="schema"),
-    path("api/docs", SpectacularSwaggerView.as_view(url_name="schema", versioning_class=None)),
+    path("api/docs", problems.only_safe(SpectacularSwaggerView.as_view(url_name="schema", versioning_class=None))),
     path("api/v1/", include((api, "api"), namespace="v1")),
     path("api/v2/", include((api, "api"), namespace="v2")),
     # the same routes without a version: X-API-Version decides

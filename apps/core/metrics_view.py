@@ -23,5 +23,5 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 def _allowed(request: HttpRequest) -> bool:
     wanted = settings.ENV.metrics_token
-    given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-    return bool(wanted) and hmac.compare_digest(given.encode(), wanted.encode())
+    scheme, _, given = request.headers.get("Authorization", "").partition(" ")
+    return bool(wanted) and scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), wanted.encode())

@@ -83,7 +83,7 @@ def settle(rows: models.QuerySet[Any], token: object, **changes: Any) -> None:
 
     Raises LeaseLost where `token` no longer holds the row; the caller's transaction must then be rolled back.
     """
-    if rows.filter(token=token).update(token=None, **changes) != 1:
+    if token is None or rows.filter(token=token).update(token=None, **changes) != 1:
         raise LeaseLost("the lease ran out and another worker has the row")
 
 

@@ -44,7 +44,7 @@ class OutboxEventAdmin(HistoryAdmin[OutboxEvent]):
 class DeliveryAdmin(HistoryAdmin[Delivery]):
     """Deliveries; dead and failed ones can be tried again."""
 
-    list_display = ("id", "event", "receiver", "state", "attempts", "due_at", "settled_at", "last_error")
+    list_display = ("id", "event", "receiver", "state", "attempts", "last_error", "due_at", "settled_at")
     list_filter = ("state", "receiver")
     search_fields = ("=aggregate", "=event__request_id")
     ordering = ("-id",)

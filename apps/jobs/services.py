@@ -81,8 +81,11 @@ class JobService:
         ids = claim("jobs_job", limit=1, lease=LEASE_SECONDS)
         if not ids:
             return False
-        Job.objects.filter(id=ids[0]).update(status=Status.STARTED, started_at=Coalesce("started_at", Now()))
         job = Job.objects.get(id=ids[0])
+        held = Job.objects.filter(id=job.id, token=job.token, token__isnull=False)
+        if not held.update(status=Status.STARTED, started_at=Coalesce("started_at", Now())):
+            # cancelled between the claim and here
+            return True
         with bound(job.request_id, task_id=str(job.id), kind=job.kind, attempt=job.attempts):
             self._run(job)
         return True

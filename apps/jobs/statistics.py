@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import json
 import math
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -29,7 +30,7 @@ class Distinct:
         self.estimated = False
 
     def add(self, value: Any) -> None:
-        digest = hashlib.blake2b(orjson.dumps(value, option=orjson.OPT_SORT_KEYS), digest_size=8).digest()
+        digest = hashlib.blake2b(_canonical(value), digest_size=8).digest()
         number = int.from_bytes(digest, "big")
         if number in self._hashes:
             return
@@ -68,15 +69,16 @@ class Column:
         if isinstance(value, bool) or not isinstance(value, int | float):
             return
         self._numbers += 1
-        delta = value - self._mean
+        number = float(value)
+        delta = number - self._mean
         self._mean += delta / self._numbers
-        self._squares += delta * (value - self._mean)
+        self._squares += delta * (number - self._mean)
         self._min = value if self._min is None else min(self._min, value)
         self._max = value if self._max is None else max(self._max, value)
 
     def summary(self, rows: int) -> dict[str, Any]:
         """The column's entry in the result; min to stddev are null without numbers, stddev (of a sample) below two."""
-        deviation = math.sqrt(self._squares / (self._numbers - 1)) if self._numbers > 1 else None
+        deviation = math.sqrt(self._squares / (self._numbers - 1)) if self._numbers > 1 and self._squares >= 0 else None
         entry = {
             "count": self.count,
             "missing": rows - self.count,
@@ -110,6 +112,16 @@ class Statistics:
     def result(self) -> dict[str, Any]:
         """`{rows, columns: {name: {count, missing, distinct, min, max, mean, stddev}}}`."""
         return {"rows": self.rows, "columns": {name: c.summary(self.rows) for name, c in self._columns.items()}}
+
+
+def _canonical(value: Any) -> bytes:
+    """The same bytes for equal values: 1 and 1.0 are one number."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
+    except TypeError:
+        return json.dumps(value, sort_keys=True).encode()
 
 
 def _finite(value: float | None) -> float | None:

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
+from apps.core.admin import ServiceAdmin
 from apps.core.bus import bus
 from apps.core.errors import FieldProblem
 from apps.users import rules
@@ -46,7 +47,7 @@ class UserForm(forms.ModelForm[User]):
 
 
 @admin.register(User)
-class UserAdmin(admin.ModelAdmin[User]):
+class UserAdmin(ServiceAdmin[User]):
     """Users: register, rename, deactivate, delete."""
 
     form = UserForm
@@ -55,8 +56,6 @@ class UserAdmin(admin.ModelAdmin[User]):
     search_fields = ("email", "name")
     ordering = ("-id",)
     date_hierarchy = "created_at"
-    show_full_result_count = False
-    list_per_page = 50
 
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None:

@@ -19,6 +19,8 @@ def email_problem(email: str) -> FieldProblem | None:
         return FieldProblem("/email", "required", "An e-mail address is needed, e.g. ada@example.com.")
     if len(email) > EMAIL_LENGTH:
         return FieldProblem("/email", "max_length", f"An e-mail address has up to {EMAIL_LENGTH} characters.")
+    if any(unicodedata.category(character)[0] == "C" for character in email):
+        return FieldProblem("/email", "invalid", "An e-mail address has no control characters.")
     try:
         validate_email(email)
     except ValidationError:
@@ -28,7 +30,7 @@ def email_problem(email: str) -> FieldProblem | None:
 
 def name_problem(name: str) -> FieldProblem | None:
     """What is wrong with `name`, if anything."""
-    if not name:
+    if all(unicodedata.category(character) in ("Cf", "Zs") for character in name):
         return FieldProblem("/name", "blank", "A name is needed.")
     if len(name) > NAME_LENGTH:
         return FieldProblem("/name", "max_length", f"A name has up to {NAME_LENGTH} characters.")

@@ -95,11 +95,13 @@ class Sessions:
         raise InvalidToken("The refresh token is unknown, used or expired; log in again.")
 
     def issue(self, command: IssueToken) -> str:
-        """An access token without a session."""
+        """An access token that no password was needed for."""
         user = User.objects.with_email(command.email).filter(is_active=True).first()
         if user is None:
             raise NotFound(f"There is no active user with the e-mail {command.email}.")
-        return self._tokens.issue(user.id)
+        # a session of its own, so that deactivating the user ends this token for good
+        session = Session.objects.create(user=user, expires_at=Now() + timedelta(seconds=self._tokens.lifetime))
+        return self._tokens.issue(user.id, session.id)
 
     def end_all(self, user_id: int) -> None:
         """End every session of a user."""

@@ -72,5 +72,5 @@ class AccessTokens:
             return Claims(user_id, session_id, float(claims["exp"]))
         except jwt.ExpiredSignatureError:
             raise InvalidToken("The token has expired; get a new one with the refresh token.") from None
-        except (jwt.InvalidTokenError, ValueError, TypeError, OverflowError):
+        except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, OverflowError):
             raise InvalidToken("The token is not one of this service.") from None

@@ -12,13 +12,16 @@ import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
+import httpx
+
 from apps.core.errors import FieldProblem, Invalid
 from apps.webhooks.models import URL_LENGTH
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 # Python calls these global, but each leads on to an IPv4 address inside it or to many machines
 DENIED = [
-    ipaddress.ip_network(n) for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "192.88.99.0/24")
+    ipaddress.ip_network(n)
+    for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "192.88.99.0/24")
 ]
 WEB_PORTS = (80, 443)
 FIRST_FREE_PORT = 1024
@@ -39,6 +42,16 @@ def system_resolver(host: str) -> list[str]:
     Raises OSError where there are none.
     """
     return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+
+
+def can_be_sent(url: str) -> bool:
+    """Whether `url` is one, and the HTTP client can make a request of it; it refuses hosts that no name can have."""
+    try:
+        _ = urlsplit(url).port
+        httpx.Request("POST", url)
+    except Exception:  # idna alone raises four kinds of errors
+        return False
+    return True
 
 
 Resolver = Callable[[str], list[str]]
@@ -75,22 +88,20 @@ class AddressPolicy:
     def _wrong_with(self, url: str) -> str:
         if len(url) > URL_LENGTH or any(ord(c) <= 32 or ord(c) == 127 for c in url):
             return f"must be a URL of up to {URL_LENGTH} characters without blanks"
-        try:
-            parts = urlsplit(url)
-            host, port = parts.hostname, parts.port
-        except ValueError:
-            return "is not a URL"
+        if not can_be_sent(url):
+            return "is not a URL, or names a host that cannot exist"
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
         if parts.scheme not in ("https", "http") or not host:
             return "must begin with https:// or http:// and name a host"
-        if parts.username is not None or parts.password is not None:
-            return "must not hold credentials"
-        if parts.fragment:
-            return "must not have a fragment"
-        return self._wrong_with_target(host, port)
+        if parts.username is not None or parts.password is not None or parts.fragment:
+            return "must hold neither credentials nor a fragment"
+        return "" if self._allow_private else self._wrong_with_target(host, port)
 
     def _wrong_with_target(self, host: str, port: int | None) -> str:
-        if self._allow_private:
-            return ""
+        inside = "must lead to the public internet, not to a private, loopback or link-local address"
+        if "%" in host or host.rstrip(".").endswith("localhost"):
+            return inside
         if port is not None and port not in WEB_PORTS and port < FIRST_FREE_PORT:
             return f"must use port 80, 443, or one from {FIRST_FREE_PORT} up"
         try:
@@ -99,5 +110,5 @@ class AddressPolicy:
             # the name may exist by the time it is needed; it is checked again then
             return ""
         if not all(self._allowed(text) for text in addresses):
-            return "must lead to the public internet, not to a private, loopback or link-local address"
+            return inside
         return ""

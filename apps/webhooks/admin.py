@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from apps.core.admin import HistoryAdmin
+from apps.core.admin import HistoryAdmin, ServiceAdmin
 from apps.core.bus import bus
 from apps.core.errors import DomainError, Invalid
 from apps.events.bus import EVENTS
@@ -50,7 +50,7 @@ class EndpointForm(forms.ModelForm[Endpoint]):
 
 
 @admin.register(Endpoint)
-class EndpointAdmin(admin.ModelAdmin[Endpoint]):
+class EndpointAdmin(ServiceAdmin[Endpoint]):
     """Endpoints: register, change, rotate, test, switch off."""
 
     form = EndpointForm
@@ -58,7 +58,6 @@ class EndpointAdmin(admin.ModelAdmin[Endpoint]):
     list_filter = ("is_active",)
     search_fields = ("url", "description")
     ordering = ("-id",)
-    show_full_result_count = False
     actions = ("rotate", "test", "disable")
 
     def save_model(self, request: HttpRequest, obj: Endpoint, form: ModelForm[Endpoint], change: bool) -> None:
@@ -114,7 +113,7 @@ class EndpointAdmin(admin.ModelAdmin[Endpoint]):
 class WebhookDeliveryAdmin(HistoryAdmin[WebhookDelivery]):
     """Webhook deliveries; each can be sent again."""
 
-    list_display = ("id", "endpoint", "event_type", "state", "attempts", "due_at", "settled_at", "last_error")
+    list_display = ("id", "endpoint", "event_type", "state", "attempts", "last_error", "due_at", "settled_at")
     list_filter = ("state", "event_type")
     search_fields = ("=message_id", "=request_id")
     ordering = ("-id",)

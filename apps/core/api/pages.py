@@ -23,6 +23,7 @@ PROBLEMS = {
     "email_taken": "Another user has this e-mail, in whatever letter case.",
     "already_finished": "The job has ended and can no longer be cancelled.",
     "precondition_failed": "The thing was changed since it was read: read it again, decide anew.",
+    "length_required": "The body came in chunks; send it with a Content-Length.",
     "content_too_large": "The body is larger than this service takes.",
     "unsupported_media_type": "The Content-Type header names a type that this route does not take.",
     "rate_limited": "Too many requests; Retry-After says in seconds when to come again.",

@@ -10,6 +10,8 @@ from django.conf import settings
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 
+DEEPEST = 100
+
 
 class ContentTooLarge(exceptions.APIException):
     """The body is larger than DATA_UPLOAD_MAX_MEMORY_SIZE."""
@@ -48,10 +50,21 @@ def read_object(raw: bytes) -> dict[str, Any]:
         raise exceptions.ParseError(f"The body is not valid JSON in UTF-8: {error}.") from None
     if not isinstance(data, dict):
         raise exceptions.ParseError("The body must be a JSON object.")
+    if raw.count(b"[") + raw.count(b"{") > DEEPEST and _depth(data) > DEEPEST:
+        raise exceptions.ParseError(f"The body is nested deeper than {DEEPEST} levels.")
     # escaped, since a raw NUL is no JSON; PostgreSQL can keep neither
     if b"\\u0000" in raw and _has_nul(data):
         raise exceptions.ParseError("The body holds a NUL character (\\u0000), which cannot be kept.")
     return data
+
+
+def _depth(data: Any) -> int:
+    level, depth = [data], 0
+    while level:
+        depth += 1
+        inner = [list(item.values()) if isinstance(item, dict) else item for item in level]
+        level = [value for values in inner for value in values if isinstance(value, dict | list)]
+    return depth
 
 
 def _has_nul(value: Any) -> bool:

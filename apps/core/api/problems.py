@@ -18,6 +18,7 @@ from django.core.exceptions import DisallowedHost, PermissionDenied, RequestData
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.encoding import escape_uri_path
 from rest_framework import exceptions
 from rest_framework.request import Request
 from rest_framework.views import set_rollback
@@ -68,7 +69,7 @@ def problem(
         "title": _title(status),
         "status": status,
         "detail": detail,
-        "instance": request.path,
+        "instance": "/" + escape_uri_path(request.path).lstrip("/"),
         "code": code,
         "request_id": request_id(),
     }
@@ -139,7 +140,9 @@ def _from_domain(request: Request, error: errors.DomainError) -> HttpResponse:
 def _from_drf(request: Request, error: exceptions.APIException) -> HttpResponse:
     headers: dict[str, str] = {}
     if header := getattr(error, "auth_header", None):
-        headers["WWW-Authenticate"] = header
+        headers["WWW-Authenticate"] = header + (
+            ', error="invalid_token"' if str(error.get_codes()) == "invalid_token" else ""
+        )
     if error.status_code in (409, 429) and (wait := getattr(error, "wait", None)):
         headers["Retry-After"] = str(wait)
     if isinstance(error, exceptions.MethodNotAllowed):

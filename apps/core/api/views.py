@@ -6,7 +6,8 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any, ClassVar, Protocol
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
+from rest_framework import exceptions
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.serializers import Serializer
@@ -27,6 +28,14 @@ def caller(request: Request) -> Caller:
     """The authenticated caller of `request`; DRF's types know Django's own users only."""
     user: Any = request.user
     return user  # type: ignore[no-any-return] # a Caller by ActiveUserAuthentication
+
+
+class LengthRequired(exceptions.APIException):
+    """The body has no Content-Length."""
+
+    status_code = 411
+    default_code = "length_required"
+    default_detail = "Send the body with a Content-Length, not in chunks."
 
 
 class IsStaff(BasePermission):
@@ -65,8 +74,20 @@ class ApiView(APIView):
 
     def valid(self, serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
         """The body's values, checked. Raises ValidationError."""
-        data: dict[str, Any] = checker(serializer_class).run_validation(request.data)
+        data: dict[str, Any] = checker(serializer_class).run_validation(self.body(request))
         return data
+
+    def body(self, request: Request) -> Any:
+        """The parsed body. Raises UnsupportedMediaType for an empty form, which DRF would take for unticked boxes."""
+        if isinstance(request.data, QueryDict):
+            raise exceptions.UnsupportedMediaType(request.content_type)
+        return request.data
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Refuses a body without a length: WSGI would take it for an empty one."""
+        if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
+            raise LengthRequired
+        super().initial(request, *args, **kwargs)
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """The methods that this route takes."""

@@ -33,8 +33,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def create_cursor(self, name: str | None = None) -> Any:
-        if name or not self._in_utc:
+        if not self._in_utc:
             return super().create_cursor(name)
+        if name:
+            # as Django does for cursors on the server with parameters bound on the client
+            make: Any = base.ServerSideCursor
+            return make(self.connection, name=name, scrollable=False, withhold=self.connection.autocommit)
         return self.connection.cursor()
 
     @property

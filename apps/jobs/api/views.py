@@ -26,7 +26,7 @@ class Process(ApiView):
     @extend_schema(request=Table, operation_id="process")
     def post(self, request: Request) -> HttpResponse:
         """Start the statistics of a table's columns."""
-        rows = read_rows(request.data)
+        rows = read_rows(self.body(request))
         return accepted(request, SubmitJob("process", caller(request).id, {"rows": rows}, total=len(rows)), self)
 
 

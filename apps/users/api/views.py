@@ -10,7 +10,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
-from apps.core.api.conditional import cache_headers, check_if_match, not_modified
+from apps.core.api.conditional import cache_headers, check_change, not_modified
 from apps.core.api.pagination import cut, links, read_cursor, read_limit
 from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, caller
@@ -131,7 +131,7 @@ class UserDetail(ApiView):
 
     def _expected_version(self, request: Request, user_id: int) -> int | None:
         row = self._row(request, user_id)
-        return int(row["version"]) if check_if_match(request, representation(request).tag(row)) else None
+        return int(row["version"]) if check_change(request, representation(request).tag(row)) else None
 
     def _row(self, request: Request, user_id: int) -> Row:
         shape = representation(request)

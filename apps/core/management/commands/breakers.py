@@ -20,7 +20,7 @@ class Command(BaseCommand):
         parser.add_argument("--reset", metavar="NAME", help="close this breaker at once, for every process")
 
     def run(self, **options: Any) -> None:
-        if options["reset"]:
+        if options["reset"] is not None:
             bus.execute(ResetBreaker(options["reset"]))
         rows = [{"name": name, "state": state} for name, state in bus.ask(GetBreakers()).items()]
         self.show(rows, as_json=options["json"])
