@@ -117,6 +117,8 @@ def _configure_standard_library(level: str, renderers: list[Any], stream: TextIO
         "foreign_pre_chain": [*SHARED, structlog.stdlib.add_logger_name, structlog.stdlib.ExtraAdder(), redact],
         "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderers, _decoded],
     }
+    # Python's own warnings, as lines like the others
+    logging.captureWarnings(True)
     logging.config.dictConfig(
         {
             "version": 1,

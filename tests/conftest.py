@@ -123,6 +123,7 @@ def directory() -> Iterator[PeopleDirectory]:
         client = PeopleClient(server.url, "test-key", fresh_breaker(), retry)
         with bus.replaced(LookUpPerson, ProfileService(client).look_up):
             yield server
+        client.close()
 
 
 def fresh_breaker(**more: Any) -> SharedCircuitBreaker:

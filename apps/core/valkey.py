@@ -9,6 +9,7 @@ from typing import Any
 import redis
 from redis.backoff import NoBackoff
 from redis.commands.core import Script
+from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
 # every script fits in a few milliseconds; waiting longer would cost more than the answer is worth
@@ -83,6 +84,8 @@ class Valkey:
                 retry=Retry(NoBackoff(), 0),
                 single_connection_client=True,
                 decode_responses=True,
+                # a question more for each connection, about failovers of managed clusters
+                maint_notifications_config=MaintNotificationsConfig(enabled=False),
             )
 
     def _away(self, error: Exception) -> Unavailable:

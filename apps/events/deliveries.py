@@ -102,7 +102,8 @@ def _deliver_together(batch: Sequence[Delivery]) -> bool:
         log.info("batch_split", size=len(batch), error=repr(error))
         return False
     for delivery in batch:
-        DELIVERIES.labels(delivery.receiver, "delivered").inc()
+        with bound(delivery.event.request_id, event_id=delivery.event_id, receiver=delivery.receiver):
+            _tell_delivered(delivery)
     return True
 
 
@@ -128,8 +129,12 @@ def deliver(delivery: Delivery) -> None:
         except Exception as error:  # a receiver may raise anything; it must not stop the next one
             _fail(delivery, error)
         else:
-            DELIVERIES.labels(delivery.receiver, "delivered").inc()
-            log.info("event_delivered", type=event.type)
+            _tell_delivered(delivery)
+
+
+def _tell_delivered(delivery: Delivery) -> None:
+    DELIVERIES.labels(delivery.receiver, "delivered").inc()
+    log.info("event_delivered", type=delivery.event.type)
 
 
 def _run(delivery: Delivery) -> None:

@@ -61,6 +61,10 @@ class PeopleClient:
             follow_redirects=False,
         )
 
+    def close(self) -> None:
+        """End the kept connections."""
+        self._client.close()
+
     def find(self, address: str) -> Person | None:
         """Retries go around the breaker: each attempt is one call that it sees, and an open one ends the retrying."""
         try:

@@ -47,7 +47,9 @@ def system_resolver(host: str) -> list[str]:
 def can_be_sent(url: str) -> bool:
     """Whether `url` is one, and the HTTP client can make a request of it; it refuses hosts that no name can have."""
     try:
-        _ = urlsplit(url).port
+        parts = urlsplit(url)
+        # both raise: the one for a port that is none, the other for a label that is empty or too long
+        _ = parts.port, (parts.hostname or "").encode("idna")
         httpx.Request("POST", url)
     except Exception:  # idna alone raises four kinds of errors
         return False

@@ -42,6 +42,10 @@ INTERNAL = [
     "http://224.0.0.1/",
     "http://240.0.0.1/",
     "http://255.255.255.255/",
+    "http://[fec0::1]/",
+    "http://[fe80::1%25lo]/",
+    "http://localhost./",
+    "http://%31%32%37.0.0.1/",
 ]
 MALFORMED = [
     "ftp://93.184.216.34/",
@@ -123,3 +127,18 @@ def test_a_name_that_does_not_resolve_is_a_failed_attempt(endpoint: EndpointSnap
     policy = AddressPolicy(allow_private=False, resolve=resolve)
     Sender(policy, SecretBox(settings.ENV.secret_key), [5]).drain(5)
     assert WebhookDelivery.objects.get().state == "failed"
+
+
+@pytest.mark.parametrize("host", ["xn--zz", "xn--", "a..b", "x" * 64 + ".example.com"])
+def test_a_host_that_cannot_exist_is_refused_and_once_stored_holds_up_nobody(
+    host: str, endpoint: EndpointSnapshot, receiver: Receiver, sender: Sender, private_allowed: AddressPolicy
+) -> None:
+    with pytest.raises(Invalid):
+        private_allowed.check_url(f"http://{host}/")
+    good = Endpoint.objects.get()
+    Endpoint.objects.create(url=f"http://{host}/", secret=good.secret)
+    for stored in Endpoint.objects.all():
+        bus.execute(SendTest(stored.id))
+    sender.drain(5)
+    assert len(receiver.received) == 1
+    assert set(WebhookDelivery.objects.values_list("state", flat=True)) == {"delivered", "failed"}
