@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from django.db import connection
 from selenium import webdriver
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
@@ -75,12 +76,16 @@ def picture(browser: webdriver.Chrome, name: str) -> None:
 
 
 def text(browser: webdriver.Chrome) -> str:
-    return browser.find_element(By.TAG_NAME, "body").text
+    """What the page says; nothing while it is being replaced by the next."""
+    try:
+        return browser.find_element(By.TAG_NAME, "body").text
+    except (NoSuchElementException, StaleElementReferenceException):
+        return ""
 
 
 def test_support_looks_around_and_replays_a_dead_letter(browser: webdriver.Chrome, web: Process) -> None:
     log_in(browser, web)
-    assert "Overview" in text(browser)
+    wait_for(lambda: "Overview" in text(browser), "the overview is there")
     picture(browser, "index")
     for page, shown in {
         "users/user": "boss@example.com",
@@ -92,7 +97,7 @@ def test_support_looks_around_and_replays_a_dead_letter(browser: webdriver.Chrom
         "breakers": "people",
     }.items():
         browser.get(f"{web.url}/admin/{page}/")
-        assert shown in text(browser), page
+        wait_for(lambda shown=shown: shown in text(browser), f"{page} shows {shown}")  # type: ignore[misc]
         picture(browser, page.replace("/", "-"))
     browser.get(f"{web.url}/admin/events/delivery/?state__exact=dead")
     assert "no mail server" in text(browser)
@@ -106,11 +111,12 @@ def test_support_looks_around_and_replays_a_dead_letter(browser: webdriver.Chrom
 
 def test_a_user_is_made_under_the_same_rules_as_everywhere(browser: webdriver.Chrome, web: Process) -> None:
     log_in(browser, web)
+    wait_for(lambda: "Overview" in text(browser), "the overview is there")
     browser.get(f"{web.url}/admin/users/user/add/")
     browser.find_element(By.NAME, "email").send_keys("BOSS@example.com")
     browser.find_element(By.NAME, "name").send_keys("Another")
     browser.find_element(By.NAME, "_save").click()
-    assert "already a user with this e-mail" in text(browser)
+    wait_for(lambda: "already a user with this e-mail" in text(browser), "the e-mail is refused")
     picture(browser, "user-refused")
     field = browser.find_element(By.NAME, "email")
     field.clear()
@@ -121,7 +127,7 @@ def test_a_user_is_made_under_the_same_rules_as_everywhere(browser: webdriver.Ch
 
 def test_a_wrong_password_lets_nobody_in(browser: webdriver.Chrome, web: Process) -> None:
     log_in(browser, web, "wrong")
-    assert "correct email and password" in text(browser).replace("e-mail", "email")
+    wait_for(lambda: "correct email and password" in text(browser), "the log-in is refused")
 
 
 def test_the_tour_and_the_documentation_need_no_other_server(browser: webdriver.Chrome, web: Process) -> None:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -101,8 +102,10 @@ def every_killed_process_comes_back(stack: Stack, program: Program) -> None:
 def find(program: Program, marker: str) -> psutil.Process | None:
     """The child of the supervisor whose command line has `marker` in it."""
     for child in psutil.Process(program.popen.pid).children():
-        if child.status() != psutil.STATUS_ZOMBIE and marker in " ".join(child.cmdline()):
-            return child
+        # one may end between the two looks
+        with suppress(psutil.NoSuchProcess):
+            if child.status() != psutil.STATUS_ZOMBIE and marker in " ".join(child.cmdline()):
+                return child
     return None
 
 
