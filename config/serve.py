@@ -11,6 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping
 from importlib import import_module
+from multiprocessing import parent_process
 from signal import SIGTERM
 from typing import Any
 
@@ -71,6 +72,10 @@ def serve(target: str, host: str, port: int, *, workers: int, threads: int) -> N
 def load_in_worker(target: str) -> Callable[..., Any]:
     """Import the application in a worker, and have the worker end when the main process is killed."""
     die_with_parent(SIGTERM)
+    parent = parent_process()
+    if parent is not None and not parent.is_alive():
+        # it went between the start of this process and the line above
+        sys.exit("the server's main process is gone")
     module, _, name = target.partition(":")
     application: Callable[..., Any] = getattr(import_module(module), name)
     return application

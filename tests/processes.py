@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,8 +32,13 @@ class Process:
 
     def kill(self) -> None:
         """SIGKILL to it and everything it started."""
-        for process in self.tree():
-            process.kill()
+        family = self.tree()
+        with suppress(ProcessLookupError):
+            # all at once: a server whose worker dies first starts another
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        for process in family:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
         self.popen.wait()
 
     def stop(self, seconds: float = 15) -> int:
