@@ -56,7 +56,7 @@ class DeliveryAdmin(HistoryAdmin[Delivery]):
         """Run ReplayDeliveries and note it in the log of each."""
         deliveries = list(queryset)
         try:
-            count = bus.execute(ReplayDeliveries(tuple(d.pk for d in deliveries)))
+            count = bus.execute(ReplayDeliveries(tuple(d.pk for d in deliveries), by=str(request.user)))
         except DomainError as error:
             self.message_user(request, str(error), messages.ERROR)
             return

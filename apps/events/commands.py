@@ -10,9 +10,10 @@ from apps.core.bus import Command
 
 @dataclass(frozen=True)
 class ReplayDeliveries(Command[int]):
-    """Try dead or failed deliveries again at once, with fresh attempts; answers how many."""
+    """Try dead or failed deliveries again at once, with fresh attempts; answers how many. `by` is kept with each."""
 
     ids: tuple[int, ...]
+    by: str
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,8 @@ class Delivery(WorkItem):
     waits = models.BooleanField(default=False, help_text="the receiver waits for another machine")
     state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.PENDING)
     settled_at = models.DateTimeField(null=True, editable=False)
+    replayed_at = models.DateTimeField(null=True, editable=False)
+    replayed_by = models.CharField(max_length=254, blank=True, default="", db_default="", editable=False)
 
     class Meta:
         verbose_name_plural = "deliveries"

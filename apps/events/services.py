@@ -38,8 +38,9 @@ class EventService:
         missing = sorted(set(command.ids) - found)
         if missing:
             raise NotFound(f"no failed or dead delivery with id {', '.join(map(str, missing))}")
-        rows.update(state=DeliveryState.PENDING, attempts=0, due_at=Now(), token=None, settled_at=None)
-        log.info("deliveries_replayed", ids=sorted(found))
+        audit = {"replayed_at": Now(), "replayed_by": command.by[:254]}
+        rows.update(state=DeliveryState.PENDING, attempts=0, due_at=Now(), token=None, settled_at=None, **audit)
+        log.info("deliveries_replayed", ids=sorted(found), by=command.by)
         return len(found)
 
     def prune(self, command: PruneEvents) -> int:

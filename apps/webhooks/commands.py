@@ -112,6 +112,8 @@ class TellStaff(Command[None]):
 class PruneDeliveries(Command[int]):
     """Delete webhook deliveries that were settled longer ago than the retention; answers how many."""
 
+    atomic: ClassVar[bool] = False
+
 
 @dataclass(frozen=True)
 class SendDue(Command[int]):

@@ -37,6 +37,7 @@ from apps.webhooks.secrets import SecretBox
 
 log = structlog.get_logger("webhooks")
 OLD_SECRET_SIGNS_FOR = timedelta(hours=24)
+PRUNE_BATCH = 1000
 TEST_TYPE = "webhook.test"
 FAN_OUT = """
     INSERT INTO webhooks_webhookdelivery
@@ -150,10 +151,14 @@ class WebhookService:
             publish(WebhookDisabled(row.id, row.url, command.reason))
 
     def prune(self, command: PruneDeliveries) -> int:
-        """Delete what is older than the retention."""
-        old = WebhookDelivery.objects.filter(settled_at__lt=Now() - self._retention)
-        deleted, _ = old.delete()
-        return deleted
+        """Delete in batches, each its own short transaction."""
+        total = 0
+        while True:
+            old = WebhookDelivery.objects.filter(settled_at__lt=Now() - self._retention).values("id")[:PRUNE_BATCH]
+            deleted, _ = WebhookDelivery.objects.filter(id__in=old).delete()
+            total += deleted
+            if deleted < PRUNE_BATCH:
+                return total
 
 
 def message(event_type: str, timestamp: str, data: dict[str, Any]) -> str:

@@ -106,7 +106,8 @@ def test_support_looks_around_and_replays_a_dead_letter(browser: webdriver.Chrom
     Select(browser.find_element(By.NAME, "action")).select_by_value("replay")
     browser.find_element(By.NAME, "index").click()
     wait_for(lambda: "1 deliveries will be tried again" in text(browser), "the replay is confirmed")
-    assert Delivery.objects.get(receiver="users.send_welcome_email").state == "pending"
+    replayed = Delivery.objects.get(receiver="users.send_welcome_email")
+    assert (replayed.state, replayed.replayed_by) == ("pending", "boss@example.com")
 
 
 def test_a_user_is_made_under_the_same_rules_as_everywhere(browser: webdriver.Chrome, web: Process) -> None:

@@ -180,7 +180,7 @@ class TestReceivers:
         drain()
         assert states(name) == [("dead", most), ("delivered", 1), ("delivered", 1)]
         broken[0] = False
-        bus.execute(ReplayDeliveries((Delivery.objects.get(state=DeliveryState.DEAD).id,)))
+        bus.execute(ReplayDeliveries((Delivery.objects.get(state=DeliveryState.DEAD).id,), by="a test"))
         drain()
         assert states(name)[0] == ("delivered", 1)
         assert sorted(effects()) == ["attic2", "hall1", "hall2"]

@@ -10,7 +10,8 @@ from standardwebhooks import Webhook
 
 from apps.core.bus import bus
 from apps.users.commands import UserSnapshot
-from apps.webhooks.commands import EndpointSnapshot, RetryDelivery, RotateSecret, SendTest
+from apps.webhooks import services
+from apps.webhooks.commands import EndpointSnapshot, PruneDeliveries, RetryDelivery, RotateSecret, SendTest
 from apps.webhooks.models import Endpoint, WebhookDelivery
 from apps.webhooks.sender import DISABLE_AFTER_HOURS, Sender
 from tests.receiver import Receiver, answer
@@ -168,3 +169,17 @@ def test_a_rude_receiver_is_survived(mode: str, endpoint: EndpointSnapshot, send
     (entry,) = WebhookDelivery.objects.get().log
     assert len(json.dumps(entry)) < 2000
     assert entry["status_code"] == (200 if mode == "flood" else None)
+
+
+def test_old_settled_deliveries_are_pruned_in_batches_and_waiting_ones_are_not(
+    endpoint: EndpointSnapshot, sender: Sender, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(services, "PRUNE_BATCH", 2)
+    for _ in range(5):
+        bus.execute(SendTest(endpoint.id))
+    sender.drain(5)
+    bus.execute(SendTest(endpoint.id))
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE webhooks_webhookdelivery SET settled_at = settled_at - interval '31 days'")
+    assert bus.execute(PruneDeliveries()) == 5
+    assert WebhookDelivery.objects.get().state == "pending"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from typing import Any
 
@@ -23,7 +24,8 @@ class Command(BaseCommand):
         parser.add_argument("--replay", metavar="ID", type=int, nargs="+", help="try these deliveries again at once")
 
     def run(self, **options: Any) -> None:
-        replayed = bus.execute(ReplayDeliveries(tuple(options["replay"]))) if options["replay"] else 0
+        by = f"manage.py outbox, as {getpass.getuser()}"
+        replayed = bus.execute(ReplayDeliveries(tuple(options["replay"]), by)) if options["replay"] else 0
         backlog = bus.ask(GetBacklog())
         age = round((timezone.now() - backlog.oldest).total_seconds(), 1) if backlog.oldest else 0.0
         summary = {
