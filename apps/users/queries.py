@@ -14,7 +14,7 @@ from typing import Any
 from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Lower, Now
 
-from apps.core.api.pagination import Cursor
+from apps.core.api.pagination import Cursor, newest_first
 from apps.core.bus import Query
 from apps.core.errors import NotAllowed, NotAuthenticated, NotFound
 from apps.core.reads import CompiledRead
@@ -162,15 +162,6 @@ def _filtered(query: ListUsers) -> list[Row]:
 def staff_rows(claims: Claims) -> QuerySet[User]:
     """All users, if the caller is active and staff; else none."""
     return User.objects.filter(Exists(active(claims).filter(is_staff=True)))
-
-
-def newest_first(rows: QuerySet[User], cursor: Cursor | None) -> QuerySet[User]:
-    """`rows` from `cursor` on in reading order."""
-    if cursor is None:
-        return rows.order_by("-id")
-    if cursor.forward:
-        return rows.filter(id__lt=cursor.key).order_by("-id")
-    return rows.filter(id__gt=cursor.key).order_by("id")
 
 
 class TokenReader:

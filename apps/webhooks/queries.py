@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from apps.core.api.pagination import Cursor
+from apps.core.api.pagination import Cursor, newest_first
 from apps.core.bus import Query
 from apps.core.errors import NotFound
 from apps.webhooks.models import Endpoint, WebhookDelivery
@@ -51,21 +51,13 @@ def get_endpoint(query: GetEndpoint) -> Row:
 
 def list_endpoints(query: ListEndpoints) -> list[Row]:
     """One statement."""
-    return query_page(Endpoint.objects.all(), ENDPOINT, query.limit, query.cursor)
+    return list(newest_first(Endpoint.objects.all(), query.cursor).values(*ENDPOINT)[: query.limit + 1])
 
 
 def list_deliveries(query: ListDeliveries) -> list[Row]:
     """One statement; a second one only where it finds nothing."""
     rows = WebhookDelivery.objects.filter(endpoint_id=query.endpoint_id)
-    found = query_page(rows, DELIVERY, query.limit, query.cursor)
+    found: list[Row] = list(newest_first(rows, query.cursor).values(*DELIVERY)[: query.limit + 1])
     if not found:
         get_endpoint(GetEndpoint(query.endpoint_id))
     return found
-
-
-def query_page(rows: Any, columns: tuple[str, ...], limit: int, cursor: Cursor | None) -> list[Row]:
-    """`columns` of up to `limit + 1` rows from `cursor` on, newest first."""
-    forward = cursor is None or cursor.forward
-    if cursor:
-        rows = rows.filter(id__lt=cursor.key) if forward else rows.filter(id__gt=cursor.key)
-    return list(rows.order_by("-id" if forward else "id").values(*columns)[: limit + 1])

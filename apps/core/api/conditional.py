@@ -24,18 +24,18 @@ def etag(*parts: object) -> str:
 def not_modified(request: Request, tag: str) -> HttpResponse | None:
     """The 304 for a read whose If-None-Match names `tag` or `*`, else None. Raises VersionConflict by If-Match."""
     check_if_match(request, tag)
+    return HttpResponse(status=304, headers=cache_headers(tag)) if _ruled_out(request, tag) else None
+
+
+def _ruled_out(request: Request, tag: str) -> bool:
+    """Whether If-None-Match names `tag` or `*`."""
     given = request.META.get("HTTP_IF_NONE_MATCH")
-    if given is None:
-        return None
-    if given.strip() != "*" and tag not in {quoted for _, quoted in ENTITY_TAG.findall(given)}:
-        return None
-    return HttpResponse(status=304, headers=cache_headers(tag))
+    return given is not None and (given.strip() == "*" or tag in {quoted for _, quoted in ENTITY_TAG.findall(given)})
 
 
 def check_change(request: Request, tag: str) -> bool:
     """Whether a change has If-Match. Raises VersionConflict where that or If-None-Match forbids it."""
-    given = request.META.get("HTTP_IF_NONE_MATCH")
-    if given is not None and (given.strip() == "*" or tag in {quoted for _, quoted in ENTITY_TAG.findall(given)}):
+    if _ruled_out(request, tag):
         raise VersionConflict("It is there, in the very version that If-None-Match rules out.")
     return check_if_match(request, tag)
 

@@ -5,16 +5,22 @@ Source: RFC 8288 for the `Link` header; https://use-the-index-luke.com/no-offset
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from django.core import signing
+from django.db.models import Model, QuerySet
+from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
+from apps.core.api.renderers import json_answer
 from apps.core.errors import FieldProblem, Invalid
 
-SALT = "cursor"
+M = TypeVar("M", bound=Model)
+# without a time stamp: the same place has the same cursor, whenever it is given out
+SIGNER = signing.Signer(salt="cursor")
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 
 
@@ -26,7 +32,7 @@ class Cursor:
     forward: bool = True
 
     def __str__(self) -> str:
-        return signing.dumps([self.key, int(self.forward)], salt=SALT, compress=False)
+        return SIGNER.sign_object([self.key, int(self.forward)])
 
 
 def read_cursor(text: str) -> Cursor | None:
@@ -34,7 +40,7 @@ def read_cursor(text: str) -> Cursor | None:
     if not text:
         return None
     try:
-        key, forward = signing.loads(text, salt=SALT)
+        key, forward = SIGNER.unsign_object(text)
     except (signing.BadSignature, ValueError, TypeError):
         problem = FieldProblem("/cursor", "invalid", "is not a cursor of this service; leave it out to start anew")
         raise Invalid([problem]) from None
@@ -74,10 +80,34 @@ def cut(rows: list[dict[str, Any]], limit: int, cursor: Cursor | None, key: str 
     return Page(rows, after, before)
 
 
-def links(request: Request, page: Page) -> tuple[str | None, str | None, str]:
-    """The addresses of the next and the previous page, and the value of the `Link` header; filters are kept."""
+def newest_first(rows: QuerySet[M], cursor: Cursor | None) -> QuerySet[M]:
+    """`rows` from `cursor` on in reading order: newest first, or back from the cursor."""
+    if cursor is None:
+        return rows.order_by("-id")
+    if cursor.forward:
+        return rows.filter(id__lt=cursor.key).order_by("-id")
+    return rows.filter(id__gt=cursor.key).order_by("id")
+
+
+def paged(
+    request: Request,
+    ask: Callable[[int, Cursor | None], list[dict[str, Any]]],
+    represent: Callable[[dict[str, Any]], dict[str, Any]],
+    headers: Mapping[str, str],
+) -> HttpResponse:
+    """The page that the request's `limit` and `cursor` name, of what `ask` finds. Raises Invalid."""
+    given = request.query_params
+    limit, cursor = read_limit(given.get("limit", "")), read_cursor(given.get("cursor", ""))
+    page = cut(ask(limit, cursor), limit, cursor)
+    after = str(page.next) if page.next else None
+    before = str(page.previous) if page.previous else None
+    body = {"results": [represent(row) for row in page.rows], "next": after, "previous": before}
+    return json_answer(body, headers={"Link": _link(request, after, before), **headers})
+
+
+def _link(request: Request, after: str | None, before: str | None) -> str:
+    """The `Link` header; filters are kept."""
     base = remove_query_param(request.build_absolute_uri(), "cursor")
-    after = replace_query_param(base, "cursor", str(page.next)) if page.next else None
-    before = replace_query_param(base, "cursor", str(page.previous)) if page.previous else None
-    named = [(base, "first"), (after, "next"), (before, "prev")]
-    return after, before, ", ".join(f'<{url}>; rel="{rel}"' for url, rel in named if url)
+    named = [(after, "next"), (before, "prev")]
+    others = [(replace_query_param(base, "cursor", cursor), name) for cursor, name in named if cursor]
+    return ", ".join(f'<{url}>; rel="{name}"' for url, name in [(base, "first"), *others])

@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any, ClassVar, Protocol
 
 from django.http import HttpRequest, HttpResponse, QueryDict
+from django.urls import reverse
 from rest_framework import exceptions
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
@@ -45,6 +46,12 @@ class IsStaff(BasePermission):
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return bool(getattr(request.user, "is_staff", False))
+
+
+def address(request: Request, name: str, *keys: object) -> str:
+    """The path of the route `name`, in the version that `request` came in."""
+    namespace = request.resolver_match.namespace if request.resolver_match else "v1"
+    return reverse(f"{namespace}:{name}", args=keys)
 
 
 @cache

@@ -6,12 +6,11 @@ import uuid
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from django.urls import reverse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from apps.core.api.renderers import json_answer
-from apps.core.api.views import ApiView, caller
+from apps.core.api.views import ApiView, address, caller
 from apps.core.errors import FieldProblem, Invalid
 from apps.jobs.api.serializers import Table, Task, TaskAccepted
 from apps.jobs.commands import CancelJob, SubmitJob
@@ -66,6 +65,5 @@ def read_rows(body: Any) -> list[dict[str, Any]]:
 def accepted(request: Request, command: SubmitJob, view: ApiView) -> HttpResponse:
     """Submit the job and answer 202 with where to look for it."""
     task_id = view.bus.execute(command)
-    namespace = request.resolver_match.namespace if request.resolver_match else "v1"
-    headers = {"Location": reverse(f"{namespace}:task", args=[task_id])}
+    headers = {"Location": address(request, "task", task_id)}
     return json_answer({"task_id": str(task_id)}, 202, headers)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import IO, Any, ClassVar
 
 from django.http import HttpResponse
-from django.urls import reverse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
@@ -14,9 +14,9 @@ from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from apps.core.api.parsers import ContentTooLarge
-from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, IsStaff, caller
 from apps.jobs.api.serializers import TaskAccepted
+from apps.jobs.api.views import accepted
 from apps.jobs.commands import SubmitJob
 from apps.users.imports import CSV_TYPE, NDJSON_TYPE
 
@@ -64,14 +64,8 @@ class UserImport(ApiView):
         if b"\0" in first[:1000] and not first.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise exceptions.ParseError("The file is not text.")
 
-        def upload() -> Iterator[bytes]:
-            yield first
-            yield from pieces
-
-        task_id = self.bus.execute(SubmitJob("import_users", caller(request).id, {"kind": kind}, upload=upload()))
-        namespace = request.resolver_match.namespace if request.resolver_match else "v1"
-        headers = {"Location": reverse(f"{namespace}:task", args=[task_id])}
-        return json_answer({"task_id": str(task_id)}, 202, headers)
+        command = SubmitJob("import_users", caller(request).id, {"kind": kind}, upload=chain([first], pieces))
+        return accepted(request, command, self)
 
 
 def chunks(stream: Any) -> Iterator[bytes]:

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
 from apps.core.api.conditional import cache_headers, check_change, not_modified
-from apps.core.api.pagination import cut, links, read_cursor, read_limit
+from apps.core.api.pagination import Cursor, paged
 from apps.core.api.renderers import json_answer
-from apps.core.api.views import ApiView, caller
+from apps.core.api.views import ApiView, address, caller
 from apps.core.errors import FieldProblem, Invalid, NotAllowed
 from apps.users.api.authentication import ActiveUserAuthentication, TokenAuthentication, claims_given
 from apps.users.api.serializers import USER, USER_PAGE, NewUser, UserChanges, UserV1, as_row
@@ -49,7 +48,7 @@ class UserList(ApiView):
         """Register a user; a welcome e-mail and the profile follow by themselves."""
         user = self.bus.execute(RegisterUser(**self.valid(NewUser, request)))
         shape, row = representation(request), as_row(user)
-        headers = {**cache_headers(shape.tag(row)), "Location": _address(request, user.id)}
+        headers = {**cache_headers(shape.tag(row)), "Location": address(request, "user", user.id)}
         return json_answer(shape.represent(row), 201, headers)
 
     @extend_schema(
@@ -65,25 +64,15 @@ class UserList(ApiView):
         """A page of users, newest first."""
         claims = claims_given(request)
         given = request.query_params
-        limit, cursor = read_limit(given.get("limit", "")), read_cursor(given.get("cursor", ""))
         shape = representation(request)
-        query = ListUsers(
-            columns=shape.columns,
-            caller=claims,
-            limit=limit,
-            cursor=cursor,
-            search=read_search(given.get("search", "")),
-            is_active=read_flag("is_active", given.get("is_active", "")),
-        )
-        page = cut(self.bus.ask(query), limit, cursor)
-        _, _, link = links(request, page)
-        body = {
-            "results": [shape.represent(row) for row in page.rows],
-            "next": str(page.next) if page.next else None,
-            "previous": str(page.previous) if page.previous else None,
-        }
-        headers = {"Link": link, "Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Version"}
-        return json_answer(body, headers=headers)
+
+        def ask(limit: int, cursor: Cursor | None) -> list[Row]:
+            search = read_search(given.get("search", ""))
+            is_active = read_flag("is_active", given.get("is_active", ""))
+            return self.bus.ask(ListUsers(shape.columns, claims, limit, cursor, search, is_active))
+
+        headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Version"}
+        return paged(request, ask, shape.represent, headers)
 
 
 class UserDetail(ApiView):
@@ -171,8 +160,3 @@ def read_flag(name: str, text: str) -> bool | None:
     if text.lower() not in ("true", "false"):
         raise Invalid([FieldProblem(f"/{name}", "invalid", "must be true or false")])
     return text.lower() == "true"
-
-
-def _address(request: Request, user_id: int) -> str:
-    namespace = request.resolver_match.namespace if request.resolver_match else "v1"
-    return reverse(f"{namespace}:user", args=[user_id])

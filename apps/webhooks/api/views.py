@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, ClassVar
 
 import orjson
 from django.http import HttpResponse
-from django.urls import reverse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from apps.core.api.pagination import Cursor, cut, links, read_cursor, read_limit
+from apps.core.api.pagination import paged
 from apps.core.api.renderers import json_answer
-from apps.core.api.views import ApiView, IsStaff
+from apps.core.api.views import ApiView, IsStaff, address
 from apps.webhooks.api.serializers import (
     AttemptAnswer,
     DeliveryAccepted,
@@ -65,14 +63,13 @@ class EndpointList(StaffView):
     def post(self, request: Request) -> HttpResponse:
         """Make an endpoint; its secret is in this answer and never shown again."""
         made = self.bus.execute(RegisterEndpoint(**given(self, EndpointBody, request)))
-        namespace = request.resolver_match.namespace if request.resolver_match else "v1"
-        headers = {**NO_STORE, "Location": reverse(f"{namespace}:webhook", args=[made.id])}
+        headers = {**NO_STORE, "Location": address(request, "webhook", made.id)}
         return json_answer(shown(made), 201, headers)
 
     @extend_schema(parameters=PAGE, operation_id="webhooks_list")
     def get(self, request: Request) -> HttpResponse:
         """A page of endpoints, newest first."""
-        return page(request, lambda limit, cursor: self.bus.ask(ListEndpoints(limit, cursor)), represent)
+        return paged(request, lambda limit, cursor: self.bus.ask(ListEndpoints(limit, cursor)), represent, NO_STORE)
 
 
 class EndpointDetail(StaffView):
@@ -135,10 +132,11 @@ class DeliveryList(StaffView):
     @extend_schema(parameters=PAGE, operation_id="webhooks_deliveries")
     def get(self, request: Request, webhook_id: int) -> HttpResponse:
         """A page of deliveries, newest first."""
-        return page(
+        return paged(
             request,
             lambda limit, cursor: self.bus.ask(ListDeliveries(webhook_id, limit, cursor)),
             represent_delivery,
+            NO_STORE,
         )
 
 
@@ -185,21 +183,3 @@ def represent_delivery(row: Row) -> dict[str, Any]:
         "next_attempt_at": row["due_at"],
         "payload": orjson.loads(row["body"]),
     }
-
-
-def page(
-    request: Request,
-    ask: Callable[[int, Cursor | None], list[Row]],
-    shape: Callable[[Row], dict[str, Any]],
-) -> HttpResponse:
-    """The page that the request's `limit` and `cursor` name."""
-    parameters = request.query_params
-    limit, cursor = read_limit(parameters.get("limit", "")), read_cursor(parameters.get("cursor", ""))
-    found = cut(ask(limit, cursor), limit, cursor)
-    _, _, link = links(request, found)
-    body = {
-        "results": [shape(row) for row in found.rows],
-        "next": str(found.next) if found.next else None,
-        "previous": str(found.previous) if found.previous else None,
-    }
-    return json_answer(body, headers={"Link": link, **NO_STORE})
