@@ -6,6 +6,7 @@ import uuid
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import Lower, Now
 
@@ -34,6 +35,8 @@ class User(AbstractBaseUser):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
+    # name and e-mail as apps/users/search.py folds them; the repository keeps it in step
+    search = models.TextField(default="", db_default="", editable=False)
 
     objects = UserManager()
 
@@ -46,6 +49,7 @@ class User(AbstractBaseUser):
         ]
         indexes: ClassVar = [
             models.Index(fields=["is_active", "-id"], name="users_active"),
+            GinIndex(fields=["search"], name="users_search", opclasses=["gin_trgm_ops"]),
         ]
 
     def __str__(self) -> str:

