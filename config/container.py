@@ -123,6 +123,7 @@ class Container:
         bus.register(users.UpdateUser, service.update)
         bus.register(users.DeleteUser, service.delete)
         bus.register(users.SetPassword, service.set_password)
+        bus.register(users.CheckCredentials, self.sessions.check)
         bus.register(users.LogIn, self.sessions.log_in)
         bus.register(users.RefreshSession, self.sessions.refresh)
         bus.register(users.IssueToken, self.sessions.issue)

@@ -62,6 +62,7 @@ class Settings:
     sentry_dsn: str
     metrics_token: str
     allowed_hosts: tuple[str, ...]
+    cors_allowed_origins: tuple[str, ...]
     debug: bool
     rate_limit_per_minute: int
     login_rate_limit_per_minute: int
@@ -151,6 +152,7 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
         allowed_hosts=read.words(
             "ALLOWED_HOSTS", None if production else ("localhost", "127.0.0.1", "[::1]", "testserver")
         ),
+        cors_allowed_origins=read.origins("CORS_ALLOWED_ORIGINS"),
         debug=read.flag("DEBUG"),
         rate_limit_per_minute=read.integer("RATE_LIMIT_PER_MINUTE", 100),
         login_rate_limit_per_minute=read.integer("LOGIN_RATE_LIMIT_PER_MINUTE", 10),

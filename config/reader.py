@@ -126,6 +126,21 @@ class Reader:
 
         return tuple(self._read(name, default, convert, "names separated by commas, e.g. api.example.com") or ())
 
+    def origins(self, name: str) -> tuple[str, ...]:
+        def convert(raw: str) -> tuple[str, ...]:
+            origins = tuple(word.strip().rstrip("/") for word in raw.split(",") if word.strip())
+            for origin in origins:
+                parts = urlsplit(origin)
+                # the port raises where it is none
+                if parts.scheme not in HTTP or not parts.hostname or "*" in origin or (parts.port or 1) < 1:
+                    raise ValueError
+                if origin != f"{parts.scheme}://{parts.netloc}" or "@" in parts.netloc:
+                    raise ValueError
+            return origins
+
+        expected = "origins separated by commas, e.g. https://app.example.com,http://localhost:3000"
+        return tuple(self._read(name, (), convert, expected))
+
     def integers(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
         def convert(raw: str) -> tuple[int, ...]:
             values = tuple(int(word) for word in raw.split(","))

@@ -60,6 +60,11 @@ class FieldProblem:
     detail: str
 
 
+def pointer_step(name: str) -> str:
+    """One step of a JSON pointer (RFC 6901): "/" and the name of a member."""
+    return "/" + name.replace("~", "~0").replace("/", "~1")
+
+
 class Invalid(DomainError):
     """Values that the domain refuses, each with its place and reason."""
 

@@ -53,6 +53,11 @@ class NamespaceOrHeaderVersioning(NamespaceVersioning):
         return str(asked)
 
 
+def is_api(request: HttpRequest) -> bool:
+    """Whether the path is the API's, `/api` itself included."""
+    return request.path_info.startswith("/api/") or request.path_info == "/api"
+
+
 def version_said(request: HttpRequest) -> str:
     """The version that the answer to `request` names, errors and unknown routes included."""
     allowed = api_settings.ALLOWED_VERSIONS or ()
@@ -73,7 +78,7 @@ class VersionMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
         response = self.get_response(request)
-        if request.path_info.startswith("/api/"):
+        if is_api(request):
             version = version_said(request)
             response.headers[HEADER] = version
             if version == "v1" and self.announcement:

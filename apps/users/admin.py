@@ -14,8 +14,11 @@ from apps.core.admin import ServiceAdmin
 from apps.core.bus import bus
 from apps.core.errors import FieldProblem
 from apps.users import rules
+from apps.users.admin_login import LoginForm
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser
 from apps.users.models import User
+
+admin.site.login_form = LoginForm
 
 
 class UserForm(forms.ModelForm[User]):

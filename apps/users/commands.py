@@ -47,7 +47,8 @@ class ImportUsers(Command[set[str]]):
 class UpdateUser(Command[UserSnapshot]):
     """Change a user's name or activity; None leaves a value as it is.
 
-    With `expected_version` refused with VersionConflict where the user has another by now. Refused with NotFound.
+    With `expected_version` refused with VersionConflict where the user has another by now. Refused with NotFound, and
+    with LastStaff for the deactivation of the last active staff.
     """
 
     user_id: int
@@ -58,7 +59,7 @@ class UpdateUser(Command[UserSnapshot]):
 
 @dataclass(frozen=True)
 class DeleteUser(Command[None]):
-    """Delete a user and everything of theirs. Refused with NotFound."""
+    """Delete a user and everything of theirs. Refused with NotFound, and with LastStaff for the last active staff."""
 
     user_id: int
     expected_version: int | None = None
@@ -82,11 +83,22 @@ class TokenPair:
 
 
 @dataclass(frozen=True)
-class LogIn(Command[TokenPair]):
-    """Open a session. Refused with WrongCredentials, or TooMany after too many failures.
+class CheckCredentials(Command[int]):
+    """The id of the active user with this e-mail and password; the attempt counts against the limit of logins.
 
-    Not atomic as a whole: a failed attempt must be remembered, though the login itself is refused.
+    Not atomic as a whole: a failed attempt must be remembered, though the login itself is refused. Refused with
+    WrongCredentials, or TooMany after too many failures.
     """
+
+    atomic: ClassVar[bool] = False
+    email: str
+    address: str
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class LogIn(Command[TokenPair]):
+    """Open a session; not atomic and refused as CheckCredentials is."""
 
     atomic: ClassVar[bool] = False
     email: str

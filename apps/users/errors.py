@@ -12,6 +12,15 @@ class EmailTaken(Conflict):
         super().__init__("There is already a user with this e-mail; log in, or use another.")
 
 
+class LastStaff(Conflict):
+    """Nobody would be left who could let anybody in."""
+
+    code = "last_staff"
+
+    def __init__(self) -> None:
+        super().__init__("This is the last active staff user; make another one before this one goes.")
+
+
 class WrongCredentials(NotAuthenticated):
     """No active user has this e-mail and password; which of the two is wrong is not told."""
 

@@ -13,6 +13,7 @@ from apps.users.errors import EmailTaken
 from apps.users.models import User
 from apps.users.search import searchable
 
+STAFF_LOCK = int.from_bytes(b"staff")
 # a password that nothing hashes to; nobody can log in with it until one is set
 CREATE_MANY = """
     INSERT INTO users_user (email, name, search, password, is_active, is_staff, version)
@@ -36,6 +37,10 @@ class Users(Protocol):
         """The user with this e-mail in any letter case. Raises NotFound."""
         ...
 
+    def is_last_staff(self, row: User) -> bool:
+        """Whether `row` is the only active staff; nobody else is told so until the transaction ends."""
+        ...
+
     def create(self, row: User) -> User:
         """Raises EmailTaken."""
         ...
@@ -56,6 +61,14 @@ class DjangoUsers(DjangoRepository[User]):
 
     model = User
     conflicts: ClassVar[Mapping[str, Callable[[], DomainError]]] = {"users_email_taken": EmailTaken}
+
+    def is_last_staff(self, row: User) -> bool:
+        if not (row.is_staff and row.is_active):
+            return False
+        with connection.cursor() as cursor:
+            # two that remove each other would both see the other one still there
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [STAFF_LOCK])
+        return not User.objects.filter(is_staff=True, is_active=True).exclude(pk=row.pk).exists()
 
     def create(self, row: User) -> User:
         row.search = searchable(row.name, row.email)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 from django.contrib.auth.base_user import BaseUserManager
@@ -11,6 +12,13 @@ from django.core.validators import validate_email
 
 from apps.core.errors import FieldProblem, Invalid
 from apps.users.models import EMAIL_LENGTH, NAME_LENGTH, User
+
+CONTROLS = r"\u0000-\u001f\u007f-\u009f"
+# white space, and what shows nothing: soft hyphens, joiners, marks of direction, the byte order mark
+INVISIBLE = r"\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+# no control characters, and at least one that can be seen; for ECMAScript, as JSON Schema has it, and Python alike
+NAME = f"^[^{CONTROLS}]*[^{CONTROLS}{INVISIBLE}][^{CONTROLS}]*$"
+_NAME, _CONTROL = re.compile(NAME), re.compile(f"[{CONTROLS}]")
 
 
 def email_problem(email: str) -> FieldProblem | None:
@@ -30,13 +38,13 @@ def email_problem(email: str) -> FieldProblem | None:
 
 def name_problem(name: str) -> FieldProblem | None:
     """What is wrong with `name`, if anything."""
-    if all(unicodedata.category(character) in ("Cf", "Zs") for character in name):
-        return FieldProblem("/name", "blank", "A name is needed.")
     if len(name) > NAME_LENGTH:
         return FieldProblem("/name", "max_length", f"A name has up to {NAME_LENGTH} characters.")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in name):
+    if _NAME.fullmatch(name):
+        return None
+    if _CONTROL.search(name):
         return FieldProblem("/name", "invalid", "A name has no control characters.")
-    return None
+    return FieldProblem("/name", "blank", "A name is needed.")
 
 
 def password_problems(password: str, email: str, name: str) -> list[FieldProblem]:

@@ -14,6 +14,7 @@ from apps.core.errors import VersionConflict
 from apps.events.bus import publish, publish_all
 from apps.users import rules
 from apps.users.commands import DeleteUser, ImportUsers, RegisterUser, SetPassword, UpdateUser, UserSnapshot
+from apps.users.errors import LastStaff
 from apps.users.events import UserDeleted, UserRegistered, UserUpdated
 from apps.users.models import User
 from apps.users.repositories import Users
@@ -30,7 +31,7 @@ class UserService:
     def register(self, command: RegisterUser) -> UserSnapshot:
         """Insert the user and say so. The unique index decides whether the e-mail is free: a look before would race."""
         email, name = rules.clean_email(command.email), command.name.strip()
-        problems = [rules.email_problem(email), rules.name_problem(name)]
+        problems = [rules.email_problem(email), rules.name_problem(command.name)]
         if command.password is not None:
             problems += rules.password_problems(command.password, email, name)
         rules.check(problems)
@@ -51,14 +52,15 @@ class UserService:
         user = self._lock(command.user_id, command.expected_version)
         changes: dict[str, str | bool] = {}
         if command.name is not None:
-            name = command.name.strip()
-            rules.check([rules.name_problem(name)])
-            changes["name"] = name
+            rules.check([rules.name_problem(command.name)])
+            changes["name"] = command.name.strip()
         if command.is_active is not None:
             changes["is_active"] = command.is_active
         changes = {field: value for field, value in changes.items() if getattr(user, field) != value}
         if not changes:
             return snapshot(user)
+        if changes.get("is_active") is False and self._users.is_last_staff(user):
+            raise LastStaff
         user = self._users.update(user, **changes)
         if not user.is_active:
             self._sessions.end_all(user.id)
@@ -68,6 +70,8 @@ class UserService:
     def delete(self, command: DeleteUser) -> None:
         """Delete the user; tokens, sessions and profile go too, events and jobs stay."""
         user = self._lock(command.user_id, command.expected_version)
+        if self._users.is_last_staff(user):
+            raise LastStaff
         publish(UserDeleted(user.id, user.email, user.name))
         self._users.delete(user)
 

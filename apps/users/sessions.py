@@ -12,11 +12,12 @@ from datetime import timedelta
 
 import structlog
 from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.sessions.backends.db import SessionStore
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
 from apps.core.errors import NotFound, TooMany
-from apps.users.commands import IssueToken, LogIn, PruneSessions, RefreshSession, TokenPair
+from apps.users.commands import CheckCredentials, IssueToken, LogIn, PruneSessions, RefreshSession, TokenPair
 from apps.users.errors import InvalidToken, WrongCredentials
 from apps.users.models import LoginAttempts, RefreshToken, Session, User
 from apps.users.tokens import AccessTokens
@@ -47,7 +48,7 @@ class LoginLimit:
             rows = cursor.fetchall()
         if max(count for count, _ in rows) > self._per_minute:
             seconds = max(left for _, left in rows)
-            log.warning("login_limited")
+            log.warning("login_limited", seconds=seconds)
             raise TooMany(f"Too many failed logins; try again in {seconds} s.", max(seconds, 1))
 
     def forgive(self, keys: list[str]) -> None:
@@ -64,22 +65,30 @@ class Sessions:
         self._limit = limit
         self._lifetime = lifetime
 
+    def check(self, command: CheckCredentials) -> int:
+        """Who that is, if the password is right; takes as long for an unknown e-mail as for a wrong password."""
+        return self._authenticated(command).id
+
     def log_in(self, command: LogIn) -> TokenPair:
-        """A new session, if the password is right; it takes as long for an unknown e-mail as for a wrong password."""
-        email = command.email.strip().lower()
-        keys = [_digest(f"address:{command.address}"), _digest(f"email:{email}")]
-        self._limit.reserve(keys)
-        user = User.objects.with_email(email).first()
-        if user is None:
-            make_password(command.password)
-            raise WrongCredentials
-        if not check_password(command.password, user.password) or not user.is_active:
-            log.info("login_failed", user_id=user.id)
-            raise WrongCredentials
-        self._limit.forgive(keys)
+        """A new session for the user that `check` finds."""
+        user = self._authenticated(command)
         with transaction.atomic():
             session = Session.objects.create(user=user, expires_at=Now() + self._lifetime)
             return self._pair(session)
+
+    def _authenticated(self, given: LogIn | CheckCredentials) -> User:
+        email = given.email.strip().lower()
+        keys = [_digest(f"address:{given.address}"), _digest(f"email:{email}")]
+        self._limit.reserve(keys)
+        user = User.objects.with_email(email).first()
+        if user is None:
+            make_password(given.password)
+            raise WrongCredentials
+        if not check_password(given.password, user.password) or not user.is_active:
+            log.info("login_failed", user_id=user.id)
+            raise WrongCredentials
+        self._limit.forgive(keys)
+        return user
 
     def refresh(self, command: RefreshSession) -> TokenPair:
         """A new pair for an unused token; for a used one the end of its session. Raises InvalidToken."""
@@ -110,6 +119,7 @@ class Sessions:
     def prune(self, command: PruneSessions) -> int:
         """Delete what has expired."""
         deleted, _ = Session.objects.filter(expires_at__lt=Now()).delete()
+        SessionStore.clear_expired()
         LoginAttempts.objects.filter(minute__lt=Now() - timedelta(hours=1)).delete()
         return deleted
 

@@ -10,5 +10,5 @@ from apps.users.commands import PruneSessions
 
 @shared_task(name="users.prune_sessions")
 def prune_sessions() -> None:
-    """Delete expired sessions and old login counters."""
+    """Delete expired sessions, the admin's among them, and old login counters."""
     bus.execute(PruneSessions())

@@ -8,6 +8,7 @@ Source: https://cheatsheetseries.owasp.org/cheatsheets/Server_Side_Request_Forge
 from __future__ import annotations
 
 import ipaddress
+import re
 import socket
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -23,6 +24,7 @@ DENIED = [
     ipaddress.ip_network(n)
     for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "192.88.99.0/24")
 ]
+NOT_IN_URLS = re.compile(r'["<>\\^`{|}]|%(?![0-9A-Fa-f]{2})')
 WEB_PORTS = (80, 443)
 FIRST_FREE_PORT = 1024
 
@@ -90,6 +92,8 @@ class AddressPolicy:
     def _wrong_with(self, url: str) -> str:
         if len(url) > URL_LENGTH or any(ord(c) <= 32 or ord(c) == 127 for c in url):
             return f"must be a URL of up to {URL_LENGTH} characters without blanks"
+        if NOT_IN_URLS.search(url):
+            return "holds characters that a URL spells with a percent sign (RFC 3986), as in %20"
         if not can_be_sent(url):
             return "is not a URL, or names a host that cannot exist"
         parts = urlsplit(url)

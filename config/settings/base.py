@@ -22,6 +22,8 @@ def django_settings(env: Settings) -> dict[str, Any]:
         "SECRET_KEY": env.secret_key,
         "DEBUG": env.debug,
         "ALLOWED_HOSTS": list(env.allowed_hosts),
+        "MIDDLEWARE": MIDDLEWARE if env.cors_allowed_origins else [name for name in MIDDLEWARE if name != CORS],
+        "CORS_ALLOWED_ORIGINS": list(env.cors_allowed_origins),
         "DATABASES": {"default": _database(env)},
         "CACHES": {"default": _cache(env)},
         **environ.Env.email_url_config(env.email_url),
@@ -75,6 +77,8 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "csp",
+    "corsheaders",
     "apps.core",
     "apps.events",
     "apps.users",
@@ -83,14 +87,18 @@ INSTALLED_APPS = [
     "apps.jobs",
 ]
 
+CORS = "corsheaders.middleware.CorsMiddleware"
 MIDDLEWARE = [
     "apps.core.middleware.request_log.RequestLogMiddleware",
     "apps.core.versioning.VersionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "apps.core.middleware.content_security.ContentSecurityMiddleware",
+    CORS,
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "apps.core.middleware.common.CommonMiddleware",
+    # before the check of the host, whose refusals carry its headers too
     "apps.core.middleware.rate_limit.RateLimitMiddleware",
+    "apps.core.middleware.common.CommonMiddleware",
     "apps.core.middleware.admin_only.SessionMiddleware",
     "apps.core.middleware.admin_only.CsrfViewMiddleware",
     "apps.core.middleware.admin_only.AuthenticationMiddleware",
@@ -146,9 +154,34 @@ TEMPLATES = [
 STATIC_URL = "/static/"
 STATIC_ROOT = ROOT / "static"
 SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_AGE = 12 * 60 * 60
+CSRF_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
+# no inline script, no inline style; Swagger UI's style sheet has its icons in data: addresses
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "object-src": ["'none'"],
+        "base-uri": ["'self'"],
+        "form-action": ["'self'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+
+# browsers of other origins, where CORS_ALLOWED_ORIGINS names them: bearer tokens, no cookies
+CORS_URLS_REGEX = r"^/api/"
+CORS_ALLOW_HEADERS = [
+    *("accept", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match"),
+    *("x-api-version", "x-request-id"),
+]
+CORS_EXPOSE_HEADERS = [
+    *("ETag", "Link", "Location", "Retry-After", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy"),
+    *("X-API-Version", "X-Request-ID", "Deprecation", "Sunset"),
+]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.users.api.authentication.ActiveUserAuthentication"],

@@ -6,14 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from rest_framework.test import APIClient
 
 from apps.core.api import idempotency
+from apps.core.bus import bus
 from apps.core.models import IdempotentAnswer
-from apps.users.commands import UserSnapshot
+from apps.users.commands import RegisterUser, UserSnapshot
 from apps.users.models import User
+from tests.core.racing import held_open, waiting_for_a_lock
 from tests.processes import Processes
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
 ADA = {"email": "ada@example.com", "name": "Ada"}
@@ -92,3 +95,39 @@ def test_72_racing_repeats_run_once(processes: Processes) -> None:
     assert all(answer.json()["code"] == "idempotency_in_flight" for answer in answers if answer.status_code == 409)
     assert sum("Idempotency-Replayed" not in answer.headers for answer in answers if answer.status_code == 201) == 1
     assert User.objects.count() == 1
+
+
+def test_a_server_that_is_killed_in_the_middle_leaves_the_key_free(processes: Processes) -> None:
+    web = processes.web()
+
+    def post(url: str) -> httpx.Response:
+        return httpx.post(f"{url}/api/v1/users", json=ADA, headers={"Idempotency-Key": "killed"}, trust_env=False)
+
+    def rival() -> None:
+        # the unique index makes the request wait until this is committed or undone
+        User.objects.create(email=ADA["email"], name="Rival")
+        transaction.set_rollback(True)
+
+    with ThreadPoolExecutor(1) as pool, held_open(rival):
+        first = pool.submit(post, web.url)
+        wait_for(waiting_for_a_lock, "the request waits in its transaction")
+        web.kill()
+        assert isinstance(first.exception(30), httpx.TransportError)
+    again = post(processes.web().url)
+    assert again.status_code == 201
+    assert "Idempotency-Replayed" not in again.headers
+    assert User.objects.count() == 1
+
+
+def test_a_failure_of_the_service_may_be_tried_again(
+    register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient]
+) -> None:
+    def broken(command: RegisterUser) -> UserSnapshot:
+        raise RuntimeError
+
+    client = client_of(register("caller@example.com"))
+    client.raise_request_exception = False
+    with bus.replaced(RegisterUser, broken):
+        assert client.post("/api/v1/users", ADA, headers={"Idempotency-Key": "k1"}).status_code == 500
+    again = client.post("/api/v1/users", ADA, headers={"Idempotency-Key": "k1"})
+    assert (again.status_code, again.headers.get("Idempotency-Replayed")) == (201, None)

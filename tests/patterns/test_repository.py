@@ -98,6 +98,17 @@ class TestContract:
         assert not found.has_usable_password()
         assert users.create_many([]) == []
 
+    def test_the_last_staff_is_known_as_such(self, users: Users) -> None:
+        plain, boss = users.create(ada()), users.create(ada("boss@example.com"))
+        assert not users.is_last_staff(plain)
+        boss = users.update(boss, is_staff=True)
+        assert users.is_last_staff(boss)
+        other = users.update(users.create(ada("other@example.com")), is_staff=True)
+        assert not users.is_last_staff(boss)
+        users.update(other, is_active=False)
+        assert users.is_last_staff(boss)
+        assert not users.is_last_staff(users.get(other.id))
+
     def test_a_change_to_a_row_in_hand_reaches_nobody_else(self, users: Users) -> None:
         made = users.create(ada())
         made.name = "not saved"

@@ -37,6 +37,10 @@ class FakeUsers:
                 return copy.copy(user)
         raise NotFound(f"There is no user with the e-mail {email}.")
 
+    def is_last_staff(self, row: User) -> bool:
+        staff = [user.id for user in self._rows.values() if user.is_staff and user.is_active]
+        return staff == [row.id]
+
     def create(self, row: User) -> User:
         self._refuse_taken(row.email, but=None)
         row.id = next(self._ids)

@@ -150,7 +150,10 @@ class TestChanges:
         assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
         assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{next(iter(body))}"]
 
-    def test_me_is_the_caller_under_every_method(self, ada: UserSnapshot, as_ada: APIClient, staff: APIClient) -> None:
+    def test_me_is_the_caller_under_every_method(
+        self, ada: UserSnapshot, as_ada: APIClient, staff: APIClient, register: Callable[..., UserSnapshot]
+    ) -> None:
+        register("other@example.com", is_staff=True)
         assert as_ada.get(f"{USERS}/me").content == as_ada.get(f"{USERS}/{ada.id}").content
         assert as_ada.patch(f"{USERS}/me", {"name": "Countess"}).json()["name"] == "Countess"
         assert as_ada.delete(f"{USERS}/me").status_code == 403
@@ -236,6 +239,14 @@ class TestList:
         for wrong in ("0", "101", "-1", "ten", "1.5", "9" * 50, "²"):
             answer = staff.get(USERS, {"limit": wrong})
             assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/limit"), wrong
+
+    def test_a_cursor_belongs_to_its_list(self, staff: APIClient, many: list[str]) -> None:
+        cursor = staff.get(USERS, {"limit": 10}).json()["next"]
+        assert staff.get("/api/v2/users", {"cursor": cursor}).status_code == 200
+        assert staff.get("/api/users", {"cursor": cursor}).status_code == 200
+        for other in ("/api/v1/webhooks", "/api/v1/events", "/api/v1/webhooks/1/deliveries"):
+            answer = staff.get(other, {"cursor": cursor})
+            assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/cursor"), other
 
     def test_a_cursor_of_ones_own_making_is_refused(self, staff: APIClient, many: list[str]) -> None:
         genuine = staff.get(USERS, {"limit": 1}).json()["next"]

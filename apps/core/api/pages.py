@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from drf_spectacular.views import SpectacularSwaggerSplitView
 
 from apps.core.api.problems import only_safe
 from apps.core.patterns import PATTERNS
@@ -21,6 +22,7 @@ PROBLEMS = {
     "method_not_allowed": "The route has other methods; the Allow header lists them.",
     "conflict": "The change clashes with what is there.",
     "email_taken": "Another user has this e-mail, in whatever letter case.",
+    "last_staff": "The last active staff user can be neither deleted nor deactivated; make another one first.",
     "already_finished": "The job has ended and can no longer be cancelled.",
     "precondition_failed": "The thing was changed since it was read: read it again, decide anew.",
     "length_required": "The body came in chunks; send it with a Content-Length.",
@@ -47,3 +49,9 @@ def problem_page(request: HttpRequest, code: str) -> HttpResponse:
     if code not in PROBLEMS:
         raise Http404
     return render(request, "core/problem.html", {"code": code, "meaning": PROBLEMS[code]})
+
+
+# split: the script that starts it is a file of its own, since the pages allow no inline script
+documentation = only_safe(
+    SpectacularSwaggerSplitView.as_view(url_name="schema", versioning_class=None, template_name="core/docs.html")
+)

@@ -19,8 +19,6 @@ from apps.core.api.renderers import json_answer
 from apps.core.errors import FieldProblem, Invalid
 
 M = TypeVar("M", bound=Model)
-# without a time stamp: the same place has the same cursor, whenever it is given out
-SIGNER = signing.Signer(salt="cursor")
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 
 
@@ -31,25 +29,35 @@ class Cursor:
     key: int
     forward: bool = True
 
-    def __str__(self) -> str:
-        return SIGNER.sign_object([self.key, int(self.forward)])
+
+def write_cursor(request: Request, cursor: Cursor) -> str:
+    """`cursor` for the list that `request` asks for; no other list takes it."""
+    return _signer(request).sign_object([cursor.key, int(cursor.forward)])
 
 
-def read_cursor(text: str) -> Cursor | None:
-    """The cursor that `text` stands for, None for none. Raises Invalid for one that this service did not give out."""
+def read_cursor(request: Request) -> Cursor | None:
+    """The request's cursor, None for none. Raises Invalid for one that this list did not give out."""
+    text = request.query_params.get("cursor", "")
     if not text:
         return None
     try:
-        key, forward = SIGNER.unsign_object(text)
+        key, forward = _signer(request).unsign_object(text)
     except (signing.BadSignature, ValueError, TypeError):
-        problem = FieldProblem("/cursor", "invalid", "is not a cursor of this service; leave it out to start anew")
+        problem = FieldProblem("/cursor", "invalid", "is not a cursor of this list; leave it out to start anew")
         raise Invalid([problem]) from None
     return Cursor(int(key), bool(forward))
 
 
-def read_limit(text: str) -> int:
+def _signer(request: Request) -> signing.Signer:
+    # the list, in whatever version; without a time stamp, so that the same place always has the same cursor
+    match = request.resolver_match
+    return signing.Signer(salt=f"cursor:{match.url_name}:{match.kwargs}" if match else "cursor")
+
+
+def read_limit(request: Request) -> int:
     """Rows a page, 1 to 100, by default 20. Raises Invalid."""
-    if not text:
+    text = request.query_params.get("limit")
+    if text is None:
         return DEFAULT_LIMIT
     if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_LIMIT):
         raise Invalid([FieldProblem("/limit", "invalid", f"must be a whole number from 1 to {MAX_LIMIT}")])
@@ -96,11 +104,10 @@ def paged(
     headers: Mapping[str, str],
 ) -> HttpResponse:
     """The page that the request's `limit` and `cursor` name, of what `ask` finds. Raises Invalid."""
-    given = request.query_params
-    limit, cursor = read_limit(given.get("limit", "")), read_cursor(given.get("cursor", ""))
+    limit, cursor = read_limit(request), read_cursor(request)
     page = cut(ask(limit, cursor), limit, cursor)
-    after = str(page.next) if page.next else None
-    before = str(page.previous) if page.previous else None
+    after = write_cursor(request, page.next) if page.next else None
+    before = write_cursor(request, page.previous) if page.previous else None
     body = {"results": [represent(row) for row in page.rows], "next": after, "previous": before}
     return json_answer(body, headers={"Link": _link(request, after, before), **headers})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -9,6 +11,8 @@ import orjson
 from django.conf import settings
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
+
+from apps.core.errors import FieldProblem, Invalid, pointer_step
 
 DEEPEST = 100
 
@@ -24,7 +28,7 @@ class ContentTooLarge(exceptions.APIException):
 
 
 class JSONParser(BaseParser):
-    """Strict JSON: UTF-8, no NaN, no lone surrogates, no NUL characters, an object at the top."""
+    """Strict JSON (RFC 8259, RFC 7493): UTF-8, no NaN, lone surrogate, NUL or name that stands twice; an object."""
 
     media_type = "application/json"
 
@@ -55,7 +59,39 @@ def read_object(raw: bytes) -> dict[str, Any]:
     # escaped, since a raw NUL is no JSON; PostgreSQL can keep neither
     if b"\\u0000" in raw and _has_nul(data):
         raise exceptions.ParseError("The body holds a NUL character (\\u0000), which cannot be kept.")
+    if pointer := _repeated_name(raw):
+        raise Invalid([FieldProblem(pointer, "duplicate_name", "stands more than once in its object")])
     return data
+
+
+def _repeated_name(raw: bytes) -> str:
+    """The JSON pointer to a name that its object has twice, or "": a parser would silently take the last one."""
+    found: list[tuple[dict[str, Any], str]] = []
+
+    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        made = dict(pairs)
+        if len(made) < len(pairs):
+            counts = Counter(name for name, _ in pairs)
+            found.append((made, counts.most_common(1)[0][0]))
+        return made
+
+    # numbers stay texts: their values are none of this function's business
+    top = json.loads(raw, object_pairs_hook=note, parse_int=str, parse_float=str)
+    # the last one found is inside no other
+    return _path_to(found[-1][0], top) + pointer_step(found[-1][1]) if found else ""
+
+
+def _path_to(wanted: dict[str, Any], top: dict[str, Any]) -> str:
+    stack: list[tuple[str, Any]] = [("", top)]
+    while stack:
+        path, item = stack.pop()
+        if item is wanted:
+            return path
+        if isinstance(item, dict):
+            stack.extend((path + pointer_step(name), inner) for name, inner in item.items())
+        elif isinstance(item, list):
+            stack.extend((f"{path}/{index}", inner) for index, inner in enumerate(item))
+    return ""
 
 
 def _depth(data: Any) -> int:

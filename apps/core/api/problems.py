@@ -25,7 +25,7 @@ from rest_framework.views import set_rollback
 
 from apps.core import errors
 from apps.core.context import request_id
-from apps.core.errors import FieldProblem
+from apps.core.errors import FieldProblem, pointer_step
 
 log = structlog.get_logger("problems")
 CONTENT_TYPE = "application/problem+json"
@@ -167,7 +167,7 @@ def flatten(detail: Any, pointer: str = "") -> list[FieldProblem]:
     if isinstance(detail, Mapping):
         found: list[FieldProblem] = []
         for key, inner in detail.items():
-            step = "" if key == "non_field_errors" else "/" + str(key).replace("~", "~0").replace("/", "~1")
+            step = "" if key == "non_field_errors" else pointer_step(str(key))
             found += flatten(inner, pointer + step)
         return found
     if isinstance(detail, list):

@@ -8,14 +8,24 @@ from typing import Any, Literal
 import yaml
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.settings import api_settings
 
-from apps.core.api.problems import CONTENT_TYPE, only_safe
+from apps.core.api.components import (
+    HEADERS,
+    IDEMPOTENCY_KEY,
+    JSON_VALUE,
+    NO_NUL,
+    UNKNOWN_MEMBERS,
+    headers,
+    problem_answer,
+    problem_answers,
+)
+from apps.core.api.problems import only_safe
 from apps.core.api.renderers import json_answer
 
 
@@ -41,27 +51,21 @@ class ProblemDocument(serializers.Serializer[Any]):
 
 
 ALWAYS = (429, 500, 503)
-REASONS = {
-    304: "Not modified: the representation is the one that If-None-Match names.",
-    400: "The request is malformed or a value is refused; `errors` says where.",
-    401: "No valid token.",
-    403: "The caller may not do this.",
-    404: "No such thing, or not for this caller.",
-    405: "The method is not one of those in `Allow`.",
-    409: "It clashes with what is there.",
-    422: "The Idempotency-Key was used for another request.",
-    412: "It was changed since it was read.",
-    413: "The body is too large.",
-    415: "The body is not of a type that this route takes.",
-    429: "Too many requests; `Retry-After` says when to come again.",
-    500: "An error of this service.",
-    503: "A part that is needed does not answer; `Retry-After` says when to come again.",
-}
+# what a client may ask for; JSON where it does not matter
+JSON_TYPES = ("application/json", "application/vnd.oai.openapi+json")
+YAML_TYPES = ("application/yaml", "application/vnd.oai.openapi", "application/x-yaml", "text/yaml")
 
 
-IDEMPOTENCY_KEY = OpenApiParameter(
-    "Idempotency-Key", str, OpenApiParameter.HEADER, description="A repeat within 24 hours gets the first answer again."
-)
+class TextExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call] # the library's, untyped
+    """What every `Text` of a body says of itself: PostgreSQL keeps no NUL."""
+
+    target_class = "apps.core.api.fields.Text"
+    match_subclasses = True
+
+    def map_serializer_field(self, auto_schema: AutoSchema, direction: Any) -> Any:
+        """The field's schema."""
+        found: Any = auto_schema._map_serializer_field(self.target, direction, bypass_extensions=True)  # type: ignore[no-untyped-call]
+        return {"pattern": NO_NUL, **found}
 
 
 class ProblemSchema(AutoSchema):
@@ -90,15 +94,23 @@ class ProblemSchema(AutoSchema):
         answers = getattr(self.view, "answers", {}).get(self.method.lower())
         return answers(self._version()) if answers else super().get_response_serializers()
 
+    def _get_request_body(self, *args: Any, **kwargs: Any) -> Any:
+        body: Any = super()._get_request_body(*args, **kwargs)  # type: ignore[no-untyped-call]
+        return body and body | {"required": True}
+
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction=direction)
-        for status in sorted({*ALWAYS, *self._problems()}):
-            if status == 304:
-                bodies.setdefault("304", {"description": REASONS[304]})
-                continue
-            component = self.resolve_serializer(ProblemDocument, direction)
-            content = {CONTENT_TYPE: {"schema": component.ref}}
-            bodies.setdefault(str(status), {"description": REASONS[status], "content": content})
+        self.resolve_serializer(ProblemDocument, direction)
+        sends = [*getattr(self.view, "sends", {}).get(self.method.lower(), ())]
+        if self.method == "POST" and getattr(self.view, "idempotent", False):
+            sends.append("Idempotency-Replayed")
+        if 304 in self._problems():
+            bodies["304"] = {"description": "Not modified: it is what If-None-Match names."}
+        for body in bodies.values():
+            body["headers"] = headers(*sends)
+            body["description"] = body["description"] or "Done."
+        for status in sorted({*ALWAYS, *self._problems()} - {304}):
+            bodies.setdefault(str(status), problem_answer(status))
         return bodies
 
     def _version(self) -> str:
@@ -109,7 +121,7 @@ class ProblemSchema(AutoSchema):
         if self.view.permission_classes and self.view.authentication_classes:
             found.add(401)
         if self.method in ("POST", "PUT", "PATCH"):
-            found |= {400, 413, 415}
+            found |= {400, 411, 413, 415}
         if self.method == "POST" and getattr(self.view, "idempotent", False):
             found |= {409, 422}
         if "{" in self.path:
@@ -134,29 +146,15 @@ class EveryVersion(SchemaGenerator):
 
 
 def describe_every_answer(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Postprocessing: the headers that every answer carries, and the version of the document's own settings."""
+    """Postprocessing: the shared components, and what the document's own settings say."""
     result["info"]["title"], result["info"]["version"] = settings.ENV.api_title, settings.ENV.api_version
-    headers = {
-        "X-Request-ID": {"description": "The id of this request in the log.", "schema": {"type": "string"}},
-        "X-API-Version": {"description": "The version that answered.", "schema": {"type": "string"}},
-        "RateLimit": {"description": "What is left of the limit.", "schema": {"type": "string"}},
-        "RateLimit-Policy": {"description": "The limit.", "schema": {"type": "string"}},
-    }
-    result.setdefault("components", {})["headers"] = headers
-    references = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
-    for item in result["paths"].values():
-        for operation in item.values():
-            for status, response in operation["responses"].items():
-                response["headers"] = {**references, **response.get("headers", {}), **_extra(status)}
+    components = result.setdefault("components", {})
+    components["headers"], components["responses"] = HEADERS, problem_answers()
+    for name, schema in components["schemas"].items():
+        if name.endswith("Request"):
+            schema.update(UNKNOWN_MEMBERS)
+    components["schemas"]["JsonValue"] = JSON_VALUE
     return result
-
-
-def _extra(status: str) -> dict[str, Any]:
-    if status in ("429", "503"):
-        return {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
-    if status == "401":
-        return {"WWW-Authenticate": {"description": "How to authenticate.", "schema": {"type": "string"}}}
-    return {}
 
 
 @lru_cache(maxsize=1)
@@ -169,8 +167,9 @@ def document() -> dict[str, Any]:
 @only_safe
 def schema_view(request: HttpRequest) -> HttpResponse:
     """The schema as JSON, or as YAML where `Accept` or `?format=` asks for it."""
-    asked = request.GET.get("format", "") + request.headers.get("Accept", "")
-    if "yaml" in asked or ("vnd.oai.openapi" in asked and "json" not in asked):
+    asked = request.GET.get("format", "")
+    preferred = request.get_preferred_type([*JSON_TYPES, *YAML_TYPES])
+    if asked == "yaml" or (asked != "json" and preferred in YAML_TYPES):
         text = yaml.safe_dump(document(), sort_keys=False, allow_unicode=True)
-        return HttpResponse(text, content_type="application/yaml; charset=utf-8")
-    return json_answer(document())
+        return HttpResponse(text, content_type="application/yaml; charset=utf-8", headers={"Vary": "Accept"})
+    return json_answer(document(), headers={"Vary": "Accept"})

@@ -63,8 +63,8 @@ def checker(serializer_class: type[Serializer[Any]]) -> Serializer[Any]:
 class ApiView(APIView):
     """Parses, checks and answers; what is to be done it asks of the bus.
 
-    For the schema: `problems` lists by method the error statuses beyond the usual, `answers` by method a function from
-    a version to the serializers by status.
+    For the schema, by method: `problems` lists the error statuses beyond the usual, `answers` has a function from a
+    version to the serializers by status, `sends` the headers of an answer that is no error.
     """
 
     bus = bus
@@ -73,6 +73,7 @@ class ApiView(APIView):
     streams_body = False
     problems: ClassVar[dict[str, tuple[int, ...]]] = {}
     answers: ClassVar[dict[str, Callable[[str], dict[int, Any]]]] = {}
+    sends: ClassVar[dict[str, tuple[str, ...]]] = {}
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -85,9 +86,11 @@ class ApiView(APIView):
         return data
 
     def body(self, request: Request) -> Any:
-        """The parsed body. Raises UnsupportedMediaType for an empty form, which DRF would take for unticked boxes."""
+        """The parsed body. Raises ParseError where there is none, which DRF would take for an empty one."""
         if isinstance(request.data, QueryDict):
             raise exceptions.UnsupportedMediaType(request.content_type)
+        if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
+            raise exceptions.ParseError("The body is missing; send a JSON object.")
         return request.data
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

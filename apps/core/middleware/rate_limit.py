@@ -19,6 +19,7 @@ from apps.core.api.problems import problem
 from apps.core.metrics import RATE_LIMIT_OPEN, RATE_LIMITED
 from apps.core.middleware.client import client_network
 from apps.core.valkey import Unavailable, valkey_at
+from apps.core.versioning import is_api
 
 log = structlog.get_logger("rate_limit")
 WINDOW_SECONDS = 60
@@ -43,7 +44,7 @@ class RateLimitMiddleware:
         self._said_away_at = 0.0
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not request.path_info.startswith("/api/"):
+        if not is_api(request):
             return self.get_response(request)
         caller_id = self.caller_of(request)
         who = f"user:{caller_id}" if caller_id is not None else f"addr:{client_network(request)}"

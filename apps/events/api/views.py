@@ -9,7 +9,8 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from apps.core.api.pagination import Cursor, read_cursor, read_limit
+from apps.core.api.components import PAGE, example
+from apps.core.api.pagination import Cursor, read_cursor, read_limit, write_cursor
 from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, IsStaff
 from apps.core.errors import FieldProblem, Invalid
@@ -27,6 +28,20 @@ class FeedItem(serializers.Serializer[Any]):
     data = serializers.DictField()  # type: ignore[assignment] # the field's name, fixed by the contract
 
 
+@example(
+    {
+        "results": [
+            {
+                "id": 41,
+                "type": "user.created",
+                "occurred_at": "2026-11-24T09:00:00Z",
+                "request_id": "0b7e8c4de1f14b0c",
+                "data": {"user_id": 7, "email": "ada@example.com", "name": "Ada"},
+            }
+        ],
+        "next": "WzQxLDFd:c2lnbmF0dXJl",
+    }
+)
 class Feed(serializers.Serializer[Any]):
     """Events, oldest first; `next` is there even on the last page, to go on from later."""
 
@@ -40,22 +55,22 @@ class EventFeed(ApiView):
     permission_classes = (IsStaff,)
     problems: ClassVar = {"get": (400, 403)}
     answers: ClassVar = {"get": lambda version: {200: Feed}}
+    sends: ClassVar = {"get": ("Cache-Control",)}
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("cursor", str, description="`next` of another page."),
-            OpenApiParameter("type", str, description="Only events of this type."),
-            OpenApiParameter("limit", int, description="Rows a page, 1 to 100, by default 20."),
+            *PAGE,
+            OpenApiParameter("type", str, enum=sorted(EVENTS), description="Only events of this type."),
         ],
         operation_id="events_list",
     )
     def get(self, request: Request) -> HttpResponse:
         """A page of the feed."""
         given = request.query_params
-        kind = given.get("type", "")
-        if kind and kind not in EVENTS:
+        kind = given.get("type")
+        if kind is not None and kind not in EVENTS:
             raise Invalid([FieldProblem("/type", "invalid", f"must be one of {', '.join(sorted(EVENTS))}")])
-        cursor = read_cursor(given.get("cursor", "")) or Cursor(0)
-        page = self.bus.ask(ReadFeed(cursor.key, read_limit(given.get("limit", "")), kind))
-        body = {"results": page.results, "next": str(Cursor(page.next_position))}
+        cursor = read_cursor(request) or Cursor(0)
+        page = self.bus.ask(ReadFeed(cursor.key, read_limit(request), kind or ""))
+        body = {"results": page.results, "next": write_cursor(request, Cursor(page.next_position))}
         return json_answer(body, headers={"Cache-Control": "no-store"})

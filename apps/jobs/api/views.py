@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, address, caller
 from apps.core.errors import FieldProblem, Invalid
-from apps.jobs.api.serializers import Table, Task, TaskAccepted
+from apps.jobs.api.serializers import TABLE, Task, TaskAccepted
 from apps.jobs.commands import CancelJob, SubmitJob
 from apps.jobs.queries import GetJob
 
@@ -21,8 +21,9 @@ class Process(ApiView):
     """Column statistics as a background job."""
 
     answers: ClassVar = {"post": lambda version: {202: TaskAccepted}}
+    sends: ClassVar = {"post": ("Location",)}
 
-    @extend_schema(request=Table, operation_id="process")
+    @extend_schema(request={"application/json": TABLE}, operation_id="process")
     def post(self, request: Request) -> HttpResponse:
         """Start the statistics of a table's columns."""
         rows = read_rows(self.body(request))
@@ -34,6 +35,7 @@ class TaskDetail(ApiView):
 
     problems: ClassVar = {"delete": (409,)}
     answers: ClassVar = {"get": lambda version: {200: Task}, "delete": lambda version: {202: Task}}
+    sends: ClassVar = {"get": ("Cache-Control",)}
 
     @extend_schema(operation_id="tasks_retrieve")
     def get(self, request: Request, task_id: uuid.UUID) -> HttpResponse:

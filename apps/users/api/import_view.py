@@ -7,7 +7,6 @@ from itertools import chain
 from typing import IO, Any, ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
@@ -22,6 +21,13 @@ from apps.users.imports import CSV_TYPE, NDJSON_TYPE
 
 LIMIT_BYTES = 50 * 1024 * 1024
 CHUNK_BYTES = 1024 * 1024
+
+NDJSON_EXAMPLE = '{"email": "ada@example.com", "name": "Ada"}\n'
+
+
+def text_like(example: str) -> dict[str, Any]:
+    """The schema of a file: some text that is not blank and has no NUL."""
+    return {"type": "string", "pattern": r"^[^\u0000]*[^\u0000\u0009-\u000d\u0020][^\u0000]*$", "example": example}
 
 
 class CsvParser(BaseParser):
@@ -49,8 +55,12 @@ class UserImport(ApiView):
     parser_classes = (CsvParser, NdjsonParser)
     problems: ClassVar = {"post": (403,)}
     answers: ClassVar = {"post": lambda version: {202: TaskAccepted}}
+    sends: ClassVar = {"post": ("Location",)}
 
-    @extend_schema(request={CSV_TYPE: OpenApiTypes.STR, NDJSON_TYPE: OpenApiTypes.STR}, operation_id="users_import")
+    @extend_schema(
+        request={CSV_TYPE: text_like("email,name\nada@example.com,Ada\n"), NDJSON_TYPE: text_like(NDJSON_EXAMPLE)},
+        operation_id="users_import",
+    )
     def post(self, request: Request) -> HttpResponse:
         """Import users from CSV (header `email,name`) or NDJSON of up to 50 MB."""
         if int(request.META.get("CONTENT_LENGTH") or 0) > LIMIT_BYTES:

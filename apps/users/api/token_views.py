@@ -23,6 +23,7 @@ class OpenView(ApiView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
     problems: ClassVar = {"post": (401,)}
+    sends: ClassVar = {"post": ("Cache-Control",)}
 
 
 class TokenObtain(OpenView):

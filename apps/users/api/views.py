@@ -9,6 +9,7 @@ from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
+from apps.core.api.components import CONDITIONS, NO_NUL, PAGE
 from apps.core.api.conditional import cache_headers, check_change, not_modified
 from apps.core.api.pagination import Cursor, paged
 from apps.core.api.renderers import json_answer
@@ -19,12 +20,8 @@ from apps.users.api.serializers import USER, USER_PAGE, NewUser, UserChanges, Us
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser
 from apps.users.queries import GetUser, ListUsers, Row
 
-IF_MATCH = OpenApiParameter(
-    "If-Match", str, OpenApiParameter.HEADER, description="Refuse with 412 unless it is still this."
-)
-IF_NONE_MATCH = OpenApiParameter(
-    "If-None-Match", str, OpenApiParameter.HEADER, description="Answer 304 if it still is this."
-)
+SEARCH_LENGTH = 100
+TAGGED = ("ETag", "Cache-Control", "Vary")
 
 
 def representation(request: Request) -> type[UserV1]:
@@ -42,6 +39,7 @@ class UserList(ApiView):
         "post": lambda version: {201: USER[version]},
         "get": lambda version: {200: USER_PAGE[version]},
     }
+    sends: ClassVar = {"post": ("Location", *TAGGED), "get": ("Link", "Cache-Control", "Vary")}
 
     @extend_schema(request=NewUser, operation_id="users_register")
     def post(self, request: Request) -> HttpResponse:
@@ -53,12 +51,16 @@ class UserList(ApiView):
 
     @extend_schema(
         parameters=[
-            OpenApiParameter("limit", int, description="Rows a page, 1 to 100, by default 20."),
-            OpenApiParameter("cursor", str, description="`next` or `previous` of another page."),
-            OpenApiParameter("search", str, description="Part of the name or the e-mail, in any letter case."),
-            OpenApiParameter("is_active", bool),
+            *PAGE,
+            OpenApiParameter(
+                "search",
+                {"type": "string", "maxLength": SEARCH_LENGTH, "pattern": NO_NUL},
+                description="Part of the name or the e-mail, in any letter case, with or without accents.",
+            ),
+            OpenApiParameter("is_active", bool, description="Only users who are, or are not, active."),
         ],
         operation_id="users_list",
+        auth=[{"bearer": []}],  # type: ignore[list-item] # a security requirement, as it ends up in the schema
     )
     def get(self, request: Request) -> HttpResponse:
         """A page of users, newest first."""
@@ -68,7 +70,7 @@ class UserList(ApiView):
 
         def ask(limit: int, cursor: Cursor | None) -> list[Row]:
             search = read_search(given.get("search", ""))
-            is_active = read_flag("is_active", given.get("is_active", ""))
+            is_active = read_flag("is_active", given.get("is_active"))
             return self.bus.ask(ListUsers(shape.columns, claims, limit, cursor, search, is_active))
 
         headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Version"}
@@ -78,18 +80,19 @@ class UserList(ApiView):
 class UserDetail(ApiView):
     """One user, for that user and for staff; to others there is no such user."""
 
-    problems: ClassVar = {"get": (304,), "patch": (403, 412), "delete": (403, 412)}
+    problems: ClassVar = {"get": (304, 412), "patch": (403, 409, 412), "delete": (403, 409, 412)}
     answers: ClassVar = {
         "get": lambda version: {200: USER[version]},
         "patch": lambda version: {200: USER[version]},
     }
+    sends: ClassVar = {"get": TAGGED, "patch": TAGGED}
 
     def get_authenticators(self) -> list[Any]:
         # the query of a GET checks the caller itself
         reads = getattr(self.request, "method", "") in ("GET", "HEAD")
         return [TokenAuthentication() if reads else ActiveUserAuthentication()]
 
-    @extend_schema(parameters=[IF_NONE_MATCH], operation_id="users_retrieve")
+    @extend_schema(parameters=[*CONDITIONS], operation_id="users_retrieve")
     def get(self, request: Request, user_id: int) -> HttpResponse:
         """The user, or 304."""
         row = self._row(request, user_id)
@@ -97,7 +100,7 @@ class UserDetail(ApiView):
         tag = shape.tag(row)
         return not_modified(request, tag) or json_answer(shape.represent(row), headers=cache_headers(tag))
 
-    @extend_schema(request=UserChanges, parameters=[IF_MATCH], operation_id="users_update")
+    @extend_schema(request=UserChanges, parameters=[*CONDITIONS], operation_id="users_update")
     def patch(self, request: Request, user_id: int) -> HttpResponse:
         """Change the name; for staff also whether the user is active."""
         expected = self._expected_version(request, user_id)
@@ -109,7 +112,7 @@ class UserDetail(ApiView):
         shape = representation(request)
         return json_answer(shape.represent(row), headers=cache_headers(shape.tag(row)))
 
-    @extend_schema(parameters=[IF_MATCH], responses={204: None}, operation_id="users_delete")
+    @extend_schema(parameters=[*CONDITIONS], responses={204: None}, operation_id="users_delete")
     def delete(self, request: Request, user_id: int) -> HttpResponse:
         """Delete the user; staff only."""
         expected = self._expected_version(request, user_id)
@@ -130,17 +133,17 @@ class UserDetail(ApiView):
 class Me(UserDetail):
     """`/users/me`: the caller's own user, every method as under its id."""
 
-    @extend_schema(operation_id="users_me_retrieve", parameters=[IF_NONE_MATCH])
+    @extend_schema(operation_id="users_me_retrieve", parameters=[*CONDITIONS])
     def get(self, request: Request, user_id: int = 0) -> HttpResponse:
         """The caller, or 304."""
         return super().get(request, caller(request).id)
 
-    @extend_schema(operation_id="users_me_update", request=UserChanges, parameters=[IF_MATCH])
+    @extend_schema(operation_id="users_me_update", request=UserChanges, parameters=[*CONDITIONS])
     def patch(self, request: Request, user_id: int = 0) -> HttpResponse:
         """Change the caller."""
         return super().patch(request, caller(request).id)
 
-    @extend_schema(operation_id="users_me_delete", parameters=[IF_MATCH], responses={204: None})
+    @extend_schema(operation_id="users_me_delete", parameters=[*CONDITIONS], responses={204: None})
     def delete(self, request: Request, user_id: int = 0) -> HttpResponse:
         """Delete the caller; staff only."""
         return super().delete(request, caller(request).id)
@@ -148,14 +151,16 @@ class Me(UserDetail):
 
 def read_search(text: str) -> str:
     """Up to 100 characters to look for. Raises Invalid."""
-    if len(text) > 100 or "\0" in text:
-        raise Invalid([FieldProblem("/search", "invalid", "must be up to 100 characters")])
+    if len(text) > SEARCH_LENGTH or "\0" in text:
+        raise Invalid(
+            [FieldProblem("/search", "invalid", f"must be up to {SEARCH_LENGTH} characters, none of them NUL")]
+        )
     return text.strip()
 
 
-def read_flag(name: str, text: str) -> bool | None:
+def read_flag(name: str, text: str | None) -> bool | None:
     """True, False, or None for nothing given. Raises Invalid."""
-    if not text:
+    if text is None:
         return None
     if text.lower() not in ("true", "false"):
         raise Invalid([FieldProblem(f"/{name}", "invalid", "must be true or false")])

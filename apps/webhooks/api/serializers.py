@@ -4,26 +4,79 @@ from __future__ import annotations
 
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from apps.core.api.components import example
+from apps.core.api.fields import Flag, Text
+from apps.events.bus import EVENTS
 from apps.webhooks.models import URL_LENGTH, DeliveryState
 
+LABEL = "[A-Za-z0-9](-?[A-Za-z0-9]){0,62}"
+PORT = (
+    "(80|443|102[4-9]|10[3-9][0-9]|1[1-9][0-9]{2}|[2-9][0-9]{3}"
+    "|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+)
+REST = "([A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})"
 
+ENDPOINT = {
+    "id": 3,
+    "url": "https://example.com/hooks",
+    "event_types": ["user.created"],
+    "description": "CRM",
+    "is_active": True,
+    "disabled_reason": "",
+    "created_at": "2026-11-24T09:00:00Z",
+    "updated_at": "2026-11-24T09:00:00Z",
+}
+DELIVERY = {
+    "id": 12,
+    "event_id": 41,
+    "event_type": "user.created",
+    "status": "failed",
+    "attempts": [{"at": "2026-11-24T09:00:01Z", "status_code": 503, "latency_ms": 87, "error": "HTTP 503"}],
+    "next_attempt_at": "2026-11-24T09:00:06Z",
+    "payload": {"type": "user.created", "timestamp": "2026-11-24T09:00:00Z", "data": {"user_id": 7}},
+}
+
+
+@extend_schema_field(
+    {
+        "type": "string",
+        "format": "uri",
+        "maxLength": URL_LENGTH,
+        "pattern": rf"^https?://{LABEL}(\.{LABEL})*(:{PORT})?([/?]{REST}*)?$",
+        "description": "Leads to the public internet; names with other letters than these as punycode (RFC 3492).",
+        "example": "https://example.com/hooks",
+    }
+)
+class TargetUrl(Text):
+    """Where to send to; apps/webhooks/addresses.py decides."""
+
+
+@extend_schema_field({"type": "string", "enum": sorted(EVENTS)})
+class EventType(Text):
+    """The type of an event; the service checks that there is such a one."""
+
+
+@example({"url": "https://example.com/hooks", "event_types": ["user.created"], "description": "CRM"})
 class EndpointBody(serializers.Serializer[Any]):
     """The body of POST /webhooks; no event types means all."""
 
-    url = serializers.CharField(max_length=URL_LENGTH)
-    event_types = serializers.ListField(child=serializers.CharField(max_length=100), required=False, max_length=50)
-    description = serializers.CharField(required=False, allow_blank=True, max_length=500)
-    is_active = serializers.BooleanField(required=False)
+    url = TargetUrl(max_length=URL_LENGTH, trim_whitespace=False)
+    event_types = serializers.ListField(child=EventType(), required=False, max_length=50)
+    description = Text(required=False, allow_blank=True, max_length=500, trim_whitespace=False)
+    is_active = Flag(required=False)
 
 
+@example({"is_active": False})
 class EndpointChanges(EndpointBody):
     """The body of PATCH /webhooks/{id}."""
 
-    url = serializers.CharField(max_length=URL_LENGTH, required=False)
+    url = TargetUrl(max_length=URL_LENGTH, trim_whitespace=False, required=False)
 
 
+@example(ENDPOINT)
 class EndpointAnswer(serializers.Serializer[Any]):
     """An endpoint; `disabled_reason` says why the service switched it off, if it did."""
 
@@ -37,12 +90,14 @@ class EndpointAnswer(serializers.Serializer[Any]):
     updated_at = serializers.DateTimeField()
 
 
+@example(ENDPOINT | {"secret": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"})
 class EndpointWithSecret(EndpointAnswer):
     """An endpoint with its signing secret, which is shown this once."""
 
     secret = serializers.CharField()
 
 
+@example({"results": [ENDPOINT], "next": None, "previous": None})
 class EndpointPage(serializers.Serializer[Any]):
     """A page of endpoints, newest first."""
 
@@ -60,6 +115,7 @@ class AttemptAnswer(serializers.Serializer[Any]):
     error = serializers.CharField(allow_null=True)
 
 
+@example(DELIVERY)
 class DeliveryAnswer(serializers.Serializer[Any]):
     """One message to an endpoint; `event_id` is null for a test message."""
 
@@ -72,6 +128,7 @@ class DeliveryAnswer(serializers.Serializer[Any]):
     payload = serializers.DictField()
 
 
+@example({"results": [DELIVERY], "next": None, "previous": None})
 class DeliveryPage(serializers.Serializer[Any]):
     """A page of deliveries, newest first."""
 
@@ -80,6 +137,7 @@ class DeliveryPage(serializers.Serializer[Any]):
     previous = serializers.CharField(allow_null=True)
 
 
+@example({"delivery_id": 12})
 class DeliveryAccepted(serializers.Serializer[Any]):
     """A delivery that will be tried at once."""
 

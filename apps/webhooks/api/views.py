@@ -7,10 +7,11 @@ from typing import Any, ClassVar
 
 import orjson
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
+from apps.core.api.components import PAGE
 from apps.core.api.pagination import paged
 from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, IsStaff, address
@@ -36,10 +37,6 @@ from apps.webhooks.commands import (
 from apps.webhooks.queries import GetEndpoint, ListDeliveries, ListEndpoints, Row
 
 NO_STORE = {"Cache-Control": "no-store"}
-PAGE = [
-    OpenApiParameter("limit", int, description="Rows a page, 1 to 100, by default 20."),
-    OpenApiParameter("cursor", str, description="`next` or `previous` of another page."),
-]
 FIELDS = tuple(EndpointAnswer().fields)
 ATTEMPT_FIELDS = tuple(AttemptAnswer().fields)
 
@@ -58,6 +55,7 @@ class EndpointList(StaffView):
         "post": lambda version: {201: EndpointWithSecret},
         "get": lambda version: {200: EndpointPage},
     }
+    sends: ClassVar = {"post": ("Location", "Cache-Control"), "get": ("Link", "Cache-Control")}
 
     @extend_schema(request=EndpointBody, operation_id="webhooks_create")
     def post(self, request: Request) -> HttpResponse:
@@ -66,7 +64,7 @@ class EndpointList(StaffView):
         headers = {**NO_STORE, "Location": address(request, "webhook", made.id)}
         return json_answer(shown(made), 201, headers)
 
-    @extend_schema(parameters=PAGE, operation_id="webhooks_list")
+    @extend_schema(parameters=[*PAGE], operation_id="webhooks_list")
     def get(self, request: Request) -> HttpResponse:
         """A page of endpoints, newest first."""
         return paged(request, lambda limit, cursor: self.bus.ask(ListEndpoints(limit, cursor)), represent, NO_STORE)
@@ -80,6 +78,7 @@ class EndpointDetail(StaffView):
         "get": lambda version: {200: EndpointAnswer},
         "patch": lambda version: {200: EndpointAnswer},
     }
+    sends: ClassVar = {"get": ("Cache-Control",), "patch": ("Cache-Control",)}
 
     @extend_schema(operation_id="webhooks_retrieve")
     def get(self, request: Request, webhook_id: int) -> HttpResponse:
@@ -104,6 +103,7 @@ class EndpointSecret(StaffView):
 
     problems: ClassVar = {"post": (403,)}
     answers: ClassVar = {"post": lambda version: {200: EndpointWithSecret}}
+    sends: ClassVar = {"post": ("Cache-Control",)}
 
     @extend_schema(request=None, operation_id="webhooks_rotate_secret")
     def post(self, request: Request, webhook_id: int) -> HttpResponse:
@@ -128,8 +128,9 @@ class DeliveryList(StaffView):
 
     problems: ClassVar = {"get": (400, 403)}
     answers: ClassVar = {"get": lambda version: {200: DeliveryPage}}
+    sends: ClassVar = {"get": ("Link", "Cache-Control")}
 
-    @extend_schema(parameters=PAGE, operation_id="webhooks_deliveries")
+    @extend_schema(parameters=[*PAGE], operation_id="webhooks_deliveries")
     def get(self, request: Request, webhook_id: int) -> HttpResponse:
         """A page of deliveries, newest first."""
         return paged(
