@@ -1,5 +1,6 @@
 """Every route of the service."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
@@ -21,8 +22,7 @@ urlpatterns = [
     path("metrics", metrics_view.metrics),
     path("api/schema", schema_view, name="schema"),
     path("api/docs", pages.documentation),
-    path("api/v1/", include((api, "api"), namespace="v1")),
-    path("api/v2/", include((api, "api"), namespace="v2")),
+    *(path(f"api/{version}/", include((api, "api"), namespace=version)) for version in settings.VERSIONS),
     # the same routes without a version: X-API-Version decides
     path("api/", include((api, "api"), namespace="unversioned")),
     path("admin/breakers/", admin.site.admin_view(breakers_admin.breakers), name="breakers"),

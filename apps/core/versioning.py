@@ -1,7 +1,7 @@
 """API versioning: by path (`/api/v2/users`), by header (`X-API-Version: v2` on `/api/users`), else the default.
 
-One view serves every version; it differs only in its representation (`representations` of a view). v1 can be announced
-as deprecated (RFC 9745) with the day it ends (RFC 8594).
+One view serves every version, which differ only in the module v1, v2, … that represents what the view has read. v1 can
+be announced as deprecated (RFC 9745) with the day it ends (RFC 8594).
 """
 
 from __future__ import annotations

@@ -183,6 +183,8 @@ CORS_EXPOSE_HEADERS = [
     *("X-API-Version", "X-Request-ID", "Deprecation", "Sunset"),
 ]
 
+# a version is a module that says what users look like in it
+VERSIONS = sorted((path.stem for path in ROOT.glob("apps/users/api/v[0-9]*.py")), key=lambda name: int(name[1:]))
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.users.api.authentication.ActiveUserAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
@@ -191,7 +193,7 @@ REST_FRAMEWORK = {
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.core.api.renderers.JSONOnly",
     "DEFAULT_VERSIONING_CLASS": "apps.core.versioning.NamespaceOrHeaderVersioning",
     "DEFAULT_VERSION": "v1",
-    "ALLOWED_VERSIONS": ["v1", "v2"],
+    "ALLOWED_VERSIONS": VERSIONS,
     "DEFAULT_SCHEMA_CLASS": "apps.core.api.schema.ProblemSchema",
     "EXCEPTION_HANDLER": "apps.core.api.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,

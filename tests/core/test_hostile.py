@@ -157,3 +157,13 @@ def test_an_operator_s_token_does_not_come_back_with_its_user(
 
 def test_the_instance_of_a_problem_is_a_reference_to_this_service(anyone: APIClient) -> None:
     assert anyone.get("/api/v1/a%20b").json()["instance"] == "/api/v1/a%20b"
+
+
+def test_the_id_of_a_job_may_come_in_capitals(
+    register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient]
+) -> None:
+    client = client_of(register())
+    path, _, task_id = client.post("/api/v1/process", {"rows": []}).headers["Location"].rpartition("/")
+    assert client.get(f"{path}/{task_id.upper()}").json()["task_id"] == task_id
+    for wrong in (task_id[:-1], task_id + "0", task_id.replace("-", ""), "{" + task_id + "}"):
+        assert client.get(f"{path}/{wrong}").status_code == 404

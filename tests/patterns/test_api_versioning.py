@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +17,10 @@ from django.conf import settings
 from django.test import override_settings
 from rest_framework.test import APIClient
 
-from apps.users.commands import UserSnapshot
+from apps.core.bus import bus
+from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from config.stack.people import PeopleDirectory
+from tests.processes import ROOT, Processes
 
 pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]
@@ -174,3 +181,49 @@ def test_the_announcement_stands_beside_a_lists_own_links(
 
 def test_without_a_day_set_nothing_is_announced(client: APIClient) -> None:
     assert not {"Sunset", "Deprecation", "Link"} & client.get("/api/v1/users/me").headers.keys()
+
+
+V3 = """
+from apps.users.api import v2
+
+class UserV3(v2.UserV2):
+    version_name = "v3"
+
+    @classmethod
+    def represent(cls, row):
+        return super().represent(row) | {"initial": row["name"][:1]}
+
+class UserPageV3(v2.UserPageV2):
+    results = UserV3(many=True)
+
+USER, PAGE = UserV3, UserPageV3
+"""
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_module_makes_a_version(processes: Processes, tmp_path: Path) -> None:
+    copy, token = tmp_path / "copy", bus.execute(IssueToken(bus.execute(RegisterUser("ada@example.com", "Ada")).email))
+    for folder in ("apps", "config"):
+        shutil.copytree(ROOT / folder, copy / folder)
+    (copy / "apps/users/api/v3.py").write_text(V3)
+    ask = f"""
+import json
+from django.test import Client
+from apps.core.api.schema import document
+headers = {{"Authorization": "Bearer {token}"}}
+asked = [("/api/v3/users/me", {{}}), ("/api/users/me", {{"X-API-Version": "v3"}}), ("/api/v1/users/me", {{}})]
+for path, more in asked:
+    answer = Client().get(path, headers=headers | more)
+    print(json.dumps([answer.status_code, answer.headers["X-API-Version"], sorted(answer.json())]))
+print(json.dumps(sorted(document()["components"]["schemas"]["UserV3"]["properties"])))
+"""
+    shutil.copy(ROOT / "manage.py", copy)
+    command = [sys.executable, "manage.py", "shell", "--no-imports", "-c", ask]
+    done = subprocess.run(
+        command, cwd=copy, env=processes.environment(), capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    third, by_header, first, schema = map(json.loads, done.stdout.splitlines())
+    assert third == by_header == [200, "v3", sorted(V2 | {"initial"})]
+    assert first == [200, "v1", sorted(V1)]
+    assert set(schema) == V2

@@ -14,7 +14,8 @@ from prometheus_client import REGISTRY
 from apps.core.bus import Bus, Command, Query, bus
 from apps.core.errors import NotFound
 from apps.events.models import OutboxEvent
-from apps.users.api.serializers import UserV1, UserV2
+from apps.users.api.v1 import UserV1
+from apps.users.api.v2 import UserV2
 from apps.users.commands import RegisterUser, UserSnapshot
 from apps.users.errors import EmailTaken
 from apps.users.models import User

@@ -31,7 +31,7 @@ from apps.jobs.commands import SubmitJob
 from apps.users import queries
 from apps.users.api import views
 from apps.users.api.authentication import ActiveUserAuthentication, claims_of
-from apps.users.api.serializers import UserV1
+from apps.users.api.v1 import UserV1
 from apps.users.commands import IssueToken, LogIn, RegisterUser, UserSnapshot
 from apps.users.errors import EmailTaken
 from apps.users.events import UserRegistered

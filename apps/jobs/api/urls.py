@@ -1,10 +1,13 @@
 """Routes of jobs, under every version."""
 
-from django.urls import path
+from django.urls import path, register_converter
 
+from apps.core.api.converters import Uuid
 from apps.jobs.api.views import Process, TaskDetail
+
+register_converter(Uuid, "any_case_uuid")
 
 urlpatterns = [
     path("process", Process.as_view(), name="process"),
-    path("tasks/<uuid:task_id>", TaskDetail.as_view(), name="task"),
+    path("tasks/<any_case_uuid:task_id>", TaskDetail.as_view(), name="task"),
 ]

@@ -6,7 +6,8 @@ import uuid
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from apps.core.api.renderers import json_answer
@@ -30,6 +31,7 @@ class Process(ApiView):
         return accepted(request, SubmitJob("process", caller(request).id, {"rows": rows}, total=len(rows)), self)
 
 
+@extend_schema(parameters=[OpenApiParameter("task_id", OpenApiTypes.UUID, OpenApiParameter.PATH)])
 class TaskDetail(ApiView):
     """A job, for its owner and for staff; to others there is none."""
 

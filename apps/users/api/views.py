@@ -16,8 +16,10 @@ from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, address, caller
 from apps.core.errors import FieldProblem, Invalid, NotAllowed
 from apps.users.api.authentication import ActiveUserAuthentication, TokenAuthentication, claims_given
-from apps.users.api.serializers import USER, USER_PAGE, NewUser, UserChanges, UserV1, as_row
-from apps.users.commands import DeleteUser, RegisterUser, UpdateUser
+from apps.users.api.serializers import NewUser, UserChanges
+from apps.users.api.v1 import UserV1
+from apps.users.api.versions import USER, USER_PAGE
+from apps.users.commands import DeleteUser, RegisterUser, UpdateUser, UserSnapshot
 from apps.users.queries import GetUser, ListUsers, Row
 
 SEARCH_LENGTH = 100
@@ -147,6 +149,11 @@ class Me(UserDetail):
     def delete(self, request: Request, user_id: int = 0) -> HttpResponse:
         """Delete the caller; staff only."""
         return super().delete(request, caller(request).id)
+
+
+def as_row(user: UserSnapshot) -> dict[str, Any]:
+    """A user fresh from a command as a row; its profile is made later, by a receiver."""
+    return dict(vars(user))
 
 
 def read_search(text: str) -> str:

@@ -1,0 +1,67 @@
+"""Users as v1 shows them; it never changes.
+
+A version's representation is its field list: the query reads just these columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from apps.core.api.components import example
+from apps.core.api.conditional import etag
+
+ADA = {
+    "id": 7,
+    "email": "ada@example.com",
+    "name": "Ada Lovelace",
+    "is_active": True,
+    "created_at": "2026-11-24T09:00:00Z",
+}
+
+
+@extend_schema_field(OpenApiTypes.EMAIL)
+class EmailText(serializers.CharField):
+    """An e-mail address in an answer."""
+
+
+@example(ADA)
+class UserV1(serializers.Serializer[Any]):
+    """A user in v1."""
+
+    id = serializers.IntegerField()
+    email = EmailText()
+    name = serializers.CharField()
+    is_active = serializers.BooleanField()
+    created_at = serializers.DateTimeField()
+
+    version_name = "v1"
+    columns: tuple[str, ...] = ("id", "email", "name", "is_active", "created_at")
+    # what else the entity tag depends on
+    tag_columns: tuple[str, ...] = ("version",)
+
+    @classmethod
+    def represent(cls, row: Mapping[str, Any]) -> dict[str, Any]:
+        """The representation of a row with at least `columns`."""
+        return {column: row[column] for column in cls.columns}
+
+    @classmethod
+    def tag(cls, row: Mapping[str, Any]) -> str:
+        """The strong entity tag of the row's representation."""
+        return etag(cls.version_name, row["id"], row["version"])
+
+
+@example({"results": [ADA], "next": "WzcsMV0:c2lnbmF0dXJl", "previous": None})
+class UserPageV1(serializers.Serializer[Any]):
+    """A page of users, newest first; `next` and `previous` are cursors."""
+
+    results = UserV1(many=True)
+    next = serializers.CharField(allow_null=True)
+    previous = serializers.CharField(allow_null=True)
+
+
+USER, PAGE = UserV1, UserPageV1

@@ -1,0 +1,72 @@
+"""Users as v2 shows them: with their profile, and their version as a number."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework import serializers
+
+from apps.core.api.components import example
+from apps.core.api.conditional import etag
+from apps.users.api import v1
+
+ADA = v1.ADA | {
+    "updated_at": "2026-11-24T09:00:00Z",
+    "version": 1,
+    "profile": {
+        "display_name": "Ada Lovelace",
+        "company": "Analytical Engines",
+        "avatar_url": "https://people.example.com/ada.png",
+        "enriched_at": "2026-11-24T09:00:01Z",
+    },
+}
+
+
+class ProfileV2(serializers.Serializer[Any]):
+    """What the people directory knows of a user; empty until it has answered."""
+
+    display_name = serializers.CharField(allow_blank=True)
+    company = serializers.CharField(allow_blank=True)
+    avatar_url = serializers.CharField(allow_blank=True)
+    enriched_at = serializers.DateTimeField(allow_null=True)
+
+
+PROFILE_COLUMNS = ("profile__display_name", "profile__company", "profile__avatar_url", "profile__enriched_at")
+
+
+@example(ADA)
+class UserV2(v1.UserV1):
+    """A user in v2: v1 and what came since."""
+
+    updated_at = serializers.DateTimeField()
+    version = serializers.IntegerField()
+    profile = ProfileV2(allow_null=True)
+
+    version_name = "v2"
+    columns = (*v1.UserV1.columns, "updated_at", "version", *PROFILE_COLUMNS)
+    tag_columns = ()
+
+    @classmethod
+    def represent(cls, row: Mapping[str, Any]) -> dict[str, Any]:
+        shown = {name: row[name] for name in (*v1.UserV1.columns, "updated_at", "version")}
+        has_profile = row.get("profile__display_name") is not None
+        profile = {name.removeprefix("profile__"): row[name] for name in PROFILE_COLUMNS} if has_profile else None
+        return shown | {"profile": profile}
+
+    @classmethod
+    def tag(cls, row: Mapping[str, Any]) -> str:
+        enriched_at = row.get("profile__enriched_at")
+        has_profile = row.get("profile__display_name") is not None
+        profile = int(enriched_at.timestamp() * 1_000_000) if enriched_at else int(has_profile)
+        return etag(cls.version_name, row["id"], row["version"], profile)
+
+
+@example({"results": [ADA], "next": "WzcsMV0:c2lnbmF0dXJl", "previous": None})
+class UserPageV2(v1.UserPageV1):
+    """A page of users in v2."""
+
+    results = UserV2(many=True)
+
+
+USER, PAGE = UserV2, UserPageV2
