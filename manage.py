@@ -6,8 +6,10 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+from config.chosen import choose_settings
+
 if __name__ == "__main__":
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.development")
+    choose_settings("config.settings.development")
     if sys.argv[1:2] != ["relay"]:
         # stdout belongs to what a command prints; only a service writes its log there
         os.environ.setdefault("LOG_STREAM", "stderr")

@@ -3,14 +3,15 @@
 So a lost message costs a poll of the relay and a doubled one an empty look; the settings keep both rare and bounded.
 """
 
-import os
 from typing import Any
 
 from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+from config.chosen import choose_settings
+
+choose_settings("config.settings.production")
 
 app = Celery("patterns")
 env = settings.ENV

@@ -15,6 +15,7 @@ from multiprocessing import parent_process
 from signal import SIGTERM
 from typing import Any
 
+from config.chosen import choose_settings
 from config.stack.launch import die_with_parent
 from config.stack.ports import is_free, parse_port
 
@@ -83,7 +84,7 @@ def load_in_worker(target: str) -> Callable[..., Any]:
 
 def main() -> None:
     """Read the settings and serve; with unusable ones, say all that is wrong and exit with status 1."""
-    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+    choose_settings("config.settings.production")
     from django.conf import settings
 
     env = settings.ENV

@@ -1,9 +1,9 @@
 """The WSGI application that Granian serves; production settings unless DJANGO_SETTINGS_MODULE says otherwise."""
 
-import os
-
 from django.core.wsgi import get_wsgi_application
 
-os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+from config.chosen import choose_settings
+
+choose_settings("config.settings.production")
 
 application = get_wsgi_application()

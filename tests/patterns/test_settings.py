@@ -77,29 +77,37 @@ def problems(monkeypatch: pytest.MonkeyPatch, **more: str) -> list[str]:
     return refused.value.problems
 
 
-def test_every_entry_point_names_all_that_is_wrong_and_shows_no_value() -> None:
-    environment = os.environ | MISSING | MALFORMED | {"DJANGO_SETTINGS_MODULE": "config.settings.production"}
+def ended(**settings: str) -> dict[str, subprocess.CompletedProcess[str]]:
+    """How each entry point ends in an environment of these settings."""
 
     def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+        environment = os.environ | settings
+        command = [sys.executable, *words]
         return subprocess.run(
-            [sys.executable, *words],
-            cwd=ROOT,
-            env=environment,
-            text=True,
-            capture_output=True,
-            timeout=60,
-            check=False,
+            command, cwd=ROOT, env=environment, text=True, capture_output=True, timeout=60, check=False
         )
 
     with ThreadPoolExecutor(2) as pool:
-        ended = dict(zip(ENTRY_POINTS, pool.map(run, ENTRY_POINTS.values()), strict=True))
-    for name, process in ended.items():
+        return dict(zip(ENTRY_POINTS, pool.map(run, ENTRY_POINTS.values()), strict=True))
+
+
+def test_every_entry_point_names_all_that_is_wrong_and_shows_no_value() -> None:
+    settings = MISSING | MALFORMED | {"DJANGO_SETTINGS_MODULE": "config.settings.production"}
+    for name, process in ended(**settings).items():
         said = process.stdout + process.stderr
         assert process.returncode != 0, name
         assert "Traceback" not in said, f"{name}: {said}"
         assert MARKER not in said, name
         named = set(re.findall(r"^  ([A-Z0-9_]+) is (?:missing|malformed)", said, re.MULTILINE))
         assert named == MISSING.keys() | MALFORMED.keys(), f"{name}: {said}"
+
+
+def test_every_entry_point_says_so_where_there_is_no_such_settings_module() -> None:
+    for name, process in ended(DJANGO_SETTINGS_MODULE="config.settings.staging").items():
+        said = process.stdout + process.stderr
+        assert process.returncode != 0, name
+        assert said.startswith("DJANGO_SETTINGS_MODULE names no module: set it to config.settings.development"), said
+        assert len(said.splitlines()) == 1, f"{name}: {said}"
 
 
 @pytest.mark.parametrize(
