@@ -2,9 +2,10 @@
 
 from django.urls import path
 
-from apps.jobs.api.views import Process, TaskDetail
+from apps.jobs.api.views import Process, TaskDetail, TaskErrors
 
 urlpatterns = [
     path("process", Process.as_view(), name="process"),
     path("tasks/<uuid:task_id>", TaskDetail.as_view(), name="task"),
+    path("tasks/<uuid:task_id>/errors", TaskErrors.as_view(), name="task-errors"),
 ]
