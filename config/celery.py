@@ -4,13 +4,41 @@ So a lost message costs a poll of the relay and a doubled one an empty look; the
 """
 
 import os
+import ssl
 from typing import Any
+from urllib.parse import urlsplit
 
 from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
+
+
+def transport_options(broker_url: str, task_time_limit: int) -> dict[str, Any]:
+    """What the broker's client is told; RabbitMQ's and Valkey's have no option in common. Times in seconds."""
+    if "amqp" in urlsplit(broker_url).scheme:
+        # a publish waits until the broker has the message, but not for ever
+        return {"confirm_publish": True, "read_timeout": 5, "write_timeout": 5}
+    return {
+        # past the longest task, or Valkey hands the message out a second time while it still runs
+        "visibility_timeout": task_time_limit * 2 + 60,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 1,
+        "health_check_interval": 25,
+    }
+
+
+def tls_options(broker_url: str) -> dict[str, Any] | None:
+    """The certificate of a broker behind TLS is checked, which Celery by itself does not; `ssl_…` in the URL wins."""
+    parts = urlsplit(broker_url)
+    if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
+        return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    if parts.scheme == "amqps":
+        # None: the URL's own host
+        return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+    return None
+
 
 app = Celery("patterns")
 env = settings.ENV
@@ -28,13 +56,10 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     task_time_limit=env.celery_task_time_limit,
     task_soft_time_limit=env.celery_task_soft_time_limit,
-    broker_transport_options={
-        # past the longest task, or Valkey hands the message out a second time while it still runs
-        "visibility_timeout": env.celery_task_time_limit * 2 + 60,
-        "socket_timeout": 5,
-        "socket_connect_timeout": 1,
-        "health_check_interval": 25,
-    },
+    broker_transport_options=transport_options(env.celery_broker_url, env.celery_task_time_limit),
+    # RabbitMQ: a peer that says nothing for this long is gone; Valkey has its own check among the options above
+    broker_heartbeat=20,
+    broker_use_ssl=tls_options(env.celery_broker_url),
     # a publish fails in about a second instead of hanging; the relay tries again by itself
     task_publish_retry=True,
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1},
