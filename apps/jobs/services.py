@@ -140,6 +140,7 @@ class JobService:
         further = Job.objects.filter(id=job.id, done__gt=job.done, checkpoint__isnull=False)
         try:
             settle(further, job.token, status=Status.RETRY, due_at=Now())
+            log.info("job_goes_on", reason="time limit")
         except LeaseLost:
             self._fail(job, "The job took longer than the time limit.")
 
