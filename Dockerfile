@@ -1,3 +1,4 @@
+# for builds that come out the same: --build-arg PYTHON=3.13-slim-trixie@sha256:… with the digest that was tested
 ARG PYTHON=3.13-slim-trixie
 
 FROM python:${PYTHON} AS build

@@ -9,6 +9,7 @@ from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
 
+from config.broker import tls_options, transport_options
 from config.chosen import choose_settings
 
 choose_settings("config.settings.production")
@@ -29,13 +30,10 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     task_time_limit=env.celery_task_time_limit,
     task_soft_time_limit=env.celery_task_soft_time_limit,
-    broker_transport_options={
-        # past the longest task, or Valkey hands the message out a second time while it still runs
-        "visibility_timeout": env.celery_task_time_limit * 2 + 60,
-        "socket_timeout": 5,
-        "socket_connect_timeout": 1,
-        "health_check_interval": 25,
-    },
+    broker_transport_options=transport_options(env.celery_broker_url, env.celery_task_time_limit),
+    # RabbitMQ: a peer that says nothing for this long is gone; Valkey has its own check among the options above
+    broker_heartbeat=20,
+    broker_use_ssl=tls_options(env.celery_broker_url),
     # a publish fails in about a second instead of hanging; the relay tries again by itself
     task_publish_retry=True,
     task_publish_retry_policy={"max_retries": 1, "interval_start": 0, "interval_step": 0.1, "interval_max": 0.1},

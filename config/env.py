@@ -49,6 +49,7 @@ class Settings:
     refresh_token_expire_days: int
     database_url: str
     db_pool_size: int
+    db_transaction_pooling: bool
     redis_url: str
     redis_ttl: int
     celery_broker_url: str
@@ -137,6 +138,7 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
         refresh_token_expire_days=read.integer("REFRESH_TOKEN_EXPIRE_DAYS", 14, at_most=3650),
         database_url=database_url,
         db_pool_size=read.integer("DB_POOL_SIZE", 5, at_most=1000),
+        db_transaction_pooling=read.flag("DB_TRANSACTION_POOLING"),
         redis_url=redis_url,
         redis_ttl=read.integer("REDIS_TTL", 3600),
         celery_broker_url=read.url("CELERY_BROKER_URL", redis_url, BROKERS),

@@ -2,17 +2,24 @@
 
     HOST=0.0.0.0 PORT=8000 WEB_WORKERS=2 WEB_THREADS=2 python -m config.serve
 
-On SIGTERM it takes no new connection and ends when the requests in hand are answered, `DRAIN_SECONDS` at the latest.
+On SIGTERM every answer closes its connection; after `CLOSING_SECONDS` it takes no new one, and it ends when the
+requests in hand are answered, `DRAIN_SECONDS` at the latest. On SIGHUP it does so worker by worker, each replaced by
+one with the code as it is then. Its workers share one listening socket, so nobody who waits to be accepted is lost with
+a worker; the socket may come from outside (systemd's socket activation, sd_listen_fds(3)), and then a second server can
+take over before the first one ends. See config/deploy/scaling.md.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import os
+import signal
+import socket
 import sys
-from collections.abc import Callable, Mapping
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
 from importlib import import_module
-from multiprocessing import parent_process
-from signal import SIGTERM
 from typing import Any
 
 from config.chosen import choose_settings
@@ -20,7 +27,10 @@ from config.stack.launch import die_with_parent
 from config.stack.ports import is_free, parse_port
 
 TARGET = "config.wsgi:application"
+CLOSING_SECONDS = 1.0
 DRAIN_SECONDS = 30
+BACKLOG = 1024
+FIRST_PASSED_FD = 3
 # Granian's own lines go where all others go, in the same form
 LOGGING: dict[str, Any] = {
     "formatters": {},
@@ -49,12 +59,30 @@ def address(environment: Mapping[str, str]) -> tuple[str, int]:
     return host, port
 
 
-def serve(target: str, host: str, port: int, *, workers: int, threads: int) -> None:
-    """Serve the WSGI application `target` ("module:name") until SIGTERM or SIGINT."""
+def listening_socket(environment: Mapping[str, str]) -> socket.socket:
+    """The socket that was passed to this process, else one on HOST and PORT. Raises `AddressError`."""
+    if environment.get("LISTEN_PID") == str(os.getpid()):
+        if environment.get("LISTEN_FDS") != "1":
+            raise AddressError("LISTEN_FDS must be 1: the web server listens on one socket")
+        return socket.socket(fileno=FIRST_PASSED_FD)
+    return listen(*address(environment))
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on `host`:`port`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+
+
+def serve(target: str, listener: socket.socket, *, workers: int, threads: int) -> None:
+    """Serve the WSGI application `target` ("module:name") on `listener` until SIGTERM or SIGINT."""
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
 
-    Granian(
+    # a forked worker would keep the settings and modules of the main process over a reload
+    multiprocessing.set_start_method("spawn")
+    host, port = listener.getsockname()[:2]
+    server: Any = Granian(
         target,
         address=host,
         port=port,
@@ -67,19 +95,65 @@ def serve(target: str, host: str, port: int, *, workers: int, threads: int) -> N
         respawn_interval=0.2,
         workers_kill_timeout=DRAIN_SECONDS,
         log_dictconfig=LOGGING,
-    ).serve(target_loader=load_in_worker)
+    )
+    server._init_shared_socket = lambda: share(server, listener)
+    server.serve(target_loader=load_in_worker)
+
+
+def share(server: Any, listener: socket.socket) -> None:
+    """Give all workers the one `listener`, as Granian does by itself everywhere but on Linux.
+
+    There each worker would listen for itself, and whoever waits to be accepted is cut off when that worker goes.
+    """
+    holder: Any = import_module("granian.net").SocketHolder
+    listener.set_inheritable(True)
+    server._sfd, server._sso = listener.fileno(), listener
+    server._shd = holder(listener.fileno(), False, BACKLOG)
 
 
 def load_in_worker(target: str) -> Callable[..., Any]:
     """Import the application in a worker, and have the worker end when the main process is killed."""
-    die_with_parent(SIGTERM)
-    parent = parent_process()
+    closing = threading.Event()
+    close_before_the_end(closing)
+    die_with_parent(signal.SIGTERM)
+    parent = multiprocessing.parent_process()
     if parent is not None and not parent.is_alive():
         # it went between the start of this process and the line above
         sys.exit("the server's main process is gone")
     module, _, name = target.partition(":")
     application: Callable[..., Any] = getattr(import_module(module), name)
-    return application
+    return closing_connections(application, closing)
+
+
+def close_before_the_end(closing: threading.Event) -> None:
+    """On SIGTERM set `closing`, and let Granian's own shutdown follow `CLOSING_SECONDS` later.
+
+    Granian ends idle connections at once, and with them a request that is already on its way; a client that was told
+    `Connection: close` sends none.
+    """
+    # before Granian starts its threads, which inherit it
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+    def wait() -> None:
+        signal.sigwait({signal.SIGTERM})
+        closing.set()
+        time.sleep(CLOSING_SECONDS)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=wait, name="closing", daemon=True).start()
+
+
+def closing_connections(application: Callable[..., Any], closing: threading.Event) -> Callable[..., Any]:
+    """`application`, whose answers end their connections once `closing` is set."""
+
+    def closes(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, ("Connection", "close")] if closing.is_set() else headers, *more)
+
+        answer: Iterable[bytes] = application(environ, start)
+        return answer
+
+    return closes
 
 
 def main() -> None:
@@ -89,10 +163,10 @@ def main() -> None:
 
     env = settings.ENV
     try:
-        host, port = address(os.environ)
+        listener = listening_socket(os.environ)
     except AddressError as error:
         sys.exit(str(error))
-    serve(TARGET, host, port, workers=env.web_workers, threads=env.web_threads)
+    serve(TARGET, listener, workers=env.web_workers, threads=env.web_threads)
 
 
 if __name__ == "__main__":

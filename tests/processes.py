@@ -124,7 +124,7 @@ class Processes:
             port = probe.getsockname()[1]
         environment = {"PORT": str(port), "HOST": "127.0.0.1", **env}
         process = self._start("web", [sys.executable, "-m", "config.serve"], environment)
-        process.url = f"http://127.0.0.1:{port}"
+        process.url = f"http://127.0.0.1:{environment['PORT']}"
         wait_for(lambda: _answers(process.url), f"the web server answers; see {process.log}")
         return process
 

@@ -39,6 +39,8 @@ class RetryJob(Command[None]):
 class PruneJobs(Command[int]):
     """Delete jobs that finished longer ago than the retention; answers how many."""
 
+    atomic: ClassVar[bool] = False
+
 
 @dataclass(frozen=True)
 class RunNextJob(Command[bool]):

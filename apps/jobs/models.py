@@ -68,3 +68,16 @@ class Chunk(models.Model):
 
     def __str__(self) -> str:
         return f"{self.job_id} #{self.number}"
+
+
+class RefusedLines(models.Model):
+    """A piece of the CSV that names the lines which a job refused; written by apps/jobs/refusals.py."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="refused_lines", db_index=False)
+    data = models.BinaryField()
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["job", "id"], name="jobs_refused_lines")]
+
+    def __str__(self) -> str:
+        return f"{self.job_id} #{self.pk}"

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from apps.core.work_queue import LeaseLost, in_seconds
+from apps.jobs import refusals
 from apps.jobs.models import Chunk, Job
 
 LEASE_SECONDS = 30
@@ -34,12 +36,24 @@ class Run:
         """What `report` kept last; None at first."""
         return self.job.checkpoint
 
+    @property
+    def began_at(self) -> datetime | None:
+        """When the first attempt began, by the database's clock."""
+        return self.job.started_at
+
+    def refuse(self, refused: Iterable[refusals.Refusal]) -> None:
+        """Keep what the job does not take of its file; call it in the transaction of the work it belongs to."""
+        refusals.keep(self.job.id, refused)
+
     def report(self, done: int, total: int | None = None, checkpoint: Any = None) -> None:
         """Say how far the job is, keep `checkpoint`, and prolong the lease.
 
         Raises LeaseLost where the job was cancelled or taken over; call it in the transaction of the work it reports.
         """
         changes = {"done": done, "total": total if total is not None else self.job.total, "checkpoint": checkpoint}
+        if checkpoint is not None:
+            # the next attempt starts from here: only those without any progress count against the job
+            changes["attempts"] = 1
         held = Job.objects.filter(id=self.job.id, token=self.job.token)
         if held.update(due_at=in_seconds(LEASE_SECONDS), **changes) != 1:
             raise LeaseLost("the job was cancelled or taken over")

@@ -38,9 +38,11 @@ class AlreadyFinished(Conflict):
 class JobService:
     """Handlers of the commands of jobs; `handlers` does the work of each kind."""
 
-    def __init__(self, handlers: Mapping[str, Handler], retention: timedelta) -> None:
+    def __init__(self, handlers: Mapping[str, Handler], retention: timedelta, prune_batch: int = 50) -> None:
         self._handlers = handlers
         self._retention = retention
+        # few at a time: each may have fifty megabytes of file
+        self._prune_batch = prune_batch
 
     def submit(self, command: SubmitJob) -> uuid.UUID:
         """Insert the row; the relay sees it once it is committed."""
@@ -72,18 +74,26 @@ class JobService:
         )
 
     def prune(self, command: PruneJobs) -> int:
-        """Delete what is older than the retention."""
-        deleted, _ = Job.objects.filter(finished_at__lt=Now() - self._retention).delete()
-        return deleted
+        """Delete in batches, each its own short transaction."""
+        total = 0
+        while True:
+            old = Job.objects.filter(finished_at__lt=Now() - self._retention).values("id")[: self._prune_batch]
+            # the rows' contents stay where they are: deleting needs the ids alone
+            _, deleted = Job.objects.filter(id__in=old).only("id").delete()
+            jobs = deleted.get(Job._meta.label, 0)
+            total += jobs
+            if jobs < self._prune_batch:
+                return total
 
     def run_next(self, command: RunNextJob) -> bool:
         """Claim one due job and run it to its end or its next attempt; False where none is due."""
         ids = claim("jobs_job", limit=1, lease=LEASE_SECONDS)
         if not ids:
             return False
-        job = Job.objects.get(id=ids[0])
-        held = Job.objects.filter(id=job.id, token=job.token, token__isnull=False)
-        if not held.update(status=Status.STARTED, started_at=Coalesce("started_at", Now())):
+        held = Job.objects.filter(id=ids[0], token__isnull=False)
+        held.update(status=Status.STARTED, started_at=Coalesce("started_at", Now()))
+        job = held.first()
+        if job is None:
             # cancelled between the claim and here
             return True
         with bound(job.request_id, task_id=str(job.id), kind=job.kind, attempt=job.attempts):
@@ -101,7 +111,7 @@ class JobService:
         except JobError as error:
             self._fail(job, str(error))
         except SoftTimeLimitExceeded:
-            self._fail(job, "The job took longer than the time limit.")
+            self._go_on_or_fail(job)
         except Exception as error:  # a handler may raise anything; the job's row tells its owner
             self._retry_or_fail(job, error)
 
@@ -124,6 +134,15 @@ class JobService:
             settle(held, job.token, status=Status.RETRY, due_at=in_seconds(wait), error=message, last_error=message)
         except LeaseLost as lost:
             log.info("job_let_go", reason=str(lost))
+
+    def _go_on_or_fail(self, job: Job) -> None:
+        """After the time limit: a job that has come further since its start goes on in a new attempt."""
+        further = Job.objects.filter(id=job.id, done__gt=job.done, checkpoint__isnull=False)
+        try:
+            settle(further, job.token, status=Status.RETRY, due_at=Now())
+            log.info("job_goes_on", reason="time limit")
+        except LeaseLost:
+            self._fail(job, "The job took longer than the time limit.")
 
     def _fail(self, job: Job, reason: str) -> None:
         try:

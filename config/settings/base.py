@@ -14,6 +14,10 @@ from config.logging import configure_logging
 django_stubs_ext.monkeypatch()
 
 
+# a transaction left open holds back the relay and vacuum
+SESSION_SETTINGS = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=10s"
+
+
 def django_settings(env: Settings) -> dict[str, Any]:
     """Django's settings for `env`, as the names that a settings module defines."""
     configure_logging(env)
@@ -47,8 +51,12 @@ def _database(env: Settings) -> dict[str, Any]:
     }
     options.setdefault("connect_timeout", 5)
     options.setdefault("application_name", "patterns")
-    # a transaction left open holds back the relay and vacuum
-    options.setdefault("options", "-c idle_in_transaction_session_timeout=60s -c lock_timeout=10s")
+    if env.db_transaction_pooling:
+        # a pooler in transaction mode has no sessions: nothing may outlive a transaction, nor be set for one
+        database["DISABLE_SERVER_SIDE_CURSORS"] = True
+        options["prepare_threshold"] = None
+    else:
+        options.setdefault("options", SESSION_SETTINGS)
     return database
 
 
@@ -90,6 +98,7 @@ INSTALLED_APPS = [
 CORS = "corsheaders.middleware.CorsMiddleware"
 MIDDLEWARE = [
     "apps.core.middleware.request_log.RequestLogMiddleware",
+    "apps.core.middleware.request_body.RequestBodyMiddleware",
     "apps.core.versioning.VersionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",

@@ -164,8 +164,8 @@ class World:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
-    """Start everything; it ends with the block."""
+def world(folder: Path, **settings: str) -> Iterator[World]:
+    """Start everything, with further `settings`; it ends with the block."""
     with throwaway_services() as services, Receiver() as receiver, PeopleDirectory("test-key") as people:
         addresses = {
             "DATABASE_URL": services.postgres.url(),
@@ -176,6 +176,7 @@ def world(folder: Path) -> Iterator[World]:
             "RETRY_BASE_DELAY": "0.05",
             "BREAKER_RECOVERY_TIMEOUT": "1",
             "LOG_LEVEL": "INFO",
+            **settings,
         }
         # four children: one of them may send webhooks for minutes
         for processes in running(folder, **addresses):

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import random
 import statistics
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
 
-from apps.jobs.statistics import Distinct, Statistics
+from apps.jobs.statistics import MOST_COLUMNS, Distinct, Statistics, TooManyColumns
 
 
 def columns(*rows: dict[str, Any]) -> dict[str, Any]:
@@ -44,6 +46,37 @@ def test_large_values_that_lie_close_together_keep_their_digits(offset: float) -
     assert column(*values)["stddev"] == pytest.approx(math.sqrt(exact), rel=1e-3)
     if abs(offset) >= 1e12:
         assert abs(naive - exact) > exact, "the textbook formula has lost every digit by now"
+
+
+ILL_CONDITIONED = {
+    "cancelling": [1e16, 1.0, -1e16],
+    "far from zero": [1e15 + 0.25, 1e15 + 0.5, 1e15 + 0.75],
+    "large integers": [2**63 - 1, 2**63 - 2, -(2**63)],
+    "past a float's exact integers": [2**53 + 1, 2**53 + 3, 2**53 + 5],
+    "mixed magnitudes": [1e300, 1e-300, -1e300, 3.0],
+    "denormal": [5e-324, 1e-323, 2e-323],
+    "tenths": [0.1] * 10 + [0.3] * 7,
+    "equal": [0.1] * 1000,
+    "largest": [1.7e308, 1.6e308, 1.5e308],
+}
+
+
+@pytest.mark.parametrize("values", ILL_CONDITIONED.values(), ids=ILL_CONDITIONED)
+def test_ill_conditioned_columns_are_exact_to_the_last_digit(values: list[float]) -> None:
+    found = column(*values)
+    exact = [Fraction(value) for value in values]
+    mean = sum(exact, Fraction(0)) / len(exact)
+    variance = sum(((value - mean) ** 2 for value in exact), Fraction(0)) / (len(exact) - 1)
+    assert found["mean"] == float(mean)
+    root = (Decimal(variance.numerator) / Decimal(variance.denominator)).sqrt()
+    assert found["stddev"] == pytest.approx(float(root), rel=4e-16, abs=5e-324)
+
+
+def test_more_columns_than_fit_in_memory_are_refused() -> None:
+    table = Statistics()
+    table.add([{str(number): 1 for number in range(MOST_COLUMNS)}])
+    with pytest.raises(TooManyColumns, match="more than 10,000 columns"):
+        table.add([{"one more": 1}])
 
 
 def test_null_and_absent_are_missing() -> None:

@@ -20,7 +20,8 @@ from tests.stack.programs import Program, all_gone, running
 from tests.waiting import wait_for
 
 SERVE = (
-    "from config.serve import serve; serve('tests.stack.slow_app:application', '127.0.0.1', {}, workers=2, threads=2)"
+    "from config.serve import listen, serve;"
+    "serve('tests.stack.slow_app:application', listen('127.0.0.1', {}), workers=2, threads=2)"
 )
 
 

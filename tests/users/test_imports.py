@@ -15,6 +15,7 @@ from apps.core.work_queue import LeaseLost
 from apps.events.models import OutboxEvent
 from apps.jobs.commands import RunNextJob
 from apps.jobs.models import Job
+from apps.jobs.refusals import Refusal
 from apps.users import imports
 from apps.users.commands import UserSnapshot
 from apps.users.models import User
@@ -117,12 +118,12 @@ def test_an_import_that_was_cut_off_goes_on_where_it_was(staff: APIClient, monke
     batches = 0
     whole = imports._import_batch
 
-    def cut_off(batch: list[imports.Line], tally: imports.Tally) -> None:
+    def cut_off(*batch: Any) -> list[Refusal]:
         nonlocal batches
         batches += 1
         if batches == 3:
             raise LeaseLost("as if the worker had been killed")
-        whole(batch, tally)
+        return whole(*batch)
 
     monkeypatch.setattr(imports, "_import_batch", cut_off)
     bus.execute(RunNextJob())

@@ -5,14 +5,15 @@ from __future__ import annotations
 import uuid
 from typing import Any, ClassVar
 
-from django.http import HttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, address, caller
-from apps.core.errors import FieldProblem, Invalid
+from apps.core.errors import FieldProblem, Invalid, NotFound
+from apps.jobs import refusals
 from apps.jobs.api.serializers import TABLE, Task, TaskAccepted
 from apps.jobs.commands import CancelJob, SubmitJob
 from apps.jobs.queries import GetJob
@@ -31,7 +32,10 @@ class Process(ApiView):
         return accepted(request, SubmitJob("process", caller(request).id, {"rows": rows}, total=len(rows)), self)
 
 
-@extend_schema(parameters=[OpenApiParameter("task_id", OpenApiTypes.UUID, OpenApiParameter.PATH)])
+TASK_ID = OpenApiParameter("task_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
+
+
+@extend_schema(parameters=[TASK_ID])
 class TaskDetail(ApiView):
     """A job, for its owner and for staff; to others there is none."""
 
@@ -53,6 +57,31 @@ class TaskDetail(ApiView):
 
     def _job(self, request: Request, task_id: uuid.UUID) -> dict[str, Any]:
         return self.bus.ask(GetJob(task_id, caller(request).id, caller(request).is_staff))
+
+
+class TaskErrors(ApiView):
+    """The lines that a job refused, for its owner and for staff."""
+
+    sends: ClassVar = {"get": ("Content-Disposition", "Cache-Control")}
+
+    @extend_schema(operation_id="tasks_errors", parameters=[TASK_ID], responses={(200, "text/csv"): OpenApiTypes.STR})
+    def get(self, request: Request, task_id: uuid.UUID) -> StreamingHttpResponse:
+        """Every refused line as CSV: line, code, detail. 404 where the job has refused none so far."""
+        self.bus.ask(GetJob(task_id, caller(request).id, caller(request).is_staff))
+        if not refusals.are_kept(task_id):
+            raise NotFound(f"Task {task_id} has refused no lines.")
+        return errors_answer(task_id, with_body=request.method != "HEAD")
+
+
+def errors_answer(task_id: uuid.UUID, *, with_body: bool = True) -> StreamingHttpResponse:
+    """The refused lines of a job as a download, read from the database while it is sent."""
+    headers = {
+        "Content-Disposition": f'attachment; filename="errors-{task_id}.csv"',
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+    }
+    pieces = refusals.csv_pieces(task_id) if with_body else ()
+    return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
 
 
 def read_rows(body: Any) -> list[dict[str, Any]]:

@@ -1,0 +1,34 @@
+"""Middleware: no answer leaves half a request on the connection.
+
+A server must read a request's body to the end or close the connection behind its answer (RFC 9112, section 9.3). An
+answer that comes without a look at the body, such as a 401 or a 412, would make Granian close it without a word, and
+the client's next request on it would be lost.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from django.http import HttpRequest, HttpResponse, UnreadablePostError
+
+# what is read for nothing; behind a longer body the connection is closed
+SMALL_BYTES = 64 * 1024
+
+
+class RequestBodyMiddleware:
+    """Reads a small body to its end before the answer goes out; that to a large one carries `Connection: close`."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        response = self.get_response(request)
+        length = request.META.get("CONTENT_LENGTH")
+        if length and length != "0":
+            if length.isdigit() and int(length[:20]) <= SMALL_BYTES:
+                with suppress(UnreadablePostError):
+                    request.read()
+            else:
+                response.headers["Connection"] = "close"
+        return response

@@ -1,0 +1,175 @@
+"""The lines of a file to import: CSV (header `email,name`) or NDJSON, read as a stream in bounded memory.
+
+CSV by RFC 4180, so a quoted value may hold line breaks; no line is longer than `LONGEST` characters and no record has
+more than `MOST_LINES` lines, whatever the file holds.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import BinaryIO, NamedTuple
+
+import orjson
+
+from apps.core.errors import FieldProblem
+from apps.jobs.run import JobError
+
+CSV_TYPE, NDJSON_TYPE = "text/csv", "application/x-ndjson"
+HEADER = ("email", "name")
+LONGEST = 64 * 1024
+MOST_LINES = 100
+
+
+class NotImportable(JobError):
+    """The file as a whole is none that can be imported; the message says why."""
+
+
+class Line(NamedTuple):
+    """One line of the file: an e-mail and a name, or what is wrong with it."""
+
+    number: int
+    email: str = ""
+    name: str = ""
+    problem: FieldProblem | None = None
+
+
+class TooLong(Exception):
+    """A line, or a record of several, is longer than any that can be imported."""
+
+
+def read_lines(stream: BinaryIO, kind: str) -> Iterator[Line]:
+    """The lines of a file of media type `kind`, their values as they stand there. Raises NotImportable."""
+    start = stream.peek(4)[:2] if isinstance(stream, io.BufferedReader) else b""
+    encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
+    # bytes that are no UTF-8 become lone surrogates, by which the line that has them is found
+    text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
+    lines = Lines(text)
+    try:
+        yield from (_read_ndjson if kind == NDJSON_TYPE else _read_csv)(lines)
+    except UnicodeDecodeError:
+        raise _not_text(lines.number + 1, "UTF-16") from None
+    finally:
+        # the stream is the caller's to close, and may be closed already
+        with suppress(ValueError):
+            text.detach()
+
+
+class Lines(Iterator[str]):
+    """Lines with their number; raises TooLong for one past `LONGEST`, and stands behind it then."""
+
+    def __init__(self, text: io.TextIOWrapper) -> None:
+        self._text = text
+        self._again: deque[str] = deque()
+        self._record: list[str] = []
+        self._size = 0
+        self.number = 0
+
+    def begin(self) -> None:
+        """A new record begins with the next line."""
+        self._record.clear()
+        self._size = 0
+
+    def back(self) -> None:
+        """Go back to the second line of the record: what seemed to belong to the first is judged by itself."""
+        self._again.extendleft(reversed(self._record[1:]))
+        self.number -= max(0, len(self._record) - 1)
+
+    def __next__(self) -> str:
+        line = self._again.popleft() if self._again else self._read()
+        self.number += 1
+        self._record.append(line)
+        self._size += len(line)
+        if self._size > LONGEST or len(self._record) > MOST_LINES:
+            raise TooLong
+        return line
+
+    def _read(self) -> str:
+        line = self._text.readline(LONGEST + 1)
+        if not line:
+            raise StopIteration
+        if len(line) > LONGEST:
+            rest = line
+            while rest and rest[-1] not in "\r\n":
+                rest = self._text.readline(LONGEST)
+        if not line.isascii():
+            try:
+                line.encode()
+            except UnicodeEncodeError:
+                raise _not_text(self.number + 1, "UTF-8") from None
+        return line
+
+
+def _not_text(number: int, encoding: str) -> NotImportable:
+    return NotImportable(f"Line {number} is not text in {encoding}: save the file as UTF-8 and import it again.")
+
+
+def _malformed(number: int, detail: str) -> Line:
+    return Line(number, problem=FieldProblem("", "malformed", detail))
+
+
+def _read_csv(lines: Lines) -> Iterator[Line]:
+    reader = csv.reader(lines, strict=True)
+    columns, places = _header(reader)
+    while True:
+        lines.begin()
+        first = lines.number + 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except TooLong:
+            lines.back()
+            yield _malformed(first, f"The line is longer than {LONGEST:,} characters, or a quote is not closed.")
+            continue
+        except csv.Error as error:
+            lines.back()
+            yield _malformed(first, f"This is no CSV: {error}.")
+            continue
+        if len(row) == columns:
+            yield Line(first, row[places[0]], row[places[1]])
+        elif any(value.strip() for value in row):
+            yield _malformed(first, f"The line has {len(row)} values, the header {columns}.")
+
+
+def _header(reader: Iterator[list[str]]) -> tuple[int, list[int]]:
+    """How many columns there are, and where e-mail and name stand. Raises NotImportable."""
+    wanted = ",".join(HEADER)
+    try:
+        header = [name.strip().lower() for name in next(reader, [])]
+    except (csv.Error, TooLong):
+        raise NotImportable(f"The first line is no CSV: it must be the header {wanted}.") from None
+    if set(HEADER) <= set(header):
+        return len(header), [header.index(name) for name in HEADER]
+    for mark, name in ((";", "semicolons"), ("\t", "tabs")):
+        if any(mark in value for value in header):
+            raise NotImportable(
+                f"The first line must be the header {wanted}: separate the columns by commas, not {name}."
+            )
+    raise NotImportable(f"The first line must be the header {wanted}.")
+
+
+def _read_ndjson(lines: Lines) -> Iterator[Line]:
+    while True:
+        lines.begin()
+        try:
+            text = next(lines)
+        except StopIteration:
+            return
+        except TooLong:
+            yield _malformed(lines.number, f"The line is longer than {LONGEST:,} characters.")
+            continue
+        if not text.strip():
+            continue
+        try:
+            data = orjson.loads(text)
+            email, name = data["email"], data["name"]
+        except (ValueError, TypeError, KeyError):
+            email = name = None
+        if isinstance(email, str) and isinstance(name, str):
+            yield Line(lines.number, email, name)
+        else:
+            yield _malformed(lines.number, 'The line is no JSON object with the texts "email" and "name".')

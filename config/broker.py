@@ -1,0 +1,32 @@
+"""What Celery's client is told about the broker, by the kind of broker that CELERY_BROKER_URL names."""
+
+from __future__ import annotations
+
+import ssl
+from typing import Any
+from urllib.parse import urlsplit
+
+
+def transport_options(broker_url: str, task_time_limit: int) -> dict[str, Any]:
+    """What the broker's client is told; RabbitMQ's and Valkey's have no option in common. Times in seconds."""
+    if "amqp" in urlsplit(broker_url).scheme:
+        # a publish waits until the broker has the message, but not for ever
+        return {"confirm_publish": True, "read_timeout": 5, "write_timeout": 5}
+    return {
+        # past the longest task, or Valkey hands the message out a second time while it still runs
+        "visibility_timeout": task_time_limit * 2 + 60,
+        "socket_timeout": 5,
+        "socket_connect_timeout": 1,
+        "health_check_interval": 25,
+    }
+
+
+def tls_options(broker_url: str) -> dict[str, Any] | None:
+    """The certificate of a broker behind TLS is checked, which Celery by itself does not; `ssl_…` in the URL wins."""
+    parts = urlsplit(broker_url)
+    if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
+        return {"ssl_cert_reqs": ssl.CERT_REQUIRED}
+    if parts.scheme == "amqps":
+        # None: the URL's own host
+        return {"cert_reqs": ssl.CERT_REQUIRED, "server_hostname": None}
+    return None

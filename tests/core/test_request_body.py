@@ -1,0 +1,67 @@
+"""An answer that needs no look at the body leaves the connection in order (RFC 9112, section 9.3)."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import socket
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+from tests.processes import Process, Processes
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def web(processes: Processes) -> Process:
+    return processes.web()
+
+
+@pytest.fixture
+def connection(web: Process) -> socket.socket:
+    parts = urlsplit(web.url)
+    return socket.create_connection((parts.hostname, parts.port or 0), timeout=10)
+
+
+def answer(connection: socket.socket, method: str) -> http.client.HTTPResponse:
+    response = http.client.HTTPResponse(connection, method=method)
+    with response:
+        response.begin()
+        response.read()
+    return response
+
+
+def head(path: str, length: int) -> bytes:
+    lines = (f"PATCH {path} HTTP/1.1", "Host: 127.0.0.1", "Content-Type: application/json", f"Content-Length: {length}")
+    return "\r\n".join((*lines, "", "")).encode()
+
+
+def test_a_small_body_is_read_before_it_is_refused(connection: socket.socket) -> None:
+    body = b'{"name": "Ada"}'
+    with connection:
+        connection.sendall(head("/api/v1/users/me", len(body)))
+        ready, _, _ = select.select([connection], [], [], 0.3)
+        assert not ready, "the answer came before the body"
+        connection.sendall(body)
+        refused = answer(connection, "PATCH")
+        assert (refused.status, refused.getheader("Connection")) == (401, None)
+        connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        assert answer(connection, "GET").status == 200
+
+
+def test_before_a_large_body_the_connection_is_closed_and_said_to_be(connection: socket.socket) -> None:
+    with connection:
+        connection.sendall(head("/api/v1/users/me", 10_000_000))
+        refused = answer(connection, "PATCH")
+        assert (refused.status, refused.getheader("Connection")) == (401, "close")
+        assert connection.recv(1) == b""
+
+
+def test_a_client_that_goes_away_is_no_error(web: Process, connection: socket.socket) -> None:
+    with connection:
+        connection.sendall(head("/api/v1/users/me", 100) + b"{")
+    assert httpx.get(f"{web.url}/healthz", trust_env=False).status_code == 200
+    assert not [line for line in web.lines() if line.get("level") == "error"]

@@ -1,0 +1,85 @@
+"""A deploy drops no request: workers reloaded, and servers replaced on the same port, under load."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.faults.load import Load, check
+from tests.processes import ROOT, Process, Processes
+from tests.waiting import wait_for
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A listening socket that no server owns, as systemd would hold it."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as held:
+        yield held
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_sighup_replaces_the_workers_and_no_request_is_dropped(processes: Processes, workers: int) -> None:
+    web = processes.web(WEB_WORKERS=str(workers), WEB_THREADS="2")
+    load = Load(int(web.url.rpartition(":")[2]))
+    with load.running():
+        load.answered(200)
+        for _ in range(2):
+            before = worker_pids(web)
+            os.kill(web.popen.pid, signal.SIGHUP)
+            wait_for(replaced(web, before, workers), "all workers are new ones")
+            load.answered(200)
+    check(load)
+
+
+def test_a_new_server_takes_over_the_socket_and_no_request_is_dropped(
+    processes: Processes, listener: socket.socket
+) -> None:
+    load = Load(listener.getsockname()[1])
+    old = activated(processes, listener)
+    with load.running():
+        load.answered(200)
+        for _ in range(2):
+            new = activated(processes, listener)
+            old.popen.send_signal(signal.SIGTERM)
+            load.answered(200)
+            assert old.popen.wait(20) == 0
+            load.answered(200)
+            old = new
+    check(load)
+
+
+def activated(processes: Processes, listener: socket.socket) -> Process:
+    """A web server on a socket that it is given; ready."""
+    script = f"exec {sys.executable} -m config.serve {{}}<&{listener.fileno()}".replace("{}", "3")
+    command = ["bash", "-c", f"export LISTEN_PID=$$ LISTEN_FDS=1; {script}"]
+    log = processes.folder / f"activated{len(processes.started)}.log"
+    with log.open("wb") as output:
+        popen = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=processes.environment() | {"WEB_THREADS": "2"},
+            stdout=output,
+            stderr=output,
+            pass_fds=[listener.fileno()],
+            start_new_session=True,
+        )
+    process = Process(popen, log)
+    processes.started.append(process)
+    wait_for(lambda: len(worker_pids(process)) == 1, f"it has a worker; see {log}")
+    return process
+
+
+def worker_pids(web: Process) -> set[int]:
+    """The processes that answer requests: those with threads."""
+    return {process.pid for process in web.tree()[:-1] if process.num_threads() > 2}
+
+
+def replaced(web: Process, before: set[int], workers: int) -> Callable[[], bool]:
+    """Whether as many workers run as there were, none of them from `before`."""
+    return lambda: len(now := worker_pids(web)) == workers and not now & before
