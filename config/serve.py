@@ -65,13 +65,20 @@ def listening_socket(environment: Mapping[str, str]) -> socket.socket:
         if environment.get("LISTEN_FDS") != "1":
             raise AddressError("LISTEN_FDS must be 1: the web server listens on one socket")
         return socket.socket(fileno=FIRST_PASSED_FD)
-    return listen(*address(environment))
+    host, port = address(environment)
+    try:
+        return listen(host, port)
+    except OSError as error:
+        # another one was quicker
+        raise AddressError(f"cannot listen on HOST={host}, PORT={port}: {error.strerror or error}") from None
 
 
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens on `host`:`port`."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    if ":" not in host:
+        return socket.create_server((host, port), backlog=BACKLOG)
+    dual = socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=dual)
 
 
 def serve(target: str, listener: socket.socket, *, workers: int, threads: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,14 @@ LEASE_SECONDS = 30
 
 class JobError(Exception):
     """The job cannot succeed, now or later; the message tells its owner why."""
+
+
+class Stopping(Exception):
+    """This worker was told to end; another one is to go on with the job."""
+
+
+# set in a worker's child once its parent was told to end
+stopping = threading.Event()
 
 
 @dataclass
@@ -48,8 +57,11 @@ class Run:
     def report(self, done: int, total: int | None = None, checkpoint: Any = None) -> None:
         """Say how far the job is, keep `checkpoint`, and prolong the lease.
 
-        Raises LeaseLost where the job was cancelled or taken over; call it in the transaction of the work it reports.
+        Raises LeaseLost where the job was cancelled or taken over, Stopping where the worker is to end; call it in the
+        transaction of the work it reports.
         """
+        if stopping.is_set():
+            raise Stopping
         changes = {"done": done, "total": total if total is not None else self.job.total, "checkpoint": checkpoint}
         if checkpoint is not None:
             # the next attempt starts from here: only those without any progress count against the job

@@ -14,7 +14,8 @@ from typing import Any
 import structlog
 from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
-from django.db.models.functions import Coalesce, Now
+from django.db.models import F
+from django.db.models.functions import Coalesce, Greatest, Now
 
 from apps.core.context import bound, request_id
 from apps.core.errors import Conflict, NotFound
@@ -23,7 +24,7 @@ from apps.events.bus import publish
 from apps.jobs.commands import CancelJob, PruneJobs, RetryJob, RunNextJob, SubmitJob
 from apps.jobs.events import JobFinished
 from apps.jobs.models import FINISHED, Chunk, Job, Status
-from apps.jobs.run import LEASE_SECONDS, Handler, JobError, Run
+from apps.jobs.run import LEASE_SECONDS, Handler, JobError, Run, Stopping
 
 log = structlog.get_logger("jobs")
 BACKOFF = Backoff(base=2.0, longest=300.0, max_attempts=4)
@@ -112,6 +113,8 @@ class JobService:
             self._fail(job, str(error))
         except SoftTimeLimitExceeded:
             self._go_on_or_fail(job)
+        except Stopping:
+            self._hand_over(job)
         except Exception as error:  # a handler may raise anything; the job's row tells its owner
             self._retry_or_fail(job, error)
 
@@ -134,6 +137,15 @@ class JobService:
             settle(held, job.token, status=Status.RETRY, due_at=in_seconds(wait), error=message, last_error=message)
         except LeaseLost as lost:
             log.info("job_let_go", reason=str(lost))
+
+    def _hand_over(self, job: Job) -> None:
+        """Let another worker go on at once; that this one had to end does not count against the job."""
+        try:
+            attempts = Greatest(F("attempts") - 1, 0)
+            settle(Job.objects.filter(id=job.id), job.token, status=Status.RETRY, due_at=Now(), attempts=attempts)
+            log.info("job_goes_on", reason="the worker ends")
+        except LeaseLost as error:
+            log.info("job_let_go", reason=str(error))
 
     def _go_on_or_fail(self, job: Job) -> None:
         """After the time limit: a job that has come further since its start goes on in a new attempt."""

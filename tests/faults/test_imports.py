@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from django.db.models.functions import Now
 
 from apps.jobs.models import Job, RefusedLines
 from apps.users.models import User
@@ -78,6 +79,19 @@ def test_its_worker_is_killed_and_another_goes_on_from_the_last_batch(started: I
     assert User.objects.filter(email__startswith="u").count() == result["created"] == LINES - LINES // EVERY
     refused = started.http.get(f"{started.path}/errors").text.splitlines()[1:]
     assert [int(line.partition(",")[0]) for line in refused] == list(range(2, LINES + 2, EVERY))
+
+
+def test_a_worker_that_is_stopped_hands_it_over_at_once(started: Import, processes: Processes) -> None:
+    worker = processes.worker(queues="jobs", concurrency=1)
+    started.under_way()
+    worker.stop(30)
+    job = started.job
+    assert (job.status, job.token, job.attempts) == ("RETRY", None, 0)
+    assert Job.objects.filter(due_at__lte=Now()).exists(), "it waits for no lease"
+    assert User.objects.filter(email__startswith="u").count() == started.counted
+    processes.worker(queues="jobs", concurrency=1)
+    wait_for(lambda: started.task()["status"] == "SUCCESS", "the import ends")
+    assert User.objects.filter(email__startswith="u").count() == LINES - LINES // EVERY
 
 
 def test_it_is_cancelled_between_two_batches(started: Import, processes: Processes) -> None:
