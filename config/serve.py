@@ -10,11 +10,14 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from importlib import import_module
 from multiprocessing import parent_process
+from pathlib import Path
 from signal import SIGTERM
 from typing import Any
 
+from apps.core.metrics_slots import VARIABLE, start_afresh
 from config.stack.launch import die_with_parent
 from config.stack.ports import is_free, parse_port
 
@@ -81,6 +84,12 @@ def load_in_worker(target: str) -> Callable[..., Any]:
     return application
 
 
+def prepare_metrics(default: Path) -> None:
+    """Name the folder in which the workers add up their metrics, and empty it if nobody else counts there."""
+    with suppress(OSError):  # each worker says that it cannot use it, and counts for itself
+        start_afresh(Path(os.environ.setdefault(VARIABLE, str(default))))
+
+
 def main() -> None:
     """Read the settings and serve; with unusable ones, say all that is wrong and exit with status 1."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings.production")
@@ -91,6 +100,7 @@ def main() -> None:
         host, port = address(os.environ)
     except AddressError as error:
         sys.exit(str(error))
+    prepare_metrics(env.state_dir / f"metrics-{port}")
     serve(TARGET, host, port, workers=env.web_workers, threads=env.web_threads)
 
 

@@ -1,0 +1,52 @@
+"""Cursors that log a slow statement: its text with placeholders, never the values, which are people's data."""
+
+from __future__ import annotations
+
+from functools import cache
+from time import perf_counter
+from typing import Any
+
+import structlog
+from celery import current_app
+
+from apps.core.context import current_route
+
+log = structlog.get_logger("database")
+LONGEST_TEXT = 2000
+
+
+@cache
+def timed(kind: type[Any], slow_ms: float) -> type[Any]:
+    """A subclass of the psycopg cursor class `kind` that logs whatever takes `slow_ms` milliseconds or more."""
+    seconds = slow_ms / 1000
+
+    class TimedCursor(kind):  # type: ignore[misc] # of a class that is not known before
+        def execute(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+            start = perf_counter()
+            try:
+                return super().execute(query, *args, **kwargs)
+            finally:
+                if (took := perf_counter() - start) >= seconds:
+                    _tell(query, took)
+
+        def executemany(self, query: Any, *args: Any, **kwargs: Any) -> Any:
+            start = perf_counter()
+            try:
+                return super().executemany(query, *args, **kwargs)
+            finally:
+                if (took := perf_counter() - start) >= seconds:
+                    _tell(query, took)
+
+    return TimedCursor
+
+
+def _tell(query: Any, seconds: float) -> None:
+    # anything but a text may hold values within
+    text = " ".join(query.split()) if isinstance(query, str) else type(query).__name__
+    log.warning(
+        "slow_query",
+        duration_ms=round(seconds * 1000, 1),
+        sql=text[:LONGEST_TEXT],
+        route=current_route() or None,
+        task=task.name if (task := current_app.current_task) else None,
+    )
