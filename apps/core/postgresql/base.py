@@ -3,7 +3,8 @@
 A pooled connection that the server has closed is noticed without asking the server: a look at the socket costs
 microseconds, psycopg's own check a round trip, and when all connections die at once that check backs off for seconds.
 Where the time zone is UTC, times are read by psycopg's loader in C instead of Django's in Python. And statements that
-take longer than the option `slow_ms` are logged, by their cursor: Django's execute_wrapper would cost several times it.
+take longer than the option `slow_ms` are logged, by their cursor, in every thread that connects: an execute_wrapper of
+Django's is for one connection and one block.
 """
 
 from __future__ import annotations
