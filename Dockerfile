@@ -28,6 +28,7 @@ ENV PATH=/venv/bin:$PATH \
     PYTHONUNBUFFERED=1 \
     PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=config.settings.production \
+    PROMETHEUS_MULTIPROC_DIR=/tmp/metrics \
     HOST=0.0.0.0 \
     PORT=8000
 # Celery: SIGTERM lets tasks finish for a few seconds, then hands them back

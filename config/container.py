@@ -11,7 +11,6 @@ from datetime import timedelta
 from functools import cached_property
 from importlib import import_module
 
-import sentry_sdk
 from django.conf import settings
 
 from apps.core.breaker_state import ValkeyState
@@ -47,6 +46,7 @@ from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from apps.webhooks.services import Endpoints, WebhookService
 from config.env import Settings
+from config.sentry import report_errors
 
 
 class Container:
@@ -186,6 +186,5 @@ class Container:
 def compose() -> None:
     """Wire the process's bus from the process's settings; Django calls it once, when its apps are ready."""
     import_module("config.celery")
-    if settings.ENV.sentry_dsn:
-        sentry_sdk.init(settings.ENV.sentry_dsn, send_default_pii=False)
+    report_errors(settings.ENV)
     Container(settings.ENV).wire(bus)

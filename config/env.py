@@ -62,6 +62,9 @@ class Settings:
     log_level: str
     sentry_dsn: str
     metrics_token: str
+    metrics_host: str
+    metrics_port: int
+    slow_query_ms: int
     allowed_hosts: tuple[str, ...]
     cors_allowed_origins: tuple[str, ...]
     debug: bool
@@ -151,6 +154,9 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
         log_level=read.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
         sentry_dsn=read.sentry("SENTRY_DSN"),
         metrics_token=read.text("METRICS_TOKEN", ""),
+        metrics_host=read.text("METRICS_HOST", "127.0.0.1"),
+        metrics_port=read.integer("METRICS_PORT", 0, at_least=0, at_most=65_535),
+        slow_query_ms=read.integer("SLOW_QUERY_MS", 200, at_least=0),
         allowed_hosts=read.words(
             "ALLOWED_HOSTS", None if production else ("localhost", "127.0.0.1", "[::1]", "testserver")
         ),

@@ -5,49 +5,19 @@ Source: https://www.structlog.org/en/stable/standard-library.html and its page o
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import logging.config
 import os
 import sys
-from collections.abc import Mapping, MutableMapping
-from functools import lru_cache
 from typing import Any, TextIO
 
 import orjson
 import structlog
 
 from config.env import Settings
-
-SECRET_WORDS = ("password", "passwd", "secret", "token", "authorization", "cookie", "api_key", "credential", "dsn")
-# names that hold one of the words above but no secret
-HARMLESS = frozenset({"token_type", "tokens", "attempt_token"})
-HIDDEN = "[hidden]"
-
-
-def redact(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Replace the value of every key that names a secret, at any depth, by `[hidden]`."""
-    for key, value in event.items():
-        if _names_a_secret(key):
-            event[key] = HIDDEN
-        elif isinstance(value, Mapping | list | tuple):
-            event[key] = _redacted(value)
-    return event
-
-
-@lru_cache(maxsize=1024)
-def _names_a_secret(key: str) -> bool:
-    name = key.lower().replace("-", "_")
-    return name not in HARMLESS and any(word in name for word in SECRET_WORDS)
-
-
-def _redacted(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {key: HIDDEN if _names_a_secret(str(key)) else _redacted(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_redacted(inner) for inner in value]
-    return value
-
+from config.redaction import redact, redact_exception, scrub
 
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -90,21 +60,32 @@ def _for_people(stream: TextIO) -> list[Any]:
             colors=colours,
             pad_event_to=24,
             # rich's tracebacks print local variables, and with them secrets
-            exception_formatter=structlog.dev.plain_traceback,
+            exception_formatter=_scrubbed_traceback,
         )
     ]
 
 
+def _scrubbed_traceback(stream: TextIO, exc_info: Any) -> None:
+    text = io.StringIO()
+    structlog.dev.plain_traceback(text, exc_info)
+    stream.write(scrub(text.getvalue()))
+
+
 def _for_machines() -> list[Any]:
-    return [structlog.processors.format_exc_info, structlog.processors.JSONRenderer(serializer=_dumps)]
+    renderer = structlog.processors.JSONRenderer(serializer=_dumps)
+    return [structlog.processors.format_exc_info, redact_exception, renderer]
 
 
 def _dumps(event: Any, **_: Any) -> bytes:
     try:
-        return orjson.dumps(event, default=repr, option=orjson.OPT_NON_STR_KEYS)
+        return orjson.dumps(event, default=_described, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
         # what orjson will not write (an integer of 65 bits, half a surrogate pair) must not cost the line
-        return json.dumps(event, default=repr, skipkeys=True).encode()
+        return json.dumps(event, default=_described, skipkeys=True).encode()
+
+
+def _described(value: Any) -> str:
+    return scrub(repr(value))
 
 
 def _decoded(_: Any, __: str, line: Any) -> str:

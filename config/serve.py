@@ -19,9 +19,12 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
+from apps.core.metrics_slots import VARIABLE, start_afresh
 from config.chosen import choose_settings
 from config.stack.launch import die_with_parent
 from config.stack.ports import is_free, parse_port
@@ -163,6 +166,12 @@ def closing_connections(application: Callable[..., Any], closing: threading.Even
     return closes
 
 
+def prepare_metrics(default: Path) -> None:
+    """Name the folder in which the workers add up their metrics, and empty it if nobody else counts there."""
+    with suppress(OSError):  # each worker says that it cannot use it, and counts for itself
+        start_afresh(Path(os.environ.setdefault(VARIABLE, str(default))))
+
+
 def main() -> None:
     """Read the settings and serve; with unusable ones, say all that is wrong and exit with status 1."""
     choose_settings("config.settings.production")
@@ -173,6 +182,7 @@ def main() -> None:
         listener = listening_socket(os.environ)
     except AddressError as error:
         sys.exit(str(error))
+    prepare_metrics(env.state_dir / f"metrics-{listener.getsockname()[1]}")
     serve(TARGET, listener, workers=env.web_workers, threads=env.web_threads)
 
 

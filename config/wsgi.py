@@ -7,3 +7,8 @@ from config.chosen import choose_settings
 choose_settings("config.settings.production")
 
 application = get_wsgi_application()
+
+# only now are there settings to be read
+from apps.core import pulse  # noqa: E402
+
+pulse.start("web")

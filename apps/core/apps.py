@@ -7,4 +7,7 @@ class CoreConfig(AppConfig):
     name = "apps.core"
 
     def ready(self) -> None:
+        # connects what a worker tells to Celery's signals
+        from apps.core import metrics_sources, worker  # noqa: F401
+
         import_string(settings.COMPOSITION_ROOT)()

@@ -9,10 +9,13 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 import structlog
+from django.http import HttpRequest
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,128}")
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
+# the request that is being answered
+serving: ContextVar[HttpRequest | None] = ContextVar("serving", default=None)
 
 
 def request_id() -> str:
@@ -34,3 +37,10 @@ def bound(request_id: str, **values: object) -> Iterator[None]:
             yield
     finally:
         _request_id.reset(token)
+
+
+def current_route() -> str:
+    """The template of the route that is being answered; empty outside of a request."""
+    request = serving.get()
+    match = request.resolver_match if request else None
+    return match.route if match else ""

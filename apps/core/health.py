@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import redis
 from celery import current_app
-from celery.signals import heartbeat_sent, worker_shutting_down
 from django.conf import settings
 from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 
 from apps.core.api.problems import only_safe
 from apps.core.api.renderers import json_answer
-from apps.core.work_queue import WAKES
+from apps.core.bounded import Bounded
+from apps.core.worker import served_queues
 
 TIMEOUT_SECONDS = 2
-# a worker reports every two seconds or so; one that was stopped is missed within half a minute
-WORKER_SECONDS = 30
+_bounded: Bounded[None] = Bounded(TIMEOUT_SECONDS + 1)
+
+
+class Failing(Exception):
+    """A part does not do its work; the message says why, and is fit for everybody."""
 
 
 def _valkey() -> redis.Redis:
@@ -39,31 +41,43 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @only_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when every part that is needed answers in time, else 503 with the failing ones named."""
-    checks = {"database": _database, "cache": _cache, "broker": _broker, "worker": _worker}
-    outcomes = _outcomes(checks)
+    checks = {
+        "database": _database,
+        "migrations": _migrations,
+        "cache": _cache,
+        "broker": _broker,
+        "worker": _worker,
+    }
+    found = _bounded.ask({name: partial(_closing, check) for name, check in checks.items()})
+    if found["database"] and not isinstance(found["migrations"], Failing):
+        # nobody can say without the database, whose failure is named already
+        del found["migrations"]
+    outcomes = {name: _in_words(error) for name, error in found.items()}
     failed = [name for name, outcome in outcomes.items() if outcome != "ok"]
-    body = {"status": "unavailable" if failed else "ok", "failed": failed, "checks": outcomes}
+    body = {
+        "status": "unavailable" if failed else "ok",
+        "failed": failed,
+        "checks": outcomes,
+        "timeout_seconds": TIMEOUT_SECONDS,
+    }
     headers = {"Retry-After": "5"} if failed else {}
     return json_answer(body, 503 if failed else 200, {**headers, "Cache-Control": "no-store"})
 
 
-def _outcomes(checks: dict[str, Callable[[], None]]) -> dict[str, str]:
-    pool = ThreadPoolExecutor(len(checks), "readyz")
-    started = {name: pool.submit(_outcome, check) for name, check in checks.items()}
-    # a part that is frozen must not freeze the answer; its thread ends when it does
-    pool.shutdown(wait=False)
-    done, _ = wait(started.values(), timeout=TIMEOUT_SECONDS + 1)
-    return {name: check.result() if check in done else "failed: no answer in time" for name, check in started.items()}
-
-
-def _outcome(check: Callable[[], None]) -> str:
+def _closing(check: Callable[[], None]) -> None:
     try:
         check()
-    except Exception as error:  # whatever a part fails with, the answer only says that it does
-        return f"failed: {type(error).__name__}"
     finally:
         connection.close()
-    return "ok"
+
+
+def _in_words(error: Exception | None) -> str:
+    if error is None:
+        return "ok"
+    if isinstance(error, TimeoutError | redis.TimeoutError):
+        return f"failed: no answer within {TIMEOUT_SECONDS} s"
+    # of any other error its kind alone: its text may name addresses
+    return f"failed: {error}" if isinstance(error, Failing) else f"failed: {type(error).__name__}"
 
 
 def _database() -> None:
@@ -81,38 +95,20 @@ def _broker() -> None:
 
 
 def _worker() -> None:
-    names = sorted({wake.queue for wake in WAKES.values()})
-    seen = _valkey().mget([_heartbeat_key(name) for name in names])
-    silent = [name for name, moment in zip(names, seen, strict=True) if moment is None]
+    silent = [queue for queue, alive in served_queues(_valkey()).items() if not alive]
     if silent:
-        raise NoWorker(", ".join(silent))
+        raise Failing(f"no worker takes from {', '.join(silent)}")
 
 
-class NoWorker(Exception):
-    """No worker takes from a queue."""
+_in_step = threading.Event()
 
 
-def _heartbeat_key(queue: str) -> str:
-    return f"worker:{queue}"
-
-
-_stopping = threading.Event()
-
-
-@heartbeat_sent.connect
-def keep_heartbeat(**_: Any) -> None:
-    """In a Celery worker, every two seconds: say that its queues are served."""
-    if _stopping.is_set():
+def _migrations() -> None:
+    """Looks until there is nothing to apply; what this process has seen applied it takes for applied."""
+    if _in_step.is_set():
         return
-    # a cache that is away shows in /readyz anyway
-    with suppress(redis.RedisError), _valkey() as valkey:
-        for queue in current_app.amqp.queues.consume_from:
-            valkey.set(_heartbeat_key(queue), int(time.time()), ex=WORKER_SECONDS)
-
-
-@worker_shutting_down.connect
-def end_heartbeat(**_: Any) -> None:
-    """A worker that is told to stop is missed at once, though it still ends its tasks."""
-    _stopping.set()
-    with suppress(redis.RedisError), _valkey() as valkey:
-        valkey.delete(*[_heartbeat_key(queue) for queue in current_app.amqp.queues.consume_from])
+    executor = MigrationExecutor(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if plan:
+        raise Failing(f"pending: {', '.join(f'{migration.app_label}.{migration.name}' for migration, _ in plan)}")
+    _in_step.set()

@@ -73,7 +73,8 @@ def read_feed(query: ReadFeed) -> FeedPage:
 
 def get_backlog(query: GetBacklog) -> Backlog:
     """Three short statements over partial indexes; delivered rows are not counted."""
-    unfinished = Delivery.objects.exclude(state=DeliveryState.DELIVERED)
+    # named one by one: an index does not find what a state is not
+    unfinished = Delivery.objects.filter(state__in=[state for state in DeliveryState if state != "delivered"])
     counts = unfinished.values_list("state").annotate(n=Count("id"))
     waiting = OutboxEvent.objects.filter(Q(position__isnull=True)).aggregate(n=Count("id"), oldest=Min("occurred_at"))
     oldest = Delivery.objects.filter(due_at__isnull=False).aggregate(oldest=Min("event__occurred_at"))["oldest"]

@@ -15,6 +15,7 @@ import structlog
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
 
+from apps.core.metrics import RELAYED
 from apps.core.work_queue import WAKES, Span, send_wake_up
 from apps.events.bus import RECEIVERS, receivers_of
 
@@ -101,6 +102,7 @@ class Relay:
     def turn(self) -> int:
         """Fan out one batch and wake whoever has due work; returns the number of events taken."""
         events = fan_out()
+        RELAYED.inc(events)
         for wake in WAKES.values():
             now = time.monotonic()
             if now < self._broker_away_until:

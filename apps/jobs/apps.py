@@ -5,7 +5,9 @@ class JobsConfig(AppConfig):
     name = "apps.jobs"
 
     def ready(self) -> None:
+        from apps.core.metrics_state import DATABASE, STATE
         from apps.core.work_queue import Wake, peek, watch
-        from apps.jobs import stopping  # noqa: F401 - connects to Celery's signals
+        from apps.jobs import metrics, stopping  # noqa: F401 - stopping connects to Celery's signals
 
+        STATE.add(DATABASE, "jobs", metrics.unfinished)
         watch(Wake("jobs", "jobs.run", "jobs", peek("jobs_job")))

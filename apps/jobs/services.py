@@ -19,6 +19,7 @@ from django.db.models.functions import Coalesce, Greatest, Now
 
 from apps.core.context import bound, request_id
 from apps.core.errors import Conflict, NotFound
+from apps.core.metrics import JOBS
 from apps.core.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
 from apps.events.bus import publish
 from apps.jobs.commands import CancelJob, PruneJobs, RetryJob, RunNextJob, SubmitJob
@@ -170,11 +171,13 @@ class JobService:
             if status == Status.SUCCESS:
                 # a failed job may be run again, and needs its file for that
                 Chunk.objects.filter(job_id=job.id).delete()
+        JOBS.labels(job.kind, status).inc()
         log.info("job_finished", status=status)
 
     def _finish(self, job: Job, status: Status, error: str) -> None:
         Job.objects.filter(id=job.id).update(status=status, due_at=None, token=None, finished_at=Now(), error=error)
         publish(JobFinished(str(job.id), job.kind, status))
+        transaction.on_commit(JOBS.labels(job.kind, status).inc)
 
     def _lock(self, job_id: uuid.UUID) -> Job:
         job = Job.objects.select_for_update().filter(id=job_id).first()

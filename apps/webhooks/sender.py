@@ -84,9 +84,10 @@ class Sender:
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Write how the attempts ended, and take endpoints out of service that are gone or have failed for days."""
-        given_up = store.settle([(outcome, self._wait(outcome)) for outcome in outcomes], DISABLE_AFTER_HOURS)
-        for outcome in outcomes:
-            _tell(outcome)
+        settlements = [(outcome, self._wait(outcome)) for outcome in outcomes]
+        given_up = store.settle(settlements, DISABLE_AFTER_HOURS)
+        for outcome, wait in settlements:
+            _tell(outcome, last=wait is None)
             if outcome.status_code == GONE:
                 bus.execute(DisableEndpoint(outcome.message.endpoint_id, "the endpoint answered 410 Gone"))
         for endpoint_id in given_up:
@@ -119,9 +120,10 @@ async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:
     return await asyncio.get_running_loop().run_in_executor(thread, work)
 
 
-def _tell(outcome: Outcome) -> None:
+def _tell(outcome: Outcome, *, last: bool) -> None:
     sent = outcome.message
-    WEBHOOKS.labels("delivered" if outcome.ok else "failed").observe(outcome.latency_ms / 1000)
+    failed = "dead" if last else "failed"
+    WEBHOOKS.labels("delivered" if outcome.ok else failed).observe(outcome.latency_ms / 1000)
     facts: dict[str, Any] = {"webhook_id": sent.endpoint_id, "message_id": sent.message_id, "attempt": sent.attempts}
     with bound(sent.request_id):
         if outcome.ok:

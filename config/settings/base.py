@@ -49,6 +49,7 @@ def _database(env: Settings) -> dict[str, Any]:
         # give up on a server that is away at once: the next request tries anew, without the pool's long backoff
         "reconnect_timeout": 1,
     }
+    options["slow_ms"] = env.slow_query_ms
     options.setdefault("connect_timeout", 5)
     options.setdefault("application_name", "patterns")
     if env.db_transaction_pooling:

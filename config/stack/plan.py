@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM
 
+from apps.core.metrics_slots import VARIABLE
 from config.serve import address
 from config.stack.child import Child
 
@@ -44,6 +45,11 @@ class Plan:
         """The file that tells manage.py in a second terminal where database and cache are."""
         return self.state_dir / "env"
 
+    @property
+    def metrics_folder(self) -> Path:
+        """Where all processes add up their metrics, so that /metrics shows the workers', too."""
+        return self.state_dir / "metrics"
+
     def environment(self, addresses: Mapping[str, str], *, coloured: bool) -> dict[str, str]:
         """The environment of every process: ours, `addresses`, and what development takes for granted."""
         inherited = {
@@ -58,6 +64,7 @@ class Plan:
             "HOST": self.host,
             "PORT": str(self.port),
             "STATE_DIR": str(self.state_dir),
+            VARIABLE: str(self.metrics_folder),
             "PYTHONUNBUFFERED": "1",
             # Celery: SIGTERM lets tasks finish for a few seconds, then hands them back
             "REMAP_SIGTERM": "SIGQUIT",

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import environ
 import httpx
 
+from apps.core.metrics_slots import start_afresh
 from config.serve import AddressError
 from config.stack.console import Console
 from config.stack.plan import PEOPLE_KEY, ROOT, Plan, background, front, people, prepare
@@ -87,6 +88,7 @@ class _Boot:
         """Start everything and say where it is. Raises `BootError`, `ServiceError` or `Interrupted`."""
         addresses = self._addresses()
         write_addresses(self.plan.env_file, addresses)
+        start_afresh(self.plan.metrics_folder)
         people_at = self._people()
         environment = self.plan.environment(addresses | people_at, coloured=self.console.coloured)
         first, then = front(environment), background(environment, self.plan.state_dir)

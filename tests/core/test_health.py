@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
 
 import httpx
 import pytest
 import redis
 from django.conf import settings
+from django.db import connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client, override_settings
 
+from apps.core import health
 from apps.core.bus import bus
 from apps.core.work_queue import WAKES
 from apps.users.commands import IssueToken, RegisterUser
@@ -55,6 +60,34 @@ class TestReadyz:
         with override_settings(ENV=dataclasses.replace(settings.ENV, redis_url=CLOSED_PORT)):
             assert readyz() == (503, ["cache", "worker"])
 
+    def test_the_queues_without_a_worker_are_named(self, working: None, valkey: redis.Redis) -> None:
+        valkey.delete("worker:io", "worker:jobs")
+        assert Client().get("/readyz").json()["checks"]["worker"] == "failed: no worker takes from io, jobs"
+
+    def test_pending_migrations_are_named_until_they_are_applied(self, working: None) -> None:
+        recorder = MigrationRecorder(connection)
+        health._in_step.clear()
+        recorder.record_unapplied("core", "0001_initial")
+        try:
+            assert readyz() == (503, ["migrations"])
+            assert Client().get("/readyz").json()["checks"]["migrations"] == "failed: pending: core.0001_initial"
+        finally:
+            recorder.record_applied("core", "0001_initial")
+        assert readyz() == (200, [])
+
+    def test_migrations_once_in_step_are_not_looked_for_again(self, working: None) -> None:
+        assert readyz() == (200, [])
+        with patch.object(health, "MigrationExecutor") as executor:
+            assert readyz() == (200, [])
+        assert not executor.called
+
+    def test_a_part_that_hangs_is_named_with_the_time_it_had(self, working: None) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+            with override_settings(ENV=dataclasses.replace(settings.ENV, redis_url=url)):
+                checks = Client().get("/readyz").json()["checks"]
+        assert (checks["cache"], checks["database"]) == ("failed: no answer within 2 s", "ok")
+
     def test_it_does_not_show_addresses_or_errors(self) -> None:
         with override_settings(ENV=dataclasses.replace(settings.ENV, redis_url=CLOSED_PORT)):
             assert b"127.0.0.1" not in Client().get("/readyz").content
@@ -66,10 +99,22 @@ def test_a_real_worker_is_seen_and_missed_when_it_stops(processes: Processes, va
     wait_for(lambda: set(valkey.keys("worker:*")) == heartbeats, "the worker says which queues it serves")
     assert readyz() == (200, [])
     longest = max(valkey.ttl(key) for key in heartbeats)
-    assert 0 < longest < 60, "one that is killed is missed within a minute"
+    assert 0 < longest <= 10, "one that is killed is missed within ten seconds"
     worker.popen.terminate()
     assert worker.popen.wait(30) == 0
     assert readyz() == (503, ["worker"]), "one that was told to stop is missed at once"
+
+
+def test_a_worker_is_missed_when_only_its_children_are_stopped(processes: Processes) -> None:
+    worker = processes.worker(concurrency=2)
+    wait_for(lambda: readyz() == (200, []), "the worker serves its queues")
+    *children, _ = worker.tree()
+    for child in children:
+        child.suspend()
+    wait_for(lambda: readyz() == (503, ["worker"]), "nobody works, and it shows", seconds=60)
+    assert worker.popen.poll() is None
+    children[0].resume()
+    wait_for(lambda: readyz() == (200, []), "one child is enough")
 
 
 def test_a_web_process_without_its_database_and_broker_says_so(processes: Processes) -> None:

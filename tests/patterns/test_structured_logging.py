@@ -12,11 +12,13 @@ from typing import Any
 import httpx
 import pytest
 import structlog
+from celery import current_app
 from django.db import connection
 
 from apps.events.models import OutboxEvent
+from apps.jobs.models import Job
 from apps.users.models import User
-from config.logging import HIDDEN, redact
+from config.redaction import EMAIL, HIDDEN, redact, redact_exception, scrub
 from config.stack.people import PeopleDirectory
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for
@@ -130,6 +132,26 @@ def test_no_secret_is_ever_in_the_log(processes: Processes) -> None:
     assert not found_in(web, [PASSWORD, pair["access"], pair["refresh"], kept, *SECRETS.values()])
 
 
+def test_what_celery_writes_about_a_task_holds_no_secret(processes: Processes) -> None:
+    """It writes an unknown task's message as a whole, and the traceback of one that fails."""
+    worker = processes.worker(concurrency=1, LOG_LEVEL="DEBUG", PYTHONWARNINGS="ignore:You're running the worker")
+    data = {"password": PASSWORD, "email": "ada@example.com", "headers": {"Authorization": f"Bearer {PASSWORD}"}}
+    for name in ("no.such.task", "events.deliver"):
+        current_app.send_task(name, args=[data], kwargs={"token": PASSWORD, "to": "ada@example.com"}, queue="events")
+    # kept as the job's error, and raised once more on its last attempt
+    Job.objects.create(kind="process", input={"rows": f"postgres://app:{PASSWORD}@127.0.0.1/app ada@example.com"})
+    current_app.send_task("jobs.run", queue="jobs")
+
+    def loggers() -> set[str]:
+        return {line.get("logger", "") for line in worker.lines() if line["level"] in ("error", "critical")}
+
+    wait_for(lambda: {"celery.worker.consumer.consumer", "celery.app.trace"} <= loggers(), f"both fail; {worker.log}")
+    wait_for(lambda: any(line["event"].startswith("job_") for line in worker.lines()), "the job, too")
+    assert not found_in(worker, [PASSWORD, "ada@"])
+    for line in worker.log.read_text().splitlines():
+        assert isinstance(json.loads(line), dict), f"{worker.log}: {line}"
+
+
 def found_in(process: Process, secrets: list[str]) -> list[str]:
     """The lines of the process's log that hold one of `secrets`."""
     return [line for line in process.log.read_text().splitlines() if any(secret in line for secret in secrets)]
@@ -175,3 +197,69 @@ def test_a_line_about_anything_at_all_ends_no_request(value: Any) -> None:
 )
 def test_what_a_name_says_is_secret_is_hidden_at_any_depth(given: dict[str, Any], logged: dict[str, Any]) -> None:
     assert redact(None, "info", given) == logged
+
+
+@pytest.mark.parametrize(
+    ("text", "secret"),
+    [
+        ("connection to postgres://app:hunter2@db:5432/app failed", "hunter2"),
+        ("Error 111 connecting to redis://:hunter2@valkey:6379/0.", "hunter2"),
+        ("postgres://app:hunt/er2@db/app", "er2"),
+        ("https://hunter2@errors.example.com/1", "hunter2"),
+        ("host=db user=app password=hunter2 dbname=app", "hunter2"),
+        ("GET https://example.com/hook?access_token=hunter2&page=2", "hunter2"),
+        ("GET /reset?api-key=hunter2", "hunter2"),
+        ("Authorization: Bearer hunter2hunter2", "hunter2"),
+        ("bad header b'authorization': b'Basic aHVudGVyMjpodW50ZXIy'", "aHVudGVy"),
+        ("Authorization: hunter2", "hunter2"),
+        ("[(b'Authorization', b'hunter2')]", "hunter2"),
+        ("Cookie: a=b; sessionid=hunter2; c=d", "hunter2"),
+        ("Set-Cookie: sessionid=hunter2; HttpOnly", "hunter2"),
+        ("sent Bearer hunter2.hunter2", "hunter2"),
+        ("cannot read eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl", "eyJ"),
+        ("signing with whsec_aHVudGVyMmh1bnRlcjI=", "aHVu"),
+        ("args=() kwargs={'password': 'hunter2 is long', 'a': 1}", "hunter2"),
+        ("args=() kwargs={'password': 'hunter2 is long', 'a': 1}", "long"),
+        ('body {"new_password": "hunter2"}', "hunter2"),
+        ('body "{\\"secret\\": \\"hunter2\\"}"', "hunter2"),
+        ("Task users.welcome[1] raised: ValueError('ada.l+x@example.com')", "ada.l"),
+        ("GET /people?email=ada%40example.com", "ada"),
+        ("duplicate key\nDETAIL:  Key (lower(email::text))=(ada@localhost) already exists.", "ada"),
+        ("DETAIL:  Failing row contains (3, argon2$hunter2, Ada, null).", "Ada"),
+        ("argon2$argon2id$v=19$m=102400,t=2,p=8$hunter2", "argon2id"),
+        ("no such column\nLINE 1: ...ERS WHERE name = 'Ada Lovelace' AND x = 'hunter2", "Ada"),
+        ("no such column\nLINE 1: ...ERS WHERE name = 'Ada Lovelace' AND x = 'hunter2", "hunter2"),
+    ],
+)
+def test_what_looks_like_a_secret_is_hidden_in_any_text(text: str, secret: str) -> None:
+    for found in (
+        scrub(text),
+        redact(None, "info", {"event": text})["event"],
+        str(redact(None, "info", {"data": [{"args": (text,)}]})),
+        redact_exception(None, "error", {"exception": f"Traceback\n{text}\n"})["exception"],
+    ):
+        assert secret not in found
+        assert HIDDEN in found or EMAIL in found
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "request_finished",
+        "/api/v1/users/1?limit=20&cursor=abc",
+        "breaker: open",
+        "Task users.welcome[2f5c] succeeded in 0.1s",
+        "http://127.0.0.1:8000/readyz: 503",
+        "::1",
+        'File "/app/apps/users/tokens.py", line 12, in read',
+        "ValueError: the token is too old",
+    ],
+)
+def test_what_is_no_secret_stays(text: str) -> None:
+    assert scrub(text) == text
+
+
+@pytest.mark.parametrize("piece", ["a", "token", "://", "Bearer ", "eyJaaaaa.", "%40", "a@", "cookie:", "'", "Key ("])
+def test_a_long_text_takes_no_long_time(piece: str) -> None:
+    """A pattern whose time grows with the square of the text would take minutes for this."""
+    scrub(piece * (200_000 // len(piece)))

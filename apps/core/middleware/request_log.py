@@ -8,7 +8,8 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest, HttpResponse
 
-from apps.core.context import accept_request_id, bound
+from apps.core.context import accept_request_id, bound, serving
+from apps.core.metrics import count_request
 from apps.core.middleware.client import client_address
 
 log = structlog.get_logger("request")
@@ -25,8 +26,12 @@ class RequestLogMiddleware:
         request_id = accept_request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
         with bound(request_id):
             log.debug("request_started", method=request.method, path=request.path_info)
+            token = serving.set(request)
             response = self.get_response(request)
+            serving.reset(token)
             seconds = time.perf_counter() - start
+            match = request.resolver_match
+            count_request(match.route if match else None, request.method, response.status_code, seconds)
             response.headers["X-Request-ID"] = request_id
             response.headers["X-Process-Time"] = f"{seconds:.6f}"
             log.info(

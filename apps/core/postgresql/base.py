@@ -1,8 +1,10 @@
-"""Django's PostgreSQL backend, with two changes.
+"""Django's PostgreSQL backend, with three changes.
 
 A pooled connection that the server has closed is noticed without asking the server: a look at the socket costs
 microseconds, psycopg's own check a round trip, and when all connections die at once that check backs off for seconds.
-And where the time zone is UTC, times are read by psycopg's loader in C instead of Django's in Python.
+Where the time zone is UTC, times are read by psycopg's loader in C instead of Django's in Python. And statements that
+take longer than the option `slow_ms` are logged, by their cursor, in every thread that connects: an execute_wrapper of
+Django's is for one connection and one block.
 """
 
 from __future__ import annotations
@@ -13,6 +15,9 @@ from typing import Any
 from django.db.backends.postgresql import base
 from psycopg import Connection
 from psycopg.types.datetime import TimestamptzLoader
+from psycopg_pool import ConnectionPool
+
+from apps.core.postgresql.slow import timed
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -22,6 +27,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
         parameters: dict[str, Any] = super().get_connection_params()
         if self._in_utc:
             parameters["context"].adapters.register_loader("timestamptz", TimestamptzLoader)
+        if slow_ms := parameters.pop("slow_ms", 0):
+            parameters["cursor_factory"] = timed(parameters["cursor_factory"], slow_ms)
         return parameters
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
@@ -44,6 +51,12 @@ class DatabaseWrapper(base.DatabaseWrapper):
     @property
     def _in_utc(self) -> bool:
         return self.timezone_name == "UTC"
+
+
+def open_pool(alias: str = "default") -> ConnectionPool[Any] | None:
+    """This process's pool of connections; None before anybody has connected."""
+    pools: dict[str, ConnectionPool[Any]] = DatabaseWrapper._connection_pools  # type: ignore[attr-defined]
+    return pools.get(alias)
 
 
 def is_alive(connection: Connection[Any]) -> bool:

@@ -7,7 +7,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
+from apps.core import pulse
 from apps.core.cli import Command as BaseCommand
+from apps.core.metrics_view import listen
 from apps.events.relay import Relay
 
 
@@ -28,4 +30,6 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop.set())
+        listen()
+        pulse.start("relay")
         relay.run()

@@ -1,0 +1,136 @@
+"""What a Celery worker tells about itself: that it lives, and how its tasks end.
+
+A worker serves its queues as long as its main process lives and any child of its pool does. Each child puts the time
+into memory that all of them share; the main process passes the news on to Valkey while that time is fresh. So a worker
+is missed when it is killed, when it is stopped, and when only its children are. Tasks that ask for an answer would
+wait behind long ones, and call a busy worker dead.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+import redis
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import current_app
+from celery.signals import (
+    heartbeat_sent,
+    task_failure,
+    task_postrun,
+    task_prerun,
+    task_revoked,
+    worker_init,
+    worker_process_init,
+    worker_shutting_down,
+)
+from django.conf import settings
+
+from apps.core import pulse
+from apps.core.metrics import TASKS, TASKS_LOST
+from apps.core.work_queue import WAKES
+
+# a worker reports every two seconds: one that is gone is missed after this
+WORKER_SECONDS = 10
+# a child that does not get its turn for so long, or is stopped, does not work
+CHILD_SECONDS = 15
+VALKEY_TIMEOUT_SECONDS = 2
+
+_stopping = threading.Event()
+_moment = struct.Struct("d")
+# shared with the children, which are forked later
+_last_beat = mmap.mmap(-1, _moment.size)
+
+
+def served_queues(valkey: redis.Redis) -> dict[str, bool]:
+    """Every queue by name, and whether a worker has said lately that it takes from it. Raises redis.RedisError."""
+    names = sorted({wake.queue for wake in WAKES.values()})
+    seen = valkey.mget([_heartbeat_key(name) for name in names])
+    return {name: moment is not None for name, moment in zip(names, seen, strict=True)}
+
+
+def _heartbeat_key(queue: str) -> str:
+    return f"worker:{queue}"
+
+
+def _valkey() -> redis.Redis:
+    timeouts: Any = {"socket_timeout": VALKEY_TIMEOUT_SECONDS, "socket_connect_timeout": VALKEY_TIMEOUT_SECONDS}
+    return redis.Redis.from_url(settings.ENV.redis_url, **timeouts)
+
+
+def _beat() -> None:
+    _moment.pack_into(_last_beat, 0, time.monotonic())
+
+
+def _children_live() -> bool:
+    (moment,) = _moment.unpack_from(_last_beat)
+    return bool(time.monotonic() - moment < CHILD_SECONDS)
+
+
+@worker_process_init.connect
+def start_child(**_: Any) -> None:
+    """In a child of the pool, at its start."""
+    pulse.start("worker", _beat)
+
+
+@heartbeat_sent.connect
+def keep_heartbeat(**_: Any) -> None:
+    """In the main process, every two seconds: say that the queues are served."""
+    if _stopping.is_set() or not _children_live():
+        return
+    # a cache that is away shows in /readyz anyway
+    with suppress(redis.RedisError), _valkey() as valkey:
+        for queue in current_app.amqp.queues.consume_from:
+            valkey.set(_heartbeat_key(queue), int(time.time()), ex=WORKER_SECONDS)
+
+
+@worker_shutting_down.connect
+def end_heartbeat(**_: Any) -> None:
+    """A worker that is told to stop is missed at once, though it still ends its tasks."""
+    _stopping.set()
+    with suppress(redis.RedisError), _valkey() as valkey:
+        valkey.delete(*[_heartbeat_key(queue) for queue in current_app.amqp.queues.consume_from])
+
+
+@worker_init.connect
+def show_metrics(**_: Any) -> None:
+    """In the main process, before it has children."""
+    from apps.core.metrics_view import listen  # noqa: PLC0415 - views are for processes that answer
+
+    listen()
+
+
+_started: dict[str, float] = {}
+
+
+@task_prerun.connect
+def task_starts(task_id: str, **_: Any) -> None:
+    """In a child: a task begins."""
+    _started[task_id] = time.perf_counter()
+
+
+@task_postrun.connect
+def task_ends(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
+    """In a child: it has ended, one way or the other."""
+    seconds = time.perf_counter() - _started.pop(task_id, time.perf_counter())
+    TASKS.labels(task.name, state or "UNKNOWN").observe(seconds)
+
+
+@task_failure.connect
+def task_fails(exception: BaseException, **_: Any) -> None:
+    """In the main process, of a task whose child is gone; what fails by itself counts where it ends."""
+    if isinstance(exception, TimeLimitExceeded):
+        TASKS_LOST.labels("time_limit").inc()
+    elif isinstance(exception, WorkerLostError):
+        TASKS_LOST.labels("killed").inc()
+
+
+@task_revoked.connect
+def task_dropped(expired: bool = False, **_: Any) -> None:
+    """In the main process: a wake-up waited too long, and another is on its way."""
+    if expired:
+        TASKS_LOST.labels("expired").inc()
