@@ -59,6 +59,15 @@ class Process:
         except psutil.NoSuchProcess:
             return []
 
+    def workers(self) -> set[int]:
+        """Of a web server: the ids of the processes that answer requests, which are those with threads."""
+        found = set()
+        for child in self.tree()[:-1]:
+            with suppress(psutil.NoSuchProcess):
+                if child.num_threads() > 2:
+                    found.add(child.pid)
+        return found
+
     def lines(self) -> list[dict[str, Any]]:
         """The JSON lines it has logged so far."""
         found = []

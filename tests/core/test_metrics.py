@@ -14,7 +14,6 @@ from threading import Event
 from typing import Any
 
 import httpx
-import psutil
 import pytest
 import redis
 from django.test import Client
@@ -51,12 +50,8 @@ def total(page: str, name: str, **labels: str) -> float:
     return float(sum(s.value for s in samples(page) if s.name == name and labels.items() <= s.labels.items()))
 
 
-def workers_of(web: Process) -> set[int]:
-    return {child.pid for child in psutil.Process(web.popen.pid).children()}
-
-
 def replaced(web: Process, dead: int) -> bool:
-    return len(workers_of(web) - {dead}) == 2
+    return len(web.workers() - {dead}) == 2
 
 
 def answers(web: Process) -> bool:
@@ -78,7 +73,7 @@ def ask_often(web: Process, path: str, times: int) -> None:
 
 def test_two_web_workers_under_load_add_up(processes: Processes) -> None:
     web = processes.web(WEB_WORKERS="2", WEB_THREADS="2")
-    wait_for(lambda: len(workers_of(web)) == 2, "two workers")
+    wait_for(lambda: len(web.workers()) == 2, "two workers")
     ask_often(web, "/healthz?again", 400)
     ask_often(web, "/nowhere/at-all", 100)
     page = scrape(web.url)
@@ -96,11 +91,11 @@ def test_two_web_workers_under_load_add_up(processes: Processes) -> None:
 def test_workers_that_die_take_no_counts_along_and_leave_no_files_behind(processes: Processes) -> None:
     web = processes.web(WEB_WORKERS="2")
     folder = processes.folder / f"metrics-{httpx.URL(web.url).port}"
-    wait_for(lambda: len(workers_of(web)) == 2, "two workers")
+    wait_for(lambda: len(web.workers()) == 2, "two workers")
     route = {"route": "healthz"}
     ask_often(web, "/healthz", 50)
     counted = total(scrape(web.url), "http_request_seconds_count", **route)
-    for worker in workers_of(web):
+    for worker in web.workers():
         os.kill(worker, signal.SIGKILL)
         wait_for(partial(replaced, web, worker), "another one in its place")
         wait_for(lambda: answers(web), "it answers")

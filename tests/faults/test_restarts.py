@@ -30,7 +30,7 @@ def test_sighup_replaces_the_workers_and_no_request_is_dropped(processes: Proces
     with load.running():
         load.answered(200)
         for _ in range(2):
-            before = worker_pids(web)
+            before = web.workers()
             os.kill(web.popen.pid, signal.SIGHUP)
             wait_for(replaced(web, before, workers), "all workers are new ones")
             load.answered(200)
@@ -71,15 +71,10 @@ def activated(processes: Processes, listener: socket.socket) -> Process:
         )
     process = Process(popen, log)
     processes.started.append(process)
-    wait_for(lambda: len(worker_pids(process)) == 1, f"it has a worker; see {log}")
+    wait_for(lambda: len(process.workers()) == 1, f"it has a worker; see {log}")
     return process
-
-
-def worker_pids(web: Process) -> set[int]:
-    """The processes that answer requests: those with threads."""
-    return {process.pid for process in web.tree()[:-1] if process.num_threads() > 2}
 
 
 def replaced(web: Process, before: set[int], workers: int) -> Callable[[], bool]:
     """Whether as many workers run as there were, none of them from `before`."""
-    return lambda: len(now := worker_pids(web)) == workers and not now & before
+    return lambda: len(now := web.workers()) == workers and not now & before
