@@ -38,8 +38,8 @@ def always(row: models.Model) -> bool:
 class CommandAction(Generic[M]):
     """An action: `label` on the button, `effect` on the page that asks, `done` in the log and in the message after.
 
-    `applies` says for which rows the button makes sense; the command has the last word. `answer` makes a message of
-    what the command answered.
+    `applies` says for which rows the button makes sense; the command has the last word. `describe` names a row on the
+    page that asks. `answer` makes a message of what the command answered.
     """
 
     do_not_call_in_templates: ClassVar[bool] = True
@@ -50,6 +50,7 @@ class CommandAction(Generic[M]):
     done: str
     command: Callable[[M, HttpRequest], Command[Any]]
     applies: Callable[[M], bool] = always
+    describe: Callable[[M], str] = str
     answer: Callable[[M, Any], str] | None = None
 
     @property
@@ -86,7 +87,7 @@ class CommandAction(Generic[M]):
             title=self.label,
             effect=self.effect,
             noun=str(page.opts.verbose_name if len(rows) == 1 else page.opts.verbose_name_plural),
-            rows=[Link(str(row), page_of(model, row.pk)) for row in rows],
+            rows=[Link(self.describe(row), page_of(model, row.pk)) for row in rows],
             hidden=[("action", self.name), ("index", "0"), ("back", back), *chosen],
             cancel=page_of(model, rows[0].pk) if back == "row" else request.get_full_path(),
             trail=Link(str(page.opts.verbose_name_plural).capitalize(), list_of(model)),

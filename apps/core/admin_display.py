@@ -9,12 +9,20 @@ from typing import Any
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+# Django's own sign for an empty value
+NOTHING = "-"
 
-def pretty(value: Any) -> SafeString | None:
-    """JSON over several lines; None for nothing."""
+
+def pretty(value: Any) -> SafeString | str:
+    """JSON over several lines; a dash for nothing."""
     if value is None:
-        return None
+        return NOTHING
     return format_html('<pre class="json">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False, default=str))
+
+
+def shortened(text: str, length: int = 120) -> str:
+    """The beginning of `text`, for a column of a list."""
+    return text if len(text) <= length else f"{text[:length]}…"
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> SafeString:

@@ -23,8 +23,10 @@ class Link:
     text: str
     address: str
 
-    def __html__(self) -> str:
-        return format_html('<a href="{}">{}</a>', self.address, self.text)
+    def __str__(self) -> SafeString:
+        return anchor(self.text, self.address)
+
+    __html__ = __str__
 
 
 _aggregates: dict[str, str] = {}

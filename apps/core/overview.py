@@ -104,7 +104,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Panel:
-    """A registered panel; `route` names the page that shows more."""
+    """A registered panel; `route` names the page that shows more, if there is one."""
 
     title: str
     route: str
@@ -125,7 +125,7 @@ class Drawn:
 PANELS: list[Panel] = []
 
 
-def panel(title: str, *, route: str, place: int) -> Callable[[Callable[[], Content]], Callable[[], Content]]:
+def panel(title: str, *, route: str = "", place: int) -> Callable[[Callable[[], Content]], Callable[[], Content]]:
     """Decorator: show what the function answers with as a panel, in the order of `place`."""
 
     def register(content: Callable[[], Content]) -> Callable[[], Content]:
@@ -142,7 +142,7 @@ def draw() -> list[Drawn]:
 
 
 def _draw(one: Panel) -> Drawn:
-    link = reverse(one.route)
+    link = reverse(one.route) if one.route else ""
     try:
         with transaction.atomic():
             with connection.cursor() as cursor:

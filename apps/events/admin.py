@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from apps.core.admin import HistoryAdmin
 from apps.core.admin_actions import CommandAction
-from apps.core.admin_display import pretty
+from apps.core.admin_display import pretty, shortened
 from apps.core.admin_links import Link, aggregate, anchor, list_of, page_of, related
 from apps.core.admin_lists import by
 from apps.events import overview  # noqa: F401 - registers the panels
@@ -27,6 +27,7 @@ REPLAY = CommandAction[Delivery](
     "will be tried again",
     lambda delivery, request: ReplayDeliveries((delivery.pk,), by=str(request.user)),
     lambda delivery: delivery.state in (DeliveryState.FAILED, DeliveryState.DEAD),
+    lambda delivery: f"{delivery.receiver}: {delivery.event.type} about {delivery.aggregate}, {delivery.state}",
 )
 
 
@@ -80,7 +81,7 @@ class OutboxEventAdmin(HistoryAdmin[OutboxEvent]):
 class DeliveryAdmin(HistoryAdmin[Delivery]):
     """Deliveries; dead and failed ones can be tried again."""
 
-    list_display = ("id", "its_event", "about", "receiver", "state", "attempts", "last_error", "due_at", "settled_at")
+    list_display = ("id", "state", "receiver", "about", "its_event", "problem", "attempts", "due_at", "settled_at")
     list_filter = (
         "state",
         by("receiver", "receiver", lambda: sorted(RECEIVERS)),
@@ -94,8 +95,15 @@ class DeliveryAdmin(HistoryAdmin[Delivery]):
     sortable_by = ("id",)
     list_select_related: ClassVar = ["event"]
     actions = (REPLAY,)
-    exclude = ("token", "event", "aggregate")
-    readonly_fields = ("its_event", "about")
+    fields = (
+        "id", "its_event", "about", "receiver", "state", "last_error", "attempts", "due_at", "settled_at", "waits",
+        "replayed_at", "replayed_by",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    @admin.display(description="last error")
+    def problem(self, delivery: Delivery) -> str:
+        return shortened(delivery.last_error)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str

@@ -7,6 +7,7 @@ from datetime import datetime
 from django.db.models import Count, Min
 from django.utils import timezone
 
+from apps.core.admin_display import shortened
 from apps.core.admin_links import Link, aggregate, list_of, page_of
 from apps.core.overview import CAP, Content, Figure, Table, activity, age, capped, panel, said
 from apps.events.models import Delivery, DeliveryState, OutboxEvent
@@ -43,12 +44,12 @@ def deliveries() -> Content:
         figures.append(Figure(state.value, said(count), list_of("events.delivery", state__exact=state.value), tone))
     dead = Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-id")[:LISTED]
     rows: list[list[Link | str]] = [
-        [Link(one.receiver, page_of("events.delivery", one.pk)), one.last_error[:120]] for one in dead
+        [Link(one.receiver, page_of("events.delivery", one.pk)), shortened(one.last_error)] for one in dead
     ]
     return Content(figures, table=Table(("dead letter", "reason"), rows), empty="No dead letters.")
 
 
-@panel("Newest events", route="admin:events_outboxevent_changelist", place=90)
+@panel("Newest events", route="admin:events_outboxevent_changelist", place=50)
 def newest() -> Content:
     """The last few."""
     events = OutboxEvent.objects.order_by("-id").defer("data")[:LISTED]

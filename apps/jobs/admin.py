@@ -14,7 +14,7 @@ from django.utils.safestring import SafeString
 
 from apps.core.admin import HistoryAdmin
 from apps.core.admin_actions import CommandAction
-from apps.core.admin_display import pretty, table
+from apps.core.admin_display import NOTHING, pretty, shortened, table
 from apps.core.admin_links import Link, anchor, is_aggregate, list_of, page_of, related
 from apps.core.admin_lists import by
 from apps.jobs import overview  # noqa: F401 - registers the panel
@@ -25,6 +25,12 @@ from apps.jobs.overview import KINDS
 LISTED_ERRORS = 200
 REFRESH_SECONDS = 2
 
+
+def described(job: Job) -> str:
+    """A job by what tells it from others."""
+    return f"{job.kind} {job.pk}, {job.status}, {job.done:,} done, of {job.owner or 'nobody'}"
+
+
 CANCEL = CommandAction[Job](
     "cancel",
     "Cancel",
@@ -32,6 +38,7 @@ CANCEL = CommandAction[Job](
     "cancelled",
     lambda job, request: CancelJob(job.pk),
     lambda job: job.status not in FINISHED,
+    describe=described,
 )
 RUN_AGAIN = CommandAction[Job](
     "run_again",
@@ -40,6 +47,7 @@ RUN_AGAIN = CommandAction[Job](
     "will run again",
     lambda job, request: RetryJob(job.pk),
     lambda job: job.status in (Status.FAILURE, Status.REVOKED),
+    describe=described,
 )
 
 
@@ -47,7 +55,7 @@ RUN_AGAIN = CommandAction[Job](
 class JobAdmin(HistoryAdmin[Job]):
     """Jobs."""
 
-    list_display = ("id", "kind", "status", "its_owner", "progress", "attempts", "created_at", "finished_at", "error")
+    list_display = ("id", "kind", "status", "its_owner", "progress", "attempts", "created_at", "finished_at", "problem")
     list_filter = ("status", by("kind", "kind", lambda: KINDS), by("owner", "owner"), by("request", "request_id"))
     search_fields = ("id__exact",)
     search_help_text = "A job's id, or its owner's e-mail: the whole of it."
@@ -80,9 +88,13 @@ class JobAdmin(HistoryAdmin[Job]):
             context["refresh_seconds"] = REFRESH_SECONDS
         return super().render_change_form(request, context, *args, **kwargs)
 
+    @admin.display(description="error")
+    def problem(self, job: Job) -> str:
+        return shortened(job.error)
+
     @admin.display(description="owner")
     def its_owner(self, job: Job) -> object:
-        return anchor(job.owner, page_of("users.user", job.owner_id)) if job.owner_id else None
+        return anchor(job.owner, page_of("users.user", job.owner_id)) if job.owner_id else NOTHING
 
     @admin.display(description="progress")
     def progress(self, job: Job) -> SafeString | str:
@@ -102,7 +114,7 @@ class JobAdmin(HistoryAdmin[Job]):
         """The lines that an import refused: of its result, or while it runs, of its last report."""
         known = job.result or job.checkpoint
         if not isinstance(known, dict) or not known.get("errors"):
-            return None
+            return NOTHING
         errors = known["errors"]
         listed = errors[:LISTED_ERRORS]
         rows = [(one.get("line"), one.get("code"), one.get("detail")) for one in listed]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.core.admin_display import shortened
 from apps.core.admin_links import Link, list_of, page_of
 from apps.core.overview import Content, Figure, Table, activity, capped, panel, said
 from apps.jobs.models import Job, Status
@@ -24,7 +25,7 @@ def jobs() -> Content:
     bars = activity("Jobs asked for", Job._meta.db_table, "created_at", "hour", 24)
     columns = ("id", "kind", "status", "done", "total", "error")
     rows = [
-        [Link(one["kind"], page_of("jobs.job", one["id"])), one["status"], _progress(one), one["error"][:120]]
+        [Link(one["kind"], page_of("jobs.job", one["id"])), one["status"], _progress(one), shortened(one["error"])]
         for one in Job.objects.order_by("-created_at").values(*columns)[:LISTED]
     ]
     return Content(figures, bars, Table(("job", "status", "done", "error"), rows), empty="No jobs yet.")

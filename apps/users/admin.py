@@ -30,7 +30,9 @@ class UserForm(forms.ModelForm[User]):
     """Checks a user by the same rules as every other entrance."""
 
     password = forms.CharField(
-        required=False, widget=forms.PasswordInput, help_text="Empty: the user cannot log in yet."
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Empty: the user cannot log in yet.",
     )
 
     class Meta:

@@ -99,7 +99,7 @@ def _upload(request: HttpRequest) -> HttpResponse:
     job_id = bus.execute(SubmitJob("import_users", request.user.pk, {"kind": kind}, upload=chunks(file)))
     said = f"from {file.name}, {filesizeformat(file.size)}"
     note(request, ADDITION, said, str(job_id), f"import_users {job_id}", "jobs.job")
-    messages.success(request, f"{file.name} is here, and its import has begun.")
+    messages.success(request, f"The import of {file.name} has begun.")
     return redirect(page_of("jobs.job", job_id))
 
 

@@ -8,7 +8,7 @@ from apps.core.overview import Content, Figure, activity, panel
 from apps.users.models import User
 
 
-@panel("Users", route="admin:users_user_changelist", place=70)
+@panel("Users", route="admin:users_user_changelist", place=60)
 def users() -> Content:
     """Registrations of the day, and the way to an import."""
     bars = activity("Users made", User._meta.db_table, "created_at", "hour", 24)

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString
 
 from apps.core.admin import HistoryAdmin, ServiceAdmin
 from apps.core.admin_actions import CommandAction
-from apps.core.admin_display import pretty, table
+from apps.core.admin_display import NOTHING, pretty, shortened, table
 from apps.core.admin_links import Link, anchor, is_aggregate, list_of, page_of, related
 from apps.core.admin_lists import by
 from apps.core.bus import bus
@@ -104,6 +104,7 @@ SEND_AGAIN = CommandAction[WebhookDelivery](
     " by its webhook-id.",
     "will be sent again",
     lambda delivery, request: RetryDelivery(delivery.endpoint_id, delivery.pk),
+    describe=lambda delivery: f"{delivery} to {delivery.endpoint}, {delivery.state}",
 )
 
 
@@ -160,13 +161,15 @@ class WebhookDeliveryAdmin(HistoryAdmin[WebhookDelivery]):
     """Webhook deliveries; each can be sent again."""
 
     list_display = (
-        "id", "its_endpoint", "event_type", "its_event", "state", "attempts", "last_error", "due_at", "settled_at",
+        "id", "state", "its_endpoint", "event_type", "its_event", "problem", "attempts", "due_at", "settled_at",
     )  # fmt: skip
     list_filter = ("state", by("webhook", "endpoint"), by("message", "message_id"))
     search_fields = ("message_id__exact",)
     search_help_text = "A message's webhook-id, such as evt_5, or the number of an event: the whole of it."
     ordering = ("-id",)
-    sortable_by = ("id",)
+    sortable_by = ("id", "settled_at")
+    # the day it was settled: what still waits has none
+    date_hierarchy = "settled_at"
     list_select_related: ClassVar = ["endpoint"]
     unlisted: ClassVar = ("body", "log")
     actions = (SEND_AGAIN,)
@@ -184,6 +187,10 @@ class WebhookDeliveryAdmin(HistoryAdmin[WebhookDelivery]):
         wanted = f"evt_{term}" if term.isdigit() else term
         return (queryset.filter(message_id=wanted) if term else queryset), False
 
+    @admin.display(description="last error")
+    def problem(self, delivery: WebhookDelivery) -> str:
+        return shortened(delivery.last_error)
+
     @admin.display(description="webhook")
     def its_endpoint(self, delivery: WebhookDelivery) -> object:
         return anchor(delivery.endpoint, page_of("webhooks.endpoint", delivery.endpoint_id))
@@ -191,13 +198,13 @@ class WebhookDeliveryAdmin(HistoryAdmin[WebhookDelivery]):
     @admin.display(description="event")
     def its_event(self, delivery: WebhookDelivery) -> object:
         if delivery.event_id is None:
-            return None
+            return NOTHING
         return anchor(delivery.event_id, page_of("events.outboxevent", delivery.event_id))
 
     @admin.display(description="attempts so far")
     def attempts_log(self, delivery: WebhookDelivery) -> object:
         if not delivery.log:
-            return None
+            return NOTHING
         names = ("at", "status_code", "latency_ms", "error")
         shown = [["" if one.get(name) is None else one[name] for name in names] for one in delivery.log]
         return table(("at", "status", "ms", "error"), shown)
@@ -224,6 +231,8 @@ def of_delivery(delivery: WebhookDelivery) -> Iterable[Link]:
     yield Link("The webhook", page_of("webhooks.endpoint", delivery.endpoint_id))
     if delivery.event_id is not None:
         yield Link("The event", page_of("events.outboxevent", delivery.event_id))
+    if delivery.request_id:
+        yield Link("Events of the same request", list_of("events.outboxevent", request_id=delivery.request_id))
     yield Link("Same message, every webhook", list_of("webhooks.webhookdelivery", message_id=delivery.message_id))
 
 

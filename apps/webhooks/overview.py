@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from apps.core.admin_display import shortened
 from apps.core.admin_links import Link, list_of, page_of
 from apps.core.overview import Content, Figure, Table, activity, capped, panel, said
 from apps.webhooks.models import DeliveryState, Endpoint, WebhookDelivery
@@ -19,15 +20,14 @@ def webhooks() -> Content:
         tone = TONES.get(state, "") if count else ""
         address = list_of("webhooks.webhookdelivery", state__exact=state.value)
         figures.append(Figure(state.value, said(count), address, tone))
-    figures += [_endpoints("webhooks failing", failures__gt=0), _endpoints("webhooks off", is_active=False)]
+    failing, off = Endpoint.objects.filter(failures__gt=0), Endpoint.objects.filter(is_active=False)
+    for label, rows, filters in (("failing", failing, {}), ("off", off, {"is_active__exact": 0})):
+        count = capped(rows)
+        address = list_of("webhooks.endpoint", **filters)
+        figures.append(Figure(f"webhooks {label}", said(count), address, "warn" if count else ""))
     bars = activity("Deliveries settled", WebhookDelivery._meta.db_table, "settled_at", "minute", 60)
     dead = WebhookDelivery.objects.filter(state=DeliveryState.DEAD).order_by("-id").defer("body", "log")[:LISTED]
-    rows: list[list[Link | str]] = [
-        [Link(str(one), page_of("webhooks.webhookdelivery", one.pk)), one.last_error[:120]] for one in dead
+    letters: list[list[Link | str]] = [
+        [Link(str(one), page_of("webhooks.webhookdelivery", one.pk)), shortened(one.last_error)] for one in dead
     ]
-    return Content(figures, bars, Table(("dead letter", "reason"), rows), empty="No dead letters.")
-
-
-def _endpoints(label: str, **which: object) -> Figure:
-    count = capped(Endpoint.objects.filter(**which))
-    return Figure(label, said(count), list_of("webhooks.endpoint"), "warn" if count else "")
+    return Content(figures, bars, Table(("dead letter", "reason"), letters), empty="No dead letters.")

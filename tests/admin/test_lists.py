@@ -174,9 +174,12 @@ def test_a_delivery_is_found_by_its_links(support: Client, dead_letter: Callable
     user = User.objects.get()
     trail = [
         (f"/admin/users/user/{user.pk}/change/", f"/admin/events/outboxevent/?aggregate=user%3A{user.pk}"),
-        (f"/admin/events/outboxevent/?aggregate=user%3A{user.pk}", f"/admin/events/outboxevent/{delivery.event_id}/"),
+        (f"/admin/events/outboxevent/?aggregate=user:{user.pk}", f"/admin/events/delivery/?event={delivery.event_id}"),
         (f"/admin/events/outboxevent/{delivery.event_id}/change/", f"/admin/events/delivery/{delivery.pk}/change/"),
-        (f"/admin/events/outboxevent/{delivery.event_id}/change/", f"?message_id=evt_{delivery.event_id}"),
+        (
+            f"/admin/events/outboxevent/{delivery.event_id}/change/",
+            f"/admin/webhooks/webhookdelivery/?message_id=evt_{delivery.event_id}",
+        ),
         (f"/admin/events/delivery/?event={delivery.event_id}", f"/admin/users/user/{user.pk}/change/"),
         (f"/admin/events/delivery/{delivery.pk}/change/", f"/admin/users/user/{user.pk}/change/"),
         (f"/admin/users/user/{user.pk}/change/", f"/admin/jobs/job/?owner={user.pk}"),
@@ -184,7 +187,7 @@ def test_a_delivery_is_found_by_its_links(support: Client, dead_letter: Callable
     for page, link in trail:
         answer = support.get(page)
         assert answer.status_code == 200, page
-        assert link in answer.content.decode(), (page, link)
+        assert f'href="{link}' in answer.content.decode(), (page, link)
 
 
 def test_history_is_only_looked_at(support: Client, dead_letter: Callable[[], Delivery]) -> None:
