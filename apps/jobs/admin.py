@@ -66,7 +66,7 @@ class JobAdmin(HistoryAdmin[Job]):
     unlisted: ClassVar = ("input", "checkpoint", "result")
     actions = (CANCEL, RUN_AGAIN)
     fields = (
-        "id", "kind", "status", "progress", "error", "outcome", "refused_lines", "its_owner", "attempts", "last_error",
+        "id", "kind", "status", "progress", "error", "outcome", "first_refusals", "its_owner", "attempts", "last_error",
         "created_at", "started_at", "finished_at", "due_at", "request_id",
     )  # fmt: skip
     readonly_fields = fields
@@ -110,7 +110,7 @@ class JobAdmin(HistoryAdmin[Job]):
         return pretty({name: value for name, value in job.result.items() if name != "errors"})
 
     @admin.display(description="refused lines")
-    def refused_lines(self, job: Job) -> object:
+    def first_refusals(self, job: Job) -> object:
         """The lines that an import refused: of its result, or while it runs, of its last report."""
         known = job.result or job.checkpoint
         if not isinstance(known, dict) or not known.get("errors"):
