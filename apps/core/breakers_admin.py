@@ -4,29 +4,50 @@ from __future__ import annotations
 
 import structlog
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
+from apps.core.admin_actions import Question, confirm, note
+from apps.core.admin_links import Link
 from apps.core.breakers import GetBreakers, ResetBreaker
 from apps.core.bus import bus
 from apps.core.errors import NotFound
 
 log = structlog.get_logger("admin")
+EFFECT = "The breaker closes for every process, whatever it has seen, and calls pass again at once."
 
 
 @require_http_methods(["GET", "POST"])
 def breakers(request: HttpRequest) -> HttpResponse:
-    """Show the breakers; a POST with `name` closes that one for every process, and says in the log who did it."""
-    if request.method == "POST":
-        name = request.POST.get("name", "")
-        try:
-            bus.execute(ResetBreaker(name))
-        except NotFound as error:
-            messages.error(request, str(error))
-        else:
-            log.warning("breaker_reset", breaker=name, by=request.user.pk)
-            messages.success(request, f"The breaker {name} is closed.")
-        return redirect(request.path)
-    context = {**admin.site.each_context(request), "title": "Circuit breakers", "breakers": bus.ask(GetBreakers())}
-    return render(request, "admin/breakers.html", context)
+    """Show the breakers; a POST with `name` asks, and with `post=yes` closes that one and logs who did it."""
+    states = bus.ask(GetBreakers())
+    if request.method != "POST":
+        context = {**admin.site.each_context(request), "title": "Circuit breakers", "breakers": states}
+        return render(request, "admin/breakers.html", context)
+    name = request.POST.get("name", "")
+    if name in states and request.POST.get("post") != "yes":
+        question = Question(
+            title=f"Close {name}",
+            effect=EFFECT,
+            noun="circuit breaker",
+            rows=[Link(f"{name}, {states[name]} now", request.path)],
+            hidden=[("name", name)],
+            cancel=request.path,
+            trail=Link("Circuit breakers", request.path),
+        )
+        return confirm(request, question)
+    try:
+        bus.execute(ResetBreaker(name))
+    except NotFound as error:
+        messages.error(request, str(error))
+    else:
+        _note(request, name)
+        messages.success(request, f"The breaker {name} is closed.")
+    return redirect(request.path)
+
+
+def _note(request: HttpRequest, name: str) -> None:
+    log.warning("breaker_reset", breaker=name, by=request.user.pk)
+    note(request, CHANGE, "closed by hand", name, f"circuit breaker {name}")

@@ -32,6 +32,7 @@ class OutboxEvent(models.Model):
             models.Index(fields=["type", "position"], name="events_type_position"),
             models.Index(fields=["aggregate", "id"], name="events_aggregate"),
             models.Index(fields=["occurred_at"], name="events_occurred_at"),
+            models.Index(fields=["request_id"], name="events_request", condition=~Q(request_id="")),
         ]
 
     def __str__(self) -> str:

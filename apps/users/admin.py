@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,14 +10,22 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.urls import URLPattern, path
 
 from apps.core.admin import ServiceAdmin
+from apps.core.admin_actions import CommandAction
+from apps.core.admin_links import Link, is_aggregate, list_of, related
 from apps.core.bus import bus
-from apps.core.errors import FieldProblem
-from apps.users import rules
+from apps.core.errors import Conflict, FieldProblem
+from apps.users import (
+    overview,  # noqa: F401 - registers the panel
+    rules,
+)
+from apps.users.admin_import import upload
 from apps.users.admin_login import LoginForm
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser
 from apps.users.models import User
+from apps.users.search import searchable
 
 admin.site.login_form = LoginForm
 
@@ -25,7 +34,9 @@ class UserForm(forms.ModelForm[User]):
     """Checks a user by the same rules as every other entrance."""
 
     password = forms.CharField(
-        required=False, widget=forms.PasswordInput, help_text="Empty: the user cannot log in yet."
+        required=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text="Empty: the user cannot log in yet.",
     )
 
     class Meta:
@@ -49,16 +60,60 @@ class UserForm(forms.ModelForm[User]):
         return given
 
 
+def _deactivate(user: User, request: HttpRequest) -> UpdateUser:
+    if user.pk == request.user.pk:
+        raise Conflict("You would lock yourself out.")
+    return UpdateUser(user.pk, is_active=False)
+
+
+DEACTIVATE = CommandAction[User](
+    "deactivate",
+    "Deactivate",
+    "Each user is logged out everywhere at once and cannot log in until activated again. Nothing of theirs is deleted.",
+    "deactivated",
+    _deactivate,
+    lambda user: user.is_active,
+)
+ACTIVATE = CommandAction[User](
+    "activate",
+    "Activate",
+    "Each user can log in again, with the password of before; tokens given out before stay dead.",
+    "activated",
+    lambda user, request: UpdateUser(user.pk, is_active=True),
+    lambda user: not user.is_active,
+)
+
+
 @admin.register(User)
 class UserAdmin(ServiceAdmin[User]):
-    """Users: register, rename, deactivate, delete."""
+    """Users: register, import, rename, deactivate, delete."""
 
     form = UserForm
-    list_display = ("email", "name", "is_active", "is_staff", "created_at")
-    list_filter = ("is_active", "is_staff", "created_at")
+    list_display = ("email", "name", "is_active", "is_staff", "created_at", "id")
+    list_filter = ("is_active", "is_staff")
     search_fields = ("email", "name")
+    search_help_text = "A user's number or whole e-mail, or any part of e-mail or name."
     ordering = ("-id",)
+    sortable_by = ("created_at", "id")
     date_hierarchy = "created_at"
+    tools: ClassVar = (("Import users", "admin:users_user_import"),)
+    actions = (DEACTIVATE, ACTIVATE)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Django's, and the page that takes a file."""
+        page = self.admin_site.admin_view(upload)
+        return [path("import/", page, name="users_user_import"), *super().get_urls()]
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[User], search_term: str
+    ) -> tuple[QuerySet[User], bool]:
+        """By number, whole e-mail, or any part without letter case and accents; each through an index."""
+        term = search_term.strip()
+        if term.isdigit() and User.objects.filter(pk=int(term)).exists():
+            return queryset.filter(pk=int(term)), False
+        if "@" in term and (owner := User.objects.with_email(term).first()):
+            return queryset.filter(pk=owner.pk), False
+        return queryset.filter(search__contains=searchable(term)), False
 
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None:
@@ -85,3 +140,15 @@ class UserAdmin(ServiceAdmin[User]):
         """Run the command for each."""
         for user_id in queryset.values_list("pk", flat=True):
             bus.execute(DeleteUser(user_id))
+
+
+is_aggregate("user", "users.user")
+
+
+@related("users.user")
+def of_user(user: User) -> Iterable[Link]:
+    """From a user to what happened to them."""
+    yield Link("Events", list_of("events.outboxevent", aggregate=f"user:{user.pk}"))
+    yield Link("Event deliveries", list_of("events.delivery", aggregate=f"user:{user.pk}"))
+    if user.is_staff:
+        yield Link("Done in the admin", list_of("admin.logentry", user=user.pk))

@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
+from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
 EMAIL_LENGTH, NAME_LENGTH = 254, 150
@@ -50,6 +51,8 @@ class User(AbstractBaseUser):
         indexes: ClassVar = [
             models.Index(fields=["is_active", "-id"], name="users_active"),
             GinIndex(fields=["search"], name="users_search", opclasses=["gin_trgm_ops"]),
+            models.Index(fields=["id"], name="users_staff", condition=Q(is_staff=True)),
+            models.Index(fields=["created_at"], name="users_created_at"),
         ]
 
     def __str__(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django import forms
@@ -9,14 +11,22 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 
 from apps.core.admin import HistoryAdmin, ServiceAdmin
+from apps.core.admin_actions import CommandAction
+from apps.core.admin_display import NOTHING, pretty, shortened, table
+from apps.core.admin_links import Link, anchor, is_aggregate, list_of, page_of, related
+from apps.core.admin_lists import by
 from apps.core.bus import bus
-from apps.core.errors import DomainError, Invalid
+from apps.core.errors import Invalid
 from apps.events.bus import EVENTS
+from apps.webhooks import overview  # noqa: F401 - registers the panel
 from apps.webhooks.commands import (
     CheckEndpoint,
     DeleteEndpoint,
+    EndpointSnapshot,
     RegisterEndpoint,
     RetryDelivery,
     RotateSecret,
@@ -49,16 +59,73 @@ class EndpointForm(forms.ModelForm[Endpoint]):
         return url
 
 
+def show_secret(endpoint: Endpoint, made: EndpointSnapshot) -> SafeString:
+    """The message with a new secret: nothing keeps it, and no other page can show it."""
+    return format_html("{}: the signing secret, shown this once: <code>{}</code>", endpoint, made.secret)
+
+
+ROTATE = CommandAction[Endpoint](
+    "rotate",
+    "Rotate secret",
+    "Each webhook gets a new signing secret, shown once on the next page. The present one still signs beside it for"
+    " 24 hours; the one before that stops at once.",
+    "secret rotated",
+    lambda endpoint, request: RotateSecret(endpoint.pk),
+    answer=show_secret,
+)
+TEST = CommandAction[Endpoint](
+    "test",
+    "Send a test",
+    "Each webhook is sent a message of type webhook.test.",
+    "test sent",
+    lambda endpoint, request: SendTest(endpoint.pk),
+)
+DISABLE = CommandAction[Endpoint](
+    "disable",
+    "Switch off",
+    "Nothing more is sent there, and events of the meantime are not kept for it. What is queued already waits until"
+    " it is switched on again.",
+    "switched off",
+    lambda endpoint, request: UpdateEndpoint(endpoint.pk, is_active=False),
+    lambda endpoint: endpoint.is_active,
+)
+ENABLE = CommandAction[Endpoint](
+    "enable",
+    "Switch on",
+    "Each webhook is sent events again, from now on, and what waits for it; its failures are forgotten.",
+    "switched on",
+    lambda endpoint, request: UpdateEndpoint(endpoint.pk, is_active=True),
+    lambda endpoint: not endpoint.is_active,
+)
+SEND_AGAIN = CommandAction[WebhookDelivery](
+    "send_again",
+    "Send again",
+    "Each delivery is sent again at once, with fresh attempts, whether it arrived before or not; the receiver can tell"
+    " by its webhook-id.",
+    "will be sent again",
+    lambda delivery, request: RetryDelivery(delivery.endpoint_id, delivery.pk),
+    describe=lambda delivery: f"{delivery} to {delivery.endpoint}, {delivery.state}",
+)
+
+
 @admin.register(Endpoint)
 class EndpointAdmin(ServiceAdmin[Endpoint]):
-    """Endpoints: register, change, rotate, test, switch off."""
+    """Endpoints: register, change, rotate, test, switch on and off."""
 
     form = EndpointForm
-    list_display = ("url", "is_active", "failures", "failing_since", "last_success_at", "disabled_reason", "created_at")
+    list_display = (
+        "url", "is_active", "failures", "failing_since", "last_success_at", "disabled_reason", "created_at",
+        "its_deliveries",
+    )  # fmt: skip
     list_filter = ("is_active",)
     search_fields = ("url", "description")
     ordering = ("-id",)
-    actions = ("rotate", "test", "disable")
+    sortable_by = ("url", "failures", "failing_since", "last_success_at", "created_at")
+    actions = (ROTATE, TEST, DISABLE, ENABLE)
+    readonly_fields = ("disabled_reason", "failures", "failing_since", "last_success_at", "created_at", "updated_at")
+
+    def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> Any:
+        return ["url", "event_types", "description", "is_active", *(self.readonly_fields if obj else ())]
 
     def save_model(self, request: HttpRequest, obj: Endpoint, form: ModelForm[Endpoint], change: bool) -> None:
         """Run the command instead of saving the row; a new secret is shown this once."""
@@ -73,7 +140,7 @@ class EndpointAdmin(ServiceAdmin[Endpoint]):
             return
         made = bus.execute(RegisterEndpoint(**values))
         obj.pk = made.id
-        self.message_user(request, f"The signing secret, shown this once: {made.secret}", messages.WARNING)
+        self.message_user(request, show_secret(obj, made), messages.WARNING)
 
     def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
         """Run the command instead of deleting the row."""
@@ -84,51 +151,92 @@ class EndpointAdmin(ServiceAdmin[Endpoint]):
         for endpoint_id in queryset.values_list("pk", flat=True):
             bus.execute(DeleteEndpoint(endpoint_id))
 
-    @admin.action(description="Rotate the secret of the selected webhooks")
-    def rotate(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Run RotateSecret for each."""
-        for endpoint in queryset:
-            made = bus.execute(RotateSecret(endpoint.pk))
-            self.log_change(request, endpoint, "secret rotated")
-            self.message_user(request, f"{endpoint}: the new secret, shown this once: {made.secret}", messages.WARNING)
-
-    @admin.action(description="Send a test message to the selected webhooks")
-    def test(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Run SendTest for each."""
-        for endpoint in queryset:
-            bus.execute(SendTest(endpoint.pk))
-            self.log_change(request, endpoint, "test sent")
-        self.message_user(request, "The test messages are on their way.")
-
-    @admin.action(description="Switch the selected webhooks off")
-    def disable(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Run UpdateEndpoint for each."""
-        for endpoint in queryset:
-            bus.execute(UpdateEndpoint(endpoint.pk, is_active=False))
-            self.log_change(request, endpoint, "switched off")
-        self.message_user(request, "Switched off.")
+    @admin.display(description="deliveries")
+    def its_deliveries(self, endpoint: Endpoint) -> object:
+        return anchor("deliveries", list_of("webhooks.webhookdelivery", endpoint=endpoint.pk))
 
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(HistoryAdmin[WebhookDelivery]):
     """Webhook deliveries; each can be sent again."""
 
-    list_display = ("id", "endpoint", "event_type", "state", "attempts", "last_error", "due_at", "settled_at")
-    list_filter = ("state", "event_type")
-    search_fields = ("=message_id", "=request_id")
+    list_display = (
+        "id", "state", "its_endpoint", "event_type", "its_event", "problem", "attempts", "due_at", "settled_at",
+    )  # fmt: skip
+    list_filter = ("state", by("webhook", "endpoint"), by("message", "message_id"))
+    search_fields = ("message_id__exact",)
+    search_help_text = "A message's webhook-id, such as evt_5, or the number of an event: the whole of it."
     ordering = ("-id",)
+    sortable_by = ("id", "settled_at")
+    # the day it was settled: what still waits has none
+    date_hierarchy = "settled_at"
     list_select_related: ClassVar = ["endpoint"]
-    exclude = ("token",)
-    actions = ("send_again",)
+    unlisted: ClassVar = ("body", "log")
+    actions = (SEND_AGAIN,)
+    fields = (
+        "id", "its_endpoint", "message_id", "its_event", "event_type", "state", "attempts", "last_error",
+        "attempts_log", "content", "created_at", "due_at", "settled_at", "request_id",
+    )  # fmt: skip
+    readonly_fields = fields
 
-    @admin.action(description="Send the selected deliveries again")
-    def send_again(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> None:
-        """Run RetryDelivery for each."""
-        for delivery in queryset:
-            try:
-                bus.execute(RetryDelivery(delivery.endpoint_id, delivery.pk))
-            except DomainError as error:
-                self.message_user(request, str(error), messages.ERROR)
-            else:
-                self.log_change(request, delivery, "sent again")
-        self.message_user(request, "The deliveries will be sent again.")
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[WebhookDelivery], search_term: str
+    ) -> tuple[QuerySet[WebhookDelivery], bool]:
+        """By the message's id; the number of an event is part of it."""
+        term = search_term.strip()
+        wanted = f"evt_{term}" if term.isdigit() else term
+        return (queryset.filter(message_id=wanted) if term else queryset), False
+
+    @admin.display(description="last error")
+    def problem(self, delivery: WebhookDelivery) -> str:
+        return shortened(delivery.last_error)
+
+    @admin.display(description="webhook")
+    def its_endpoint(self, delivery: WebhookDelivery) -> object:
+        return anchor(delivery.endpoint, page_of("webhooks.endpoint", delivery.endpoint_id))
+
+    @admin.display(description="event")
+    def its_event(self, delivery: WebhookDelivery) -> object:
+        if delivery.event_id is None:
+            return NOTHING
+        return anchor(delivery.event_id, page_of("events.outboxevent", delivery.event_id))
+
+    @admin.display(description="attempts so far")
+    def attempts_log(self, delivery: WebhookDelivery) -> object:
+        if not delivery.log:
+            return NOTHING
+        names = ("at", "status_code", "latency_ms", "error")
+        shown = [["" if one.get(name) is None else one[name] for name in names] for one in delivery.log]
+        return table(("at", "status", "ms", "error"), shown)
+
+    @admin.display(description="content")
+    def content(self, delivery: WebhookDelivery) -> object:
+        return pretty(json.loads(delivery.body))
+
+
+is_aggregate("webhook", "webhooks.endpoint")
+
+
+@related("webhooks.endpoint")
+def of_endpoint(endpoint: Endpoint) -> Iterable[Link]:
+    """From an endpoint to its deliveries."""
+    for text, filters in (("Its deliveries", {}), ("Dead ones", {"state__exact": "dead"})):
+        yield Link(text, list_of("webhooks.webhookdelivery", endpoint=endpoint.pk, **filters))
+    yield Link("Events about it", list_of("events.outboxevent", aggregate=f"webhook:{endpoint.pk}"))
+
+
+@related("webhooks.webhookdelivery")
+def of_delivery(delivery: WebhookDelivery) -> Iterable[Link]:
+    """From a delivery to its endpoint, its event and its neighbours."""
+    yield Link("The webhook", page_of("webhooks.endpoint", delivery.endpoint_id))
+    if delivery.event_id is not None:
+        yield Link("The event", page_of("events.outboxevent", delivery.event_id))
+    if delivery.request_id:
+        yield Link("Events of the same request", list_of("events.outboxevent", request_id=delivery.request_id))
+    yield Link("Same message, every webhook", list_of("webhooks.webhookdelivery", message_id=delivery.message_id))
+
+
+@related("events.outboxevent")
+def of_event(event: Any) -> Iterable[Link]:
+    """From an event to the messages that carry it."""
+    yield Link("Webhook deliveries", list_of("webhooks.webhookdelivery", message_id=f"evt_{event.pk}"))

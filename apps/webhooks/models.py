@@ -78,6 +78,8 @@ class WebhookDelivery(WorkItem):
             ),
             models.Index(fields=["endpoint"], name="webhooks_in_flight", condition=Q(token__isnull=False)),
             models.Index(fields=["endpoint", "-id"], name="webhooks_endpoint_newest"),
+            models.Index(fields=["state", "id"], name="webhooks_undelivered", condition=~Q(state="delivered")),
+            models.Index(fields=["message_id"], name="webhooks_message"),
             models.Index(fields=["settled_at"], name="webhooks_settled", condition=Q(settled_at__isnull=False)),
         ]
 

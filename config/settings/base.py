@@ -131,6 +131,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en-us"
 USE_I18N = False
 USE_TZ = True
+FORMAT_MODULE_PATH = "apps.core.formats"
 APPEND_SLASH = False
 # config.logging has configured structlog and the standard library already
 LOGGING_CONFIG = None

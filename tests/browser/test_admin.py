@@ -18,7 +18,9 @@ from apps.core.bus import bus
 from apps.events.models import Delivery
 from apps.events.relay import fan_out
 from apps.jobs.commands import SubmitJob
+from apps.jobs.models import Job
 from apps.users.commands import RegisterUser
+from apps.users.models import User
 from tests.processes import Process, Processes
 from tests.waiting import wait_for
 
@@ -83,9 +85,25 @@ def text(browser: webdriver.Chrome) -> str:
         return ""
 
 
+def follow(browser: webdriver.Chrome, link: str, shown: str) -> None:
+    """Click the first link with this text and wait for the page behind it."""
+    browser.find_element(By.ID, "content").find_element(By.LINK_TEXT, link).click()
+    wait_for(lambda: shown in text(browser), f"{link} leads to {shown}")
+
+
+def give(browser: webdriver.Chrome, file: Path, content: bytes) -> None:
+    """Choose a file in the form for imports, and send it."""
+    file.write_bytes(content)
+    browser.find_element(By.NAME, "file").send_keys(str(file))
+    browser.find_element(By.CSS_SELECTOR, "#content input[type=submit]").click()
+
+
 def test_support_looks_around_and_replays_a_dead_letter(browser: webdriver.Chrome, web: Process) -> None:
     log_in(browser, web)
     wait_for(lambda: "Overview" in text(browser), "the overview is there")
+    assert "Circuit breakers" in text(browser)
+    assert browser.find_elements(By.CSS_SELECTOR, ".panel svg rect"), "an event of this minute is a bar"
+    browser.set_window_size(1300, 1400)
     picture(browser, "index")
     for page, shown in {
         "users/user": "boss@example.com",
@@ -105,9 +123,88 @@ def test_support_looks_around_and_replays_a_dead_letter(browser: webdriver.Chrom
     browser.find_element(By.CSS_SELECTOR, "input.action-select").click()
     Select(browser.find_element(By.NAME, "action")).select_by_value("replay")
     browser.find_element(By.NAME, "index").click()
-    wait_for(lambda: "1 deliveries will be tried again" in text(browser), "the replay is confirmed")
+    wait_for(lambda: "may happen twice" in text(browser), "it asks, and names what it will touch")
+    assert "1 delivery" in text(browser)
+    assert "users.send_welcome_email: user.created about user:" in text(browser)
+    picture(browser, "replay-asked")
+    assert Delivery.objects.get(receiver="users.send_welcome_email").state == "dead"
+    browser.find_element(By.CSS_SELECTOR, "#content input[type=submit]").click()
+    wait_for(lambda: "1 delivery: will be tried again." in text(browser), "the replay is confirmed")
     replayed = Delivery.objects.get(receiver="users.send_welcome_email")
     assert (replayed.state, replayed.replayed_by) == ("pending", "boss@example.com")
+    browser.get(f"{web.url}/admin/admin/logentry/")
+    assert "will be tried again" in text(browser)
+    picture(browser, "log")
+
+
+def test_links_lead_from_a_user_to_what_happened_and_back(browser: webdriver.Chrome, web: Process) -> None:
+    log_in(browser, web)
+    wait_for(lambda: "Overview" in text(browser), "the overview is there")
+    browser.get(f"{web.url}/admin/users/user/")
+    follow(browser, "boss@example.com", "Change user")
+    picture(browser, "user")
+    follow(browser, "Events", "Select event to view")
+    browser.find_element(By.CSS_SELECTOR, "#result_list tbody th a").click()
+    wait_for(lambda: "View event" in text(browser), "the event is there")
+    picture(browser, "event")
+    follow(browser, "Its deliveries", "no mail server")
+    browser.find_element(By.CSS_SELECTOR, "#result_list tbody th a").click()
+    wait_for(lambda: "View delivery" in text(browser), "the delivery is there")
+    picture(browser, "delivery")
+    follow(browser, f"user:{User.objects.get().pk}", "Change user")
+
+
+def test_a_file_of_users_is_imported_and_its_page_tells_how_it_went(
+    browser: webdriver.Chrome, web: Process, processes: Processes, tmp_path: Path
+) -> None:
+    log_in(browser, web)
+    wait_for(lambda: "Overview" in text(browser), "the overview is there")
+    follow(browser, "Import users", "up to 50 MB")
+    give(browser, tmp_path / "people.xlsx", b"PK\x03\x04\0\0")
+    wait_for(lambda: "ends neither in .csv nor in .ndjson" in text(browser), "a spreadsheet is refused")
+    picture(browser, "import-refused")
+    lines = "".join(f"user{number}@example.com,User {number}\n" for number in range(20_000))
+    give(browser, tmp_path / "people.csv", f"email,name\n{lines}user7@example.com,Seven\nnobody,Nobody\n".encode())
+    wait_for(lambda: "The import of people.csv has begun." in text(browser), "the page of the job is there")
+    picture(browser, "job-waits")
+    processes.relay()
+    processes.worker()
+    wait_for(lambda: "Success" in text(browser), "the page shows by itself that the job has ended")
+    assert '"created": 20000' in text(browser)
+    assert "email_taken" in text(browser)
+    picture(browser, "job")
+
+
+def test_a_file_too_large_is_refused_in_words(browser: webdriver.Chrome, web: Process, tmp_path: Path) -> None:
+    log_in(browser, web)
+    wait_for(lambda: "Overview" in text(browser), "the overview is there")
+    browser.get(f"{web.url}/admin/users/user/import/")
+    give(browser, tmp_path / "large.csv", b"email,name\n" + b"a@example.com,A\n" * 4_000_000)
+    wait_for(lambda: "The file is larger than 50 MB" in text(browser), "it says so")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1300, 420])
+def test_no_page_is_wider_than_its_window(browser: webdriver.Chrome, web: Process, theme: str, width: int) -> None:
+    log_in(browser, web)
+    wait_for(lambda: "Overview" in text(browser), "the overview is there")
+    browser.execute_script("localStorage.setItem('theme', arguments[0])", theme)
+    browser.set_window_size(width, 1400)
+    delivery, user = Delivery.objects.get(receiver="users.send_welcome_email"), User.objects.get()
+    for name, page in {
+        "overview": "",
+        "users": "users/user/",
+        "dead-letters": "events/delivery/",
+        "delivery": f"events/delivery/{delivery.pk}/change/",
+        "user": f"users/user/{user.pk}/change/",
+        "job": f"jobs/job/{Job.objects.get().pk}/change/",
+        "import": "users/user/import/",
+        "breakers": "breakers/",
+    }.items():
+        browser.get(f"{web.url}/admin/{page}")
+        picture(browser, f"{theme}-{width}-{name}")
+        wide = browser.execute_script("return document.documentElement.scrollWidth - window.innerWidth")
+        assert wide <= 0, name
 
 
 def test_a_user_is_made_under_the_same_rules_as_everywhere(browser: webdriver.Chrome, web: Process) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.conf import settings
 from django.test import Client
+from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
 from apps.users.commands import UserSnapshot
@@ -64,3 +65,29 @@ def test_the_api_and_the_admin_count_together(boss: UserSnapshot) -> None:
 def test_successful_logins_do_not_count(boss: UserSnapshot) -> None:
     for _ in range(LIMIT + 2):
         assert log_in().status_code == 302
+
+
+def test_a_new_password_ends_the_logins_of_the_old_one_but_this(
+    boss: UserSnapshot, client_of: Callable[..., APIClient]
+) -> None:
+    elsewhere, other_browser, browser = client_of(boss), Client(), Client()
+    for client in (other_browser, browser):
+        client.post("/admin/login/", {"username": boss.email, "password": PASSWORD})
+    new = "an entirely other pass phrase"
+    form = {"old_password": PASSWORD, "new_password1": new, "new_password2": new}
+    assert browser.post("/admin/password_change/", form | {"old_password": "wrong"}).status_code == 200
+    assert browser.post("/admin/password_change/", form).status_code == 302
+    assert browser.get("/admin/").status_code == 200
+    assert other_browser.get("/admin/").status_code == 302
+    assert elsewhere.get("/api/v1/users/me").status_code == 401
+    assert log_in(password=new).status_code == 302
+
+
+def test_the_last_staff_cannot_be_deleted_by_selecting_them(boss: UserSnapshot) -> None:
+    client = Client()
+    client.post("/admin/login/", {"username": boss.email, "password": PASSWORD})
+    form = {"action": "delete_selected", "_selected_action": [boss.id], "post": "yes"}
+    answer = client.post("/admin/users/user/", form, follow=True)
+    assert answer.status_code == 200
+    assert "last active staff" in answer.content.decode()
+    assert client.get("/admin/").status_code == 200

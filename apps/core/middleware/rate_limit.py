@@ -1,7 +1,8 @@
 """Middleware: the rate limit, one round trip to Valkey for each API request.
 
 A fixed window of a minute per caller, counted and expired by one Lua script, so it is exact across processes. Where
-Valkey is away the request passes, counted and logged: a limit is not worth an outage.
+Valkey is away the request passes, counted and logged: a limit is not worth an outage. What it refuses the same script
+counts by the minute, for the admin's overview.
 Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/.
 """
 
@@ -18,7 +19,7 @@ from django.utils.module_loading import import_string
 from apps.core.api.problems import problem
 from apps.core.metrics import RATE_LIMIT_OPEN, RATE_LIMITED
 from apps.core.middleware.client import client_network
-from apps.core.valkey import Unavailable, valkey_at
+from apps.core.valkey import Unavailable, Valkey, valkey_at
 from apps.core.versioning import is_api
 
 log = structlog.get_logger("rate_limit")
@@ -28,8 +29,29 @@ local n = redis.call('INCR', KEYS[1])
 if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 local left = redis.call('PTTL', KEYS[1])
 if left < 0 then redis.call('PEXPIRE', KEYS[1], ARGV[1]); left = tonumber(ARGV[1]) end
+if n > tonumber(ARGV[2]) and redis.call('INCR', KEYS[2]) == 1 then redis.call('EXPIRE', KEYS[2], ARGV[3]) end
 return {n, left}
 """
+READ_REFUSALS = "return redis.call('MGET', unpack(KEYS))"
+REFUSALS_KEPT_SECONDS = 3 * 3600
+
+
+def refusals(valkey: Valkey, minutes: int) -> list[int]:
+    """Requests that every process refused, by the minute: the oldest of the last `minutes` first, this one last.
+
+    Raises Unavailable.
+    """
+    now = _minute()
+    keys = [_refused(minute) for minute in range(now - minutes + 1, now + 1)]
+    return [int(count or 0) for count in valkey.run(READ_REFUSALS, keys, [])]
+
+
+def _minute() -> int:
+    return int(time.time()) // WINDOW_SECONDS
+
+
+def _refused(minute: int) -> str:
+    return f"refused:{minute}"
 
 
 class RateLimitMiddleware:
@@ -49,7 +71,8 @@ class RateLimitMiddleware:
         caller_id = self.caller_of(request)
         who = f"user:{caller_id}" if caller_id is not None else f"addr:{client_network(request)}"
         try:
-            count, left_ms = self.valkey.run(COUNT, [f"rate:{who}"], [WINDOW_SECONDS * 1000])
+            keys = [f"rate:{who}", _refused(_minute())]
+            count, left_ms = self.valkey.run(COUNT, keys, [WINDOW_SECONDS * 1000, self.limit, REFUSALS_KEPT_SECONDS])
         except Unavailable as error:
             self._let_through(error)
             count, left_ms = 0, WINDOW_SECONDS * 1000

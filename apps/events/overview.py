@@ -1,0 +1,64 @@
+"""The event bus on the admin's overview."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.db.models import Count, Min
+from django.utils import timezone
+
+from apps.core.admin_display import shortened
+from apps.core.admin_links import Link, aggregate, list_of, page_of
+from apps.core.overview import CAP, Content, Figure, Table, activity, age, capped, panel, said
+from apps.events.models import Delivery, DeliveryState, OutboxEvent
+
+LISTED = 8
+OLD_SECONDS = 60
+TONES = {DeliveryState.FAILED: "warn", DeliveryState.DEAD: "bad"}
+
+
+@panel("Outbox", route="admin:events_outboxevent_changelist", place=10)
+def outbox() -> Content:
+    """What waits, and for how long; the oldest among the first CAP in the queue."""
+    unsequenced = OutboxEvent.objects.filter(position__isnull=True)
+    queue = Delivery.objects.filter(due_at__isnull=False).order_by("waits", "due_at", "id")[: CAP + 1]
+    waiting = queue.aggregate(n=Count("pk"), first=Min("event_id"))
+    moments = OutboxEvent.objects.filter(id=waiting["first"]).values_list("occurred_at", flat=True)
+    oldest = [*unsequenced.order_by("id").values_list("occurred_at", flat=True)[:1], *moments]
+    seconds = _since(min(oldest, default=None))
+    figures = [
+        Figure("events not taken yet", said(capped(unsequenced))),
+        Figure("deliveries that wait", said(waiting["n"])),
+        Figure("age of the oldest", age(seconds), tone="warn" if (seconds or 0) > OLD_SECONDS else ""),
+    ]
+    return Content(figures, activity("Events", OutboxEvent._meta.db_table, "occurred_at", "minute", 60))
+
+
+@panel("Event deliveries", route="admin:events_delivery_changelist", place=20)
+def deliveries() -> Content:
+    """How many are in each state, and the newest dead letters."""
+    figures = []
+    for state in DeliveryState:
+        count = capped(Delivery.objects.filter(state=state))
+        tone = TONES.get(state, "") if count else ""
+        figures.append(Figure(state.value, said(count), list_of("events.delivery", state__exact=state.value), tone))
+    dead = Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-id")[:LISTED]
+    rows: list[list[Link | str]] = [
+        [Link(one.receiver, page_of("events.delivery", one.pk)), shortened(one.last_error)] for one in dead
+    ]
+    return Content(figures, table=Table(("dead letter", "reason"), rows), empty="No dead letters.")
+
+
+@panel("Newest events", route="admin:events_outboxevent_changelist", place=50)
+def newest() -> Content:
+    """The last few."""
+    events = OutboxEvent.objects.order_by("-id").defer("data")[:LISTED]
+    rows: list[list[Link | str]] = [
+        [Link(one.type, page_of("events.outboxevent", one.pk)), aggregate(one.aggregate), age(_since(one.occurred_at))]
+        for one in events
+    ]
+    return Content(table=Table(("event", "about", "ago"), rows), empty="No events yet.")
+
+
+def _since(moment: datetime | None) -> float | None:
+    return None if moment is None else (timezone.now() - moment).total_seconds()

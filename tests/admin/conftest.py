@@ -1,0 +1,43 @@
+"""A support person in the admin, and something to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from apps.core.bus import bus
+from apps.events.models import Delivery, DeliveryState
+from apps.events.relay import fan_out
+from apps.users.commands import RegisterUser, UserSnapshot
+from tests.conftest import PASSWORD
+
+WELCOME = "users.send_welcome_email"
+
+
+@pytest.fixture
+def boss(db: None) -> UserSnapshot:
+    """The support person."""
+    return bus.execute(RegisterUser("boss@example.com", "Boss", PASSWORD, is_staff=True))
+
+
+@pytest.fixture
+def support(boss: UserSnapshot) -> Client:
+    """The admin, logged in."""
+    client = Client()
+    assert client.login(email="boss@example.com", username="boss@example.com", password=PASSWORD)
+    return client
+
+
+@pytest.fixture
+def dead_letter(boss: UserSnapshot) -> Callable[[], Delivery]:
+    """Gives the boss's welcome e-mail up."""
+
+    def give_up() -> Delivery:
+        fan_out()
+        rows = Delivery.objects.filter(receiver=WELCOME)
+        rows.update(state=DeliveryState.DEAD, due_at=None, last_error="ConnectionError: no mail server")
+        return rows.get()
+
+    return give_up
