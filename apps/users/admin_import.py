@@ -18,9 +18,10 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from apps.core.admin_actions import note
 from apps.core.admin_links import page_of
+from apps.core.api.parsers import pieces
 from apps.core.bus import bus
 from apps.jobs.commands import SubmitJob
-from apps.users.api.import_view import LIMIT_BYTES, chunks
+from apps.users.api.import_view import LIMIT_BYTES
 from apps.users.import_lines import CSV_TYPE, NDJSON_TYPE, NotImportable, read_lines
 
 # what a form adds around its file
@@ -96,7 +97,7 @@ def _upload(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=400)
     file, kind = form.cleaned_data["file"], form.cleaned_data["kind"]
-    job_id = bus.execute(SubmitJob("import_users", request.user.pk, {"kind": kind}, upload=chunks(file)))
+    job_id = bus.execute(SubmitJob("import_users", request.user.pk, {"kind": kind}, upload=pieces(file, LIMIT_BYTES)))
     said = f"from {file.name}, {filesizeformat(file.size)}"
     note(request, ADDITION, said, str(job_id), f"import_users {job_id}", "jobs.job")
     messages.success(request, f"The import of {file.name} has begun.")

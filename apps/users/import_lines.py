@@ -16,6 +16,7 @@ from typing import BinaryIO, NamedTuple
 import orjson
 
 from apps.core.errors import FieldProblem
+from apps.core.strict_json import repeated_name
 from apps.jobs.run import JobError
 
 CSV_TYPE, NDJSON_TYPE = "text/csv", "application/x-ndjson"
@@ -142,7 +143,7 @@ def _header(reader: Iterator[list[str]]) -> tuple[int, list[int]]:
         header = [name.strip().lower() for name in next(reader, [])]
     except (csv.Error, TooLong):
         raise NotImportable(f"The first line is no CSV: it must be the header {wanted}.") from None
-    if set(HEADER) <= set(header):
+    if all(header.count(name) == 1 for name in HEADER):
         return len(header), [header.index(name) for name in HEADER]
     for mark, name in ((";", "semicolons"), ("\t", "tabs")):
         if any(mark in value for value in header):
@@ -167,6 +168,9 @@ def _read_ndjson(lines: Lines) -> Iterator[Line]:
         try:
             data = orjson.loads(text)
             email, name = data["email"], data["name"]
+            if twice := repeated_name(text):
+                yield _malformed(lines.number, f"{twice} stands more than once in its object.")
+                continue
         except (ValueError, TypeError, KeyError):
             email = name = None
         if isinstance(email, str) and isinstance(name, str):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 
 from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.password_validation import validate_password
@@ -27,8 +26,9 @@ def email_problem(email: str) -> FieldProblem | None:
         return FieldProblem("/email", "required", "An e-mail address is needed, e.g. ada@example.com.")
     if len(email) > EMAIL_LENGTH:
         return FieldProblem("/email", "max_length", f"An e-mail address has up to {EMAIL_LENGTH} characters.")
-    if any(unicodedata.category(character)[0] == "C" for character in email):
-        return FieldProblem("/email", "invalid", "An e-mail address has no control characters.")
+    if not email.isascii():
+        detail = "An e-mail address has ASCII characters; a domain in others is spelt as punycode, xn--…."
+        return FieldProblem("/email", "invalid", detail)
     try:
         validate_email(email)
     except ValidationError:

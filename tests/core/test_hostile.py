@@ -167,3 +167,37 @@ def test_the_id_of_a_job_may_come_in_capitals(
     assert client.get(f"{path}/{task_id.upper()}").json()["task_id"] == task_id
     for wrong in (task_id[:-1], task_id + "0", task_id.replace("-", ""), "{" + task_id + "}"):
         assert client.get(f"{path}/{wrong}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    "limit", ["0", "-1", "101", "000001999999", "000001" + "9" * 5000, "1e1", "\uff11\uff10", "+1", "", " 1"]
+)
+def test_a_limit_is_a_number_from_1_to_100(staff: APIClient, limit: str) -> None:
+    for path in ("/api/v1/users", "/api/v1/events", "/api/v1/webhooks"):
+        answer = staff.get(path, {"limit": limit})
+        assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/limit"), path
+
+
+def test_a_compressed_body_is_refused(anyone: APIClient) -> None:
+    body = {"email": "new@example.com", "name": "New"}
+    answer = anyone.post("/api/v1/users", body, headers={"Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert anyone.post("/api/v1/users", body, headers={"Content-Encoding": "identity"}).status_code == 201
+
+
+def test_the_token_of_whoever_is_gone_is_no_use_where_none_is_needed(
+    register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient]
+) -> None:
+    user = register()
+    client = client_of(user)
+    assert client.post("/api/v1/users", {"email": "one@example.com", "name": "One"}).status_code == 201
+    bus.execute(UpdateUser(user.id, is_active=False))
+    assert client.post("/api/v1/users", {"email": "two@example.com", "name": "Two"}).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "email", ["\u017fam@example.com", "\u212aat@example.com", "a@ex\u00e4mple.com", "a@example\u3002com"]
+)
+def test_one_mailbox_has_one_spelling(anyone: APIClient, email: str) -> None:
+    answer = anyone.post("/api/v1/users", {"email": email, "name": "New"})
+    assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/email")

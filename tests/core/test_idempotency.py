@@ -3,9 +3,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
+from django.conf import settings
 from django.db import connection, transaction
 from rest_framework.test import APIClient
 
@@ -19,6 +21,7 @@ from tests.processes import Processes
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
+PASSWORD = "correct horse battery staple"
 ADA = {"email": "ada@example.com", "name": "Ada"}
 
 
@@ -57,6 +60,46 @@ def test_a_key_belongs_to_its_caller(
             answer = client.post("/api/v1/process", {"rows": []}, headers={"Idempotency-Key": "k1"})
             tasks.add(answer.json()["task_id"])
     assert len(tasks) == 2
+
+
+def test_of_a_file_the_content_counts_and_not_its_length(staff: APIClient) -> None:
+    def upload(name: str) -> Any:
+        body: Any = f"email,name\n{name}@example.com,A\n"
+        return staff.generic(
+            "POST", "/api/v1/users/import", body, content_type="text/csv", headers={"Idempotency-Key": "k1"}
+        )
+
+    first, again, other = upload("one"), upload("one"), upload("two")
+    assert (first.status_code, again.status_code, again["Idempotency-Replayed"]) == (202, 202, "true")
+    assert again.content == first.content
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
+def test_a_lost_answer_with_tokens_can_be_had_again(anyone: APIClient, register: Callable[..., UserSnapshot]) -> None:
+    register("ada@example.com", password=PASSWORD)
+    login = {"email": "ada@example.com", "password": PASSWORD}
+    first, again = (anyone.post("/api/v1/auth/token", login, headers={"Idempotency-Key": "k1"}) for _ in range(2))
+    assert again.content == first.content
+    refresh = {"refresh": first.json()["refresh"]}
+    second, third = (
+        anyone.post("/api/v1/auth/token/refresh", refresh, headers={"Idempotency-Key": "k2"}) for _ in range(2)
+    )
+    assert (second.status_code, third.content) == (200, second.content)
+    stolen = anyone.post("/api/v1/auth/token/refresh", refresh, headers={"Idempotency-Key": "k3"})
+    assert stolen.status_code == 401
+    dead = anyone.post("/api/v1/auth/token/refresh", {"refresh": second.json()["refresh"]})
+    assert dead.status_code == 401, "the refusal has ended the session, though nothing of it is kept under the key"
+
+
+def test_failed_logins_count_with_a_key_too(anyone: APIClient, register: Callable[..., UserSnapshot]) -> None:
+    register("ada@example.com", password=PASSWORD)
+    wrong = {"email": "ada@example.com", "password": "wrong"}
+    limit = settings.ENV.login_rate_limit_per_minute
+    statuses = [
+        anyone.post("/api/v1/auth/token", wrong, headers={"Idempotency-Key": f"k{n}"}).status_code
+        for n in range(limit + 1)
+    ]
+    assert statuses == [401] * limit + [429]
 
 
 def test_a_refusal_is_not_kept(anyone: APIClient) -> None:

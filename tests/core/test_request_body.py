@@ -10,7 +10,12 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+from apps.core.bus import bus
+from apps.jobs.models import Job
+from apps.users.commands import IssueToken, RegisterUser
+from apps.users.models import User
 from tests.processes import Process, Processes
+from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -65,3 +70,33 @@ def test_a_client_that_goes_away_is_no_error(web: Process, connection: socket.so
         connection.sendall(head("/api/v1/users/me", 100) + b"{")
     assert httpx.get(f"{web.url}/healthz", trust_env=False).status_code == 200
     assert not [line for line in web.lines() if line.get("level") == "error"]
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "body"),
+    [
+        ("/api/v1/users", "application/json", b'{"email": "cut@example.com", "name": "Cut"}'),
+        ("/api/v1/users/import", "text/csv", b"email,name\none@example.com,One\ncut@example.com,C"),
+    ],
+)
+def test_half_a_body_is_none(web: Process, connection: socket.socket, path: str, kind: str, body: bytes) -> None:
+    token = bus.execute(IssueToken(bus.execute(RegisterUser("boss@example.com", "Boss", is_staff=True)).email))
+    length = len(body) + 50
+    lines = (
+        f"POST {path} HTTP/1.1",
+        "Host: 127.0.0.1",
+        f"Authorization: Bearer {token}",
+        f"Content-Type: {kind}",
+        f"Content-Length: {length}",
+        "Idempotency-Key: half",
+    )
+    with connection:
+        connection.sendall("\r\n".join((*lines, "", "")).encode() + body)
+        connection.shutdown(socket.SHUT_WR)
+        wait_for(lambda: any(line.get("path") == path for line in web.lines()), "it is answered")
+    assert not User.objects.filter(email="cut@example.com").exists()
+    assert not Job.objects.exists()
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": kind, "Idempotency-Key": "half"}
+    whole = httpx.post(f"{web.url}{path}", content=body, headers=headers, trust_env=False)
+    assert whole.status_code in (201, 202), "the half left nothing under the key"
+    assert "Idempotency-Replayed" not in whole.headers

@@ -120,3 +120,10 @@ def test_deep_and_odd_json_stays_in_its_line() -> None:
     body = b"[" * 5000 + b'\n{"email": "a@x.de", "name": "\\ud800"}\n7\nnull\n{"email": "b@x.de", "name": "B"}\n'
     lines = read(body, NDJSON_TYPE)
     assert (bad(lines), good(lines)) == ([1, 2, 3, 4], [(5, "b@x.de", "B")])
+
+
+def test_a_column_or_a_member_that_stands_twice() -> None:
+    with pytest.raises(NotImportable, match="must be the header email,name"):
+        read(b"email,email,name\na@x.de,b@x.de,A\n")
+    lines = read(b'{"email":"a@x.de","email":"b@x.de","name":"A"}\n{"email":"c@x.de","name":"C"}\n', NDJSON_TYPE)
+    assert (bad(lines), good(lines)) == ([1], [(2, "c@x.de", "C")])

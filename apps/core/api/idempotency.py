@@ -23,6 +23,7 @@ from rest_framework import exceptions
 from rest_framework.request import Request
 
 from apps.core.crypto import Box
+from apps.core.errors import DomainError
 from apps.core.middleware.client import client_network
 from apps.core.models import IdempotentAnswer
 
@@ -70,15 +71,22 @@ def run_once(post: Post) -> Post:
         if key is None:
             return post(view, request, *args, **kwargs)
         digest = _digest(_caller(request), _read(key))
-        fingerprint = _fingerprint(request, streams=view.streams_body)
         with transaction.atomic():
             _lock(digest)
             kept = IdempotentAnswer.objects.filter(key=digest, created_at__gt=Now() - KEPT_FOR).first()
             if kept is not None:
-                return _again(kept, fingerprint)
-            answer = post(view, request, *args, **kwargs)
-            _keep(digest, fingerprint, answer)
-        return answer
+                return _again(kept, _fingerprint(view, request))
+            view.hold_body(request)
+            try:
+                answer = post(view, request, *args, **kwargs)
+            except (exceptions.APIException, DomainError) as error:
+                if not view.keeps_refusals:
+                    raise
+                refusal = error
+            else:
+                _keep(digest, _fingerprint(view, request), answer)
+                return answer
+        raise refusal
 
     return once
 
@@ -102,11 +110,10 @@ def _caller(request: Request) -> str:
     return f"user:{user_id}" if user_id is not None else f"addr:{client_network(request._request)}"
 
 
-def _fingerprint(request: Request, *, streams: bool) -> str:
-    """What makes it the same request; a streamed body counts by its length alone, since it is read only once."""
-    body = str(request.META.get("CONTENT_LENGTH")).encode() if streams else request._request.body
-    parts = (request.method, request.get_full_path(), request.version, request.content_type)
-    return hashlib.sha256("\n".join(map(str, parts)).encode() + b"\n" + body).hexdigest()
+def _fingerprint(view: Any, request: Request) -> str:
+    """What makes it the same request."""
+    parts = (request.method, request.get_full_path(), request.version, request.content_type, view.body_digest(request))
+    return _digest(*map(str, parts))
 
 
 def _digest(*parts: str) -> str:

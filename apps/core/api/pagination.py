@@ -59,7 +59,7 @@ def read_limit(request: Request) -> int:
     text = request.query_params.get("limit")
     if text is None:
         return DEFAULT_LIMIT
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:6]) <= MAX_LIMIT):
+    if not (text.isascii() and text.isdigit() and len(text) <= 3 and 1 <= int(text) <= MAX_LIMIT):
         raise Invalid([FieldProblem("/limit", "invalid", f"must be a whole number from 1 to {MAX_LIMIT}")])
     return int(text)
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import IO, Any
 
 import orjson
@@ -12,9 +10,11 @@ from django.conf import settings
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 
-from apps.core.errors import FieldProblem, Invalid, pointer_step
+from apps.core.errors import FieldProblem, Invalid
+from apps.core.strict_json import repeated_name
 
 DEEPEST = 100
+PIECE_BYTES = 1024 * 1024
 
 
 class ContentTooLarge(exceptions.APIException):
@@ -40,10 +40,24 @@ class JSONParser(BaseParser):
         declared = str((parser_context or {})["request"].META.get("CONTENT_LENGTH") or "0")
         if declared.isdigit() and int(declared) > limit:
             raise ContentTooLarge(limit)
-        raw = stream.read(limit + 1)
-        if len(raw) > limit:
-            raise ContentTooLarge(limit)
+        raw = b"".join(pieces(stream, limit, int(declared) if declared.isdigit() else 0))
         return read_object(raw)
+
+
+def pieces(stream: Any, limit: int, declared: int = 0) -> Iterator[bytes]:
+    """A body of up to `limit` bytes in pieces of a mebibyte. Raises ContentTooLarge past the limit.
+
+    Raises ParseError where it ends before the `declared` length: the client went away, and half a body is none
+    (RFC 9112, section 8).
+    """
+    read = 0
+    while piece := stream.read(PIECE_BYTES):
+        read += len(piece)
+        if read > limit:
+            raise ContentTooLarge(limit)
+        yield piece
+    if read < declared:
+        raise exceptions.ParseError(f"The body ended after {read} of the {declared} bytes that Content-Length names.")
 
 
 def read_object(raw: bytes) -> dict[str, Any]:
@@ -59,39 +73,9 @@ def read_object(raw: bytes) -> dict[str, Any]:
     # escaped, since a raw NUL is no JSON; PostgreSQL can keep neither
     if b"\\u0000" in raw and _has_nul(data):
         raise exceptions.ParseError("The body holds a NUL character (\\u0000), which cannot be kept.")
-    if pointer := _repeated_name(raw):
+    if pointer := repeated_name(raw):
         raise Invalid([FieldProblem(pointer, "duplicate_name", "stands more than once in its object")])
     return data
-
-
-def _repeated_name(raw: bytes) -> str:
-    """The JSON pointer to a name that its object has twice, or "": a parser would silently take the last one."""
-    found: list[tuple[dict[str, Any], str]] = []
-
-    def note(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        made = dict(pairs)
-        if len(made) < len(pairs):
-            counts = Counter(name for name, _ in pairs)
-            found.append((made, counts.most_common(1)[0][0]))
-        return made
-
-    # numbers stay texts: their values are none of this function's business
-    top = json.loads(raw, object_pairs_hook=note, parse_int=str, parse_float=str)
-    # the last one found is inside no other
-    return _path_to(found[-1][0], top) + pointer_step(found[-1][1]) if found else ""
-
-
-def _path_to(wanted: dict[str, Any], top: dict[str, Any]) -> str:
-    stack: list[tuple[str, Any]] = [("", top)]
-    while stack:
-        path, item = stack.pop()
-        if item is wanted:
-            return path
-        if isinstance(item, dict):
-            stack.extend((path + pointer_step(name), inner) for name, inner in item.items())
-        elif isinstance(item, list):
-            stack.extend((f"{path}/{index}", inner) for index, inner in enumerate(item))
-    return ""
 
 
 def _depth(data: Any) -> int:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any, ClassVar, Protocol
 
@@ -39,6 +41,14 @@ class LengthRequired(exceptions.APIException):
     default_detail = "Send the body with a Content-Length, not in chunks."
 
 
+class EncodedBody(exceptions.APIException):
+    """The body is compressed."""
+
+    status_code = 415
+    default_code = "unsupported_media_type"
+    default_detail = "Send the body as it is, without a Content-Encoding."
+
+
 class IsStaff(BasePermission):
     """Staff only."""
 
@@ -68,9 +78,9 @@ class ApiView(APIView):
     """
 
     bus = bus
-    # the tokens' routes are not: a failed login has to be remembered, which the one transaction would undo
     idempotent = True
-    streams_body = False
+    # what a refusal writes is kept, though nothing else of an idempotent request is: a failed login, a stolen token
+    keeps_refusals = False
     problems: ClassVar[dict[str, tuple[int, ...]]] = {}
     answers: ClassVar[dict[str, Callable[[str], dict[int, Any]]]] = {}
     sends: ClassVar[dict[str, tuple[str, ...]]] = {}
@@ -79,6 +89,14 @@ class ApiView(APIView):
         super().__init_subclass__(**kwargs)
         if cls.idempotent and "post" in vars(cls):
             cls.post = run_once(cls.post)  # type: ignore[attr-defined] # it is there, by the line above
+
+    def hold_body(self, request: Request) -> None:
+        """Keep the body beyond its parsing, for `body_digest`."""
+        _ = request._request.body
+
+    def body_digest(self, request: Request) -> str:
+        """SHA-256 of the whole body."""
+        return hashlib.sha256(request._request.body).hexdigest()
 
     def valid(self, serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
         """The body's values, checked. Raises ValidationError."""
@@ -94,11 +112,40 @@ class ApiView(APIView):
         return request.data
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuses a body without a length: WSGI would take it for an empty one."""
+        """Refuses a body without a length, which WSGI would take for an empty one, and one that is compressed."""
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             raise LengthRequired
+        if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
+            raise EncodedBody
         super().initial(request, *args, **kwargs)
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """The methods that this route takes."""
         return HttpResponse(status=204, headers={"Allow": ", ".join(self.allowed_methods)})
+
+
+class StreamView(ApiView):
+    """Takes its body piece by piece: `pieces` yields it once."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self._digest, self._whole = hashlib.sha256(), False
+
+    def read(self, request: Request) -> Iterator[bytes]:
+        """The body as it comes in."""
+        raise NotImplementedError
+
+    def pieces(self, request: Request) -> Iterator[bytes]:
+        """The body as it comes in, noting its digest."""
+        for piece in self.read(request):
+            self._digest.update(piece)
+            yield piece
+        self._whole = True
+
+    def hold_body(self, request: Request) -> None:
+        """Nothing: it is digested while it comes in."""
+
+    def body_digest(self, request: Request) -> str:
+        if not self._whole:
+            deque(self.pieces(request), maxlen=0)
+        return self._digest.hexdigest()

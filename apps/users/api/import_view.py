@@ -12,15 +12,14 @@ from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from apps.core.api.parsers import ContentTooLarge
-from apps.core.api.views import ApiView, IsStaff, caller
+from apps.core.api.parsers import ContentTooLarge, pieces
+from apps.core.api.views import IsStaff, StreamView, caller
 from apps.jobs.api.serializers import TaskAccepted
 from apps.jobs.api.views import accepted
 from apps.jobs.commands import SubmitJob
 from apps.users.imports import CSV_TYPE, NDJSON_TYPE
 
 LIMIT_BYTES = 50 * 1024 * 1024
-CHUNK_BYTES = 1024 * 1024
 
 NDJSON_EXAMPLE = '{"email": "ada@example.com", "name": "Ada"}\n'
 
@@ -47,10 +46,9 @@ class NdjsonParser(CsvParser):
     media_type = NDJSON_TYPE
 
 
-class UserImport(ApiView):
+class UserImport(StreamView):
     """Many users at once, as a background job."""
 
-    streams_body = True
     permission_classes = (IsStaff,)
     parser_classes = (CsvParser, NdjsonParser)
     problems: ClassVar = {"post": (403,)}
@@ -63,26 +61,20 @@ class UserImport(ApiView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Import users from CSV (header `email,name`) or NDJSON of up to 50 MB."""
-        if int(request.META.get("CONTENT_LENGTH") or 0) > LIMIT_BYTES:
-            raise ContentTooLarge(LIMIT_BYTES)
         kind = (request.content_type or "").partition(";")[0].strip().lower()
-        # DRF makes an empty body an empty dictionary
-        pieces = chunks(request.data) if hasattr(request.data, "read") else iter(())
-        first = next(pieces, b"")
+        upload = self.pieces(request)
+        first = next(upload, b"")
         if not first.strip():
             raise exceptions.ParseError("The file is empty.")
         if b"\0" in first[:1000] and not first.startswith((b"\xff\xfe", b"\xfe\xff")):
             raise exceptions.ParseError("The file is not text.")
 
-        command = SubmitJob("import_users", caller(request).id, {"kind": kind}, upload=chain([first], pieces))
+        command = SubmitJob("import_users", caller(request).id, {"kind": kind}, upload=chain([first], upload))
         return accepted(request, command, self)
 
-
-def chunks(stream: Any) -> Iterator[bytes]:
-    """The body in pieces of a mebibyte. Raises ContentTooLarge past the limit."""
-    read = 0
-    while piece := stream.read(CHUNK_BYTES):
-        read += len(piece)
-        if read > LIMIT_BYTES:
+    def read(self, request: Request) -> Iterator[bytes]:
+        declared = int(request.META.get("CONTENT_LENGTH") or 0)
+        if declared > LIMIT_BYTES:
             raise ContentTooLarge(LIMIT_BYTES)
-        yield piece
+        # DRF makes an empty body an empty dictionary
+        return pieces(request.data, LIMIT_BYTES, declared) if hasattr(request.data, "read") else iter(())

@@ -19,7 +19,7 @@ from apps.users.commands import LogIn, RefreshSession, TokenPair
 class OpenView(ApiView):
     """Open to anyone; an Authorization header is not looked at."""
 
-    idempotent = False
+    keeps_refusals = True
     authentication_classes = ()
     permission_classes = (AllowAny,)
     problems: ClassVar = {"post": (401,)}

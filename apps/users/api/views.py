@@ -20,7 +20,7 @@ from apps.users.api.serializers import NewUser, UserChanges
 from apps.users.api.v1 import UserV1
 from apps.users.api.versions import USER, USER_PAGE
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser, UserSnapshot
-from apps.users.queries import GetUser, ListUsers, Row
+from apps.users.queries import GetCaller, GetUser, ListUsers, Row
 
 SEARCH_LENGTH = 100
 TAGGED = ("ETag", "Cache-Control", "Vary")
@@ -46,6 +46,9 @@ class UserList(ApiView):
     @extend_schema(request=NewUser, operation_id="users_register")
     def post(self, request: Request) -> HttpResponse:
         """Register a user; a welcome e-mail and the profile follow by themselves."""
+        if request.auth is not None:
+            # open to anyone, but not to the tokens of whoever is deactivated or gone
+            self.bus.ask(GetCaller(claims_given(request)))
         user = self.bus.execute(RegisterUser(**self.valid(NewUser, request)))
         shape, row = representation(request), as_row(user)
         headers = {**cache_headers(shape.tag(row)), "Location": address(request, "user", user.id)}
