@@ -10,7 +10,9 @@ import httpx
 import pytest
 from django.db.models.functions import Now
 
+from apps.core.bus import bus
 from apps.jobs.models import Job, RefusedLines
+from apps.users.commands import IssueToken, RegisterUser
 from apps.users.models import User
 from tests.processes import Processes
 from tests.waiting import wait_for
@@ -50,8 +52,7 @@ class Import:
 @pytest.fixture
 def started(processes: Processes) -> Iterator[Import]:
     """Posted to a real web server and relayed; every tenth line is no e-mail address. The test starts the workers."""
-    assert processes.manage("create_user", STAFF, "--name", "Staff", "--staff").returncode == 0
-    token = processes.manage("issue_token", STAFF).stdout.strip()
+    token = bus.execute(IssueToken(bus.execute(RegisterUser(STAFF, "Staff", is_staff=True)).email))
     body = "email,name\n" + "".join(f"u{i}{'@example.com' * bool(i % EVERY)},U\n" for i in range(LINES))
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"}
     processes.relay()
