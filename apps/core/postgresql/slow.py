@@ -20,13 +20,11 @@ def timed(kind: type[Any], slow_ms: float) -> type[Any]:
     """A subclass of the psycopg cursor class `kind` that logs whatever takes `slow_ms` milliseconds or more."""
     seconds = slow_ms / 1000
 
-    execute, executemany = kind.execute, kind.executemany
-
     class TimedCursor(kind):  # type: ignore[misc] # of a class that is not known before
         def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
             start = perf_counter()
             try:
-                return execute(self, query, params, **options)
+                return super().execute(query, params, **options)
             finally:
                 if (took := perf_counter() - start) >= seconds:
                     _tell(query, took)
@@ -34,7 +32,7 @@ def timed(kind: type[Any], slow_ms: float) -> type[Any]:
         def executemany(self, query: Any, params_seq: Any, **options: Any) -> None:
             start = perf_counter()
             try:
-                executemany(self, query, params_seq, **options)
+                super().executemany(query, params_seq, **options)
             finally:
                 if (took := perf_counter() - start) >= seconds:
                     _tell(query, took)
