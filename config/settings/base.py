@@ -214,7 +214,10 @@ REST_FRAMEWORK = {
 SPECTACULAR_SETTINGS: dict[str, Any] = {
     "DEFAULT_GENERATOR_CLASS": "apps.core.api.schema.EveryVersion",
     "OAS_VERSION": "3.1.0",
-    "DESCRIPTION": "Users, profiles, background jobs and events under twelve architecture patterns.",
+    "DESCRIPTION": (
+        "Users, profiles, background jobs and events under twelve architecture patterns. The same routes without a"
+        " version, /api/users and so on, choose by the header X-API-Version: v1 (the default) or v2."
+    ),
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
