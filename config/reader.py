@@ -47,7 +47,7 @@ class Reader:
 
     def integer(self, name: str, default: int, *, at_least: int = 1, at_most: int = 1_000_000_000) -> int:
         def convert(raw: str) -> int:
-            if not raw.isascii() or not raw.isdigit() or not at_least <= int(raw[:20]) <= at_most:
+            if not raw.isascii() or not raw.isdigit() or len(raw) > 20 or not at_least <= int(raw) <= at_most:
                 raise ValueError
             return int(raw)
 

@@ -11,7 +11,7 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.core.overview import CAP, said
+from apps.core.overview import CAP, capped, said
 
 
 class AtLeast(int):
@@ -28,7 +28,7 @@ class CappedPaginator(Paginator[Any]):
 
     @cached_property
     def count(self) -> int:
-        return AtLeast(self.object_list.order_by()[: CAP + 1].count())
+        return AtLeast(capped(self.object_list))
 
     @cached_property
     def num_pages(self) -> int:

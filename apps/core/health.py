@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 import redis
 from celery import current_app
@@ -17,6 +16,7 @@ from django.http import HttpRequest, HttpResponse
 from apps.core.api.problems import only_safe
 from apps.core.api.renderers import json_answer
 from apps.core.bounded import Bounded
+from apps.core.valkey import patient_client
 from apps.core.worker import served_queues
 
 TIMEOUT_SECONDS = 2
@@ -28,8 +28,7 @@ class Failing(Exception):
 
 
 def _valkey() -> redis.Redis:
-    timeouts: Any = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
-    return redis.Redis.from_url(settings.ENV.redis_url, **timeouts)
+    return patient_client(settings.ENV.redis_url, TIMEOUT_SECONDS)
 
 
 @only_safe

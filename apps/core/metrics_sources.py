@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import redis
 from django.conf import settings
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -12,6 +11,7 @@ from apps.core.breaker_state import CLOSED, HALF_OPEN, OPEN
 from apps.core.breakers import GetBreakers
 from apps.core.bus import bus
 from apps.core.metrics_state import STATE, VALKEY
+from apps.core.valkey import patient_client
 from apps.core.worker import served_queues
 
 TIMEOUT_SECONDS = 1.0
@@ -30,8 +30,7 @@ def breakers() -> Iterator[Metric]:
 def workers() -> Iterator[Metric]:
     """Every queue, and whether a worker takes from it."""
     up = GaugeMetricFamily("worker_up", "Whether a Celery worker takes from the queue", labels=["queue"])
-    timeouts: dict[str, float] = {"socket_timeout": TIMEOUT_SECONDS, "socket_connect_timeout": TIMEOUT_SECONDS}
-    with redis.Redis.from_url(settings.ENV.redis_url, **timeouts) as valkey:
+    with patient_client(settings.ENV.redis_url, TIMEOUT_SECONDS) as valkey:
         for queue, alive in served_queues(valkey).items():
             up.add_metric([queue], alive)
     yield up

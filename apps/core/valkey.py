@@ -27,6 +27,12 @@ def valkey_at(url: str) -> Valkey:
     return Valkey(url)
 
 
+def patient_client(url: str, seconds: float) -> redis.Redis:
+    """A plain client for health and metrics, which may wait `seconds` to connect and for each answer."""
+    timeouts: Any = {"socket_timeout": seconds, "socket_connect_timeout": seconds}
+    return redis.Redis.from_url(url, **timeouts)
+
+
 class Valkey:
     """Runs Lua scripts, a connection per caller at a time; after a failure nobody asks again for `pause` seconds."""
 

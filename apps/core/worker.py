@@ -32,6 +32,7 @@ from django.conf import settings
 
 from apps.core import pulse
 from apps.core.metrics import TASKS, TASKS_LOST
+from apps.core.valkey import patient_client
 from apps.core.work_queue import WAKES
 
 # a worker reports every two seconds: one that is gone is missed after this
@@ -58,8 +59,7 @@ def _heartbeat_key(queue: str) -> str:
 
 
 def _valkey() -> redis.Redis:
-    timeouts: Any = {"socket_timeout": VALKEY_TIMEOUT_SECONDS, "socket_connect_timeout": VALKEY_TIMEOUT_SECONDS}
-    return redis.Redis.from_url(settings.ENV.redis_url, **timeouts)
+    return patient_client(settings.ENV.redis_url, VALKEY_TIMEOUT_SECONDS)
 
 
 def _beat() -> None:

@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_serializer
 
 from apps.core.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
+from apps.core.api.problems import CONTENT_TYPE, title
 
 JsonObject = dict[str, Any]
 S = TypeVar("S", bound=type)
 # PostgreSQL keeps no NUL
 NO_NUL = r"^[^\u0000]*$"
-PROBLEM_TYPE = "application/problem+json"
 
 LIMIT = OpenApiParameter(
     "limit",
@@ -136,10 +136,10 @@ def problem_answers() -> JsonObject:
 
 
 def _problem_answer(status: int) -> JsonObject:
-    name, code, detail, meaning = PROBLEMS[status]
+    _, code, detail, meaning = PROBLEMS[status]
     example: JsonObject = {
         "type": f"https://api.example.com/problems/{code}",
-        "title": name,
+        "title": title(status),
         "status": status,
         "detail": detail,
         "instance": "/api/v1/users/7",
@@ -148,7 +148,7 @@ def _problem_answer(status: int) -> JsonObject:
     }
     if status == 400:
         example["errors"] = [{"pointer": "/name", "code": "blank", "detail": "A name is needed."}]
-    content = {PROBLEM_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}, "example": example}}
+    content = {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDocument"}, "example": example}}
     return {"description": meaning, "headers": headers(*OF_A_PROBLEM.get(status, ())), "content": content}
 
 

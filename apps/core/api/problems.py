@@ -66,7 +66,7 @@ def problem(
     """The answer for an error: `code` is stable and for machines, `detail` says to a person what to put right."""
     body: dict[str, Any] = {
         "type": _type_uri(request, code),
-        "title": _title(status),
+        "title": title(status),
         "status": status,
         "detail": detail,
         "instance": "/" + escape_uri_path(request.path).lstrip("/"),
@@ -85,7 +85,8 @@ def _type_uri(request: HttpRequest | Request, code: str) -> str:
         return f"/problems/{code}"
 
 
-def _title(status: int) -> str:
+def title(status: int) -> str:
+    """The phrase for `status` (RFC 9110); Python 3.11 still has the former ones for two."""
     return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or HTTPStatus(status).phrase
 
 
