@@ -13,12 +13,12 @@ from importlib import import_module
 
 from django.conf import settings
 
-from apps.core.breaker_state import ValkeyState
-from apps.core.breakers import Breakers, GetBreakers, ResetBreaker
 from apps.core.bus import Bus, bus
-from apps.core.circuit_breaker import SharedCircuitBreaker
-from apps.core.retry import Retry
-from apps.core.valkey import valkey_at
+from apps.core.resilience.breaker_state import ValkeyState
+from apps.core.resilience.breakers import Breakers, GetBreakers, ResetBreaker
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
+from apps.core.resilience.retry import Retry
+from apps.core.resilience.valkey import valkey_at
 from apps.events import commands as events
 from apps.events import queries as event_queries
 from apps.events.deliveries import WAITING_LEASE_SECONDS

@@ -24,7 +24,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from apps.core.metrics_slots import VARIABLE, start_afresh
+from apps.core.telemetry.slots import VARIABLE, start_afresh
 from config.chosen import choose_settings
 from config.stack.launch import die_with_parent
 from config.stack.ports import is_free, parse_port

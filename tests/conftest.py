@@ -13,11 +13,11 @@ from django.conf import settings
 from django.db import connection
 from rest_framework.test import APIClient
 
-from apps.core.breaker_state import ValkeyState
 from apps.core.bus import bus
-from apps.core.circuit_breaker import SharedCircuitBreaker
-from apps.core.retry import Retry
-from apps.core.valkey import Valkey
+from apps.core.resilience.breaker_state import ValkeyState
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
+from apps.core.resilience.retry import Retry
+from apps.core.resilience.valkey import Valkey
 from apps.events import deliveries
 from apps.events.relay import fan_out
 from apps.profiles.commands import LookUpPerson

@@ -8,6 +8,7 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         # connects what a worker tells to Celery's signals
-        from apps.core import metrics_sources, worker  # noqa: F401
+        from apps.core.telemetry import sources as metrics_sources  # noqa: F401
+        from apps.core.telemetry import worker  # noqa: F401
 
         import_string(settings.COMPOSITION_ROOT)()

@@ -19,7 +19,7 @@ import structlog
 from django.db import transaction
 
 from apps.core.errors import DomainError
-from apps.core.metrics import COMMANDS
+from apps.core.telemetry.metrics import COMMANDS
 
 R = TypeVar("R")
 log = structlog.get_logger("bus")

@@ -47,7 +47,7 @@ PATTERNS = (
     Pattern(
         "circuit breaker",
         "pybreaker over state shared in Valkey",
-        "apps/core/circuit_breaker.py",
+        "apps/core/resilience/circuit_breaker.py",
         "tests/patterns/test_circuit_breaker.py",
         "calls inside one's own data centre with one caller",
     ),
@@ -61,7 +61,7 @@ PATTERNS = (
     Pattern(
         "retry",
         "a policy object or decorator, outside the breaker",
-        "apps/core/retry.py",
+        "apps/core/resilience/retry.py",
         "tests/patterns/test_retry.py",
         "calls that are not idempotent, or that a queue repeats",
     ),
@@ -82,14 +82,14 @@ PATTERNS = (
     Pattern(
         "API versioning",
         "DRF versioning by namespace and by header",
-        "apps/core/versioning.py",
+        "apps/core/http/versioning.py",
         "tests/patterns/test_api_versioning.py",
         "one client that is deployed together with the API",
     ),
     Pattern(
         "middleware",
         "Django middleware; the rate limit is one Lua script",
-        "apps/core/middleware/rate_limit.py",
+        "apps/core/http/middleware/rate_limit.py",
         "tests/patterns/test_middleware.py",
         "what one view needs: put it into that view",
     ),

@@ -16,8 +16,8 @@ from django.db.models.functions import Now
 
 from apps.core.bus import bus
 from apps.core.context import bound
-from apps.core.metrics import DELIVERIES
-from apps.core.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
+from apps.core.queue.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
+from apps.core.telemetry.metrics import DELIVERIES
 from apps.events.bus import StoredEvent, send
 from apps.events.models import Delivery, DeliveryState, OutboxEvent
 

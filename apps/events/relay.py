@@ -15,8 +15,8 @@ import structlog
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
 
-from apps.core.metrics import RELAYED
-from apps.core.work_queue import WAKES, Span, send_wake_up
+from apps.core.queue.work_queue import WAKES, Span, send_wake_up
+from apps.core.telemetry.metrics import RELAYED
 from apps.events.bus import RECEIVERS, receivers_of
 
 log = structlog.get_logger("relay")

@@ -19,8 +19,8 @@ from django.db.models.functions import Coalesce, Greatest, Now
 
 from apps.core.context import bound, request_id
 from apps.core.errors import Conflict, NotFound
-from apps.core.metrics import JOBS
-from apps.core.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
+from apps.core.queue.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
+from apps.core.telemetry.metrics import JOBS
 from apps.events.bus import publish
 from apps.jobs.commands import CancelJob, PruneJobs, RetryJob, RunNextJob, SubmitJob
 from apps.jobs.events import JobFinished

@@ -16,9 +16,9 @@ from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from apps.core.admin_actions import note
-from apps.core.admin_links import page_of
 from apps.core.api.parsers import pieces
+from apps.core.backoffice.actions import note
+from apps.core.backoffice.links import page_of
 from apps.core.bus import bus
 from apps.jobs.commands import SubmitJob
 from apps.users.api.import_view import LIMIT_BYTES

@@ -14,7 +14,7 @@ from django.urls import reverse_lazy
 
 from apps.core.bus import bus
 from apps.core.errors import TooMany
-from apps.core.middleware.client import client_network
+from apps.core.http.client import client_network
 from apps.users.commands import CheckCredentials, SetPassword
 from apps.users.errors import WrongCredentials
 from apps.users.models import User

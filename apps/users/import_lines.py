@@ -15,8 +15,8 @@ from typing import BinaryIO, NamedTuple
 
 import orjson
 
+from apps.core.api.strict_json import repeated_name
 from apps.core.errors import FieldProblem
-from apps.core.strict_json import repeated_name
 from apps.jobs.run import JobError
 
 CSV_TYPE, NDJSON_TYPE = "text/csv", "application/x-ndjson"

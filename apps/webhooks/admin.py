@@ -14,11 +14,11 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from apps.core.admin import HistoryAdmin, ServiceAdmin
-from apps.core.admin_actions import CommandAction
-from apps.core.admin_display import NOTHING, pretty, shortened, table
-from apps.core.admin_links import Link, anchor, is_aggregate, list_of, page_of, related
-from apps.core.admin_lists import by
+from apps.core.backoffice.actions import CommandAction
+from apps.core.backoffice.display import NOTHING, pretty, shortened, table
+from apps.core.backoffice.links import Link, anchor, is_aggregate, list_of, page_of, related
+from apps.core.backoffice.lists import by
+from apps.core.backoffice.site import HistoryAdmin, ServiceAdmin
 from apps.core.bus import bus
 from apps.core.errors import Invalid
 from apps.events.bus import EVENTS

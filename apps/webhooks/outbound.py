@@ -15,7 +15,7 @@ from uuid import UUID
 import httpcore
 import httpx
 
-from apps.core.http_dates import retry_after
+from apps.core.http.dates import retry_after
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.connections import Connections
 from apps.webhooks.secrets import sign

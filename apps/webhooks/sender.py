@@ -19,7 +19,7 @@ from django.db import connection
 
 from apps.core.bus import bus
 from apps.core.context import bound
-from apps.core.metrics import WEBHOOKS
+from apps.core.telemetry.metrics import WEBHOOKS
 from apps.webhooks import store
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import DisableEndpoint

@@ -98,21 +98,21 @@ INSTALLED_APPS = [
 
 CORS = "corsheaders.middleware.CorsMiddleware"
 MIDDLEWARE = [
-    "apps.core.middleware.request_log.RequestLogMiddleware",
-    "apps.core.middleware.request_body.RequestBodyMiddleware",
-    "apps.core.versioning.VersionMiddleware",
+    "apps.core.http.middleware.request_log.RequestLogMiddleware",
+    "apps.core.http.middleware.request_body.RequestBodyMiddleware",
+    "apps.core.http.versioning.VersionMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "apps.core.middleware.content_security.ContentSecurityMiddleware",
+    "apps.core.http.middleware.content_security.ContentSecurityMiddleware",
     CORS,
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # before the check of the host, whose refusals carry its headers too
-    "apps.core.middleware.rate_limit.RateLimitMiddleware",
-    "apps.core.middleware.common.CommonMiddleware",
-    "apps.core.middleware.admin_only.SessionMiddleware",
-    "apps.core.middleware.admin_only.CsrfViewMiddleware",
-    "apps.core.middleware.admin_only.AuthenticationMiddleware",
-    "apps.core.middleware.admin_only.MessageMiddleware",
+    "apps.core.http.middleware.rate_limit.RateLimitMiddleware",
+    "apps.core.http.middleware.common.CommonMiddleware",
+    "apps.core.http.middleware.admin_only.SessionMiddleware",
+    "apps.core.http.middleware.admin_only.CsrfViewMiddleware",
+    "apps.core.http.middleware.admin_only.AuthenticationMiddleware",
+    "apps.core.http.middleware.admin_only.MessageMiddleware",
 ]
 
 # tells the rate limit whose token a request carries
@@ -200,13 +200,13 @@ REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.users.api.authentication.ActiveUserAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["apps.core.api.parsers.JSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["apps.core.api.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.core.api.renderers.JSONOnly",
-    "DEFAULT_VERSIONING_CLASS": "apps.core.versioning.NamespaceOrHeaderVersioning",
+    "DEFAULT_RENDERER_CLASSES": ["apps.core.http.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.core.http.renderers.JSONOnly",
+    "DEFAULT_VERSIONING_CLASS": "apps.core.http.versioning.NamespaceOrHeaderVersioning",
     "DEFAULT_VERSION": "v1",
     "ALLOWED_VERSIONS": VERSIONS,
     "DEFAULT_SCHEMA_CLASS": "apps.core.api.schema.ProblemSchema",
-    "EXCEPTION_HANDLER": "apps.core.api.problems.exception_handler",
+    "EXCEPTION_HANDLER": "apps.core.http.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM
 
-from apps.core.metrics_slots import VARIABLE
+from apps.core.telemetry.slots import VARIABLE
 from config.serve import address
 from config.stack.child import Child
 

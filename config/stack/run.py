@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import environ
 import httpx
 
-from apps.core.metrics_slots import start_afresh
+from apps.core.telemetry.slots import start_afresh
 from config.serve import AddressError
 from config.stack.console import Console
 from config.stack.plan import PEOPLE_KEY, ROOT, Plan, background, front, people, prepare

@@ -17,11 +17,11 @@ from django.test import Client, override_settings
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from apps.core import overview
+from apps.core.backoffice import overview
+from apps.core.backoffice.overview import Bars, Content, Figure, activity, capped, draw, said
 from apps.core.bus import bus
-from apps.core.middleware.rate_limit import REFUSALS_KEPT_SECONDS, refusals
-from apps.core.overview import Bars, Content, Figure, activity, capped, draw, said
-from apps.core.valkey import Unavailable, Valkey
+from apps.core.http.middleware.rate_limit import REFUSALS_KEPT_SECONDS, refusals
+from apps.core.resilience.valkey import Unavailable, Valkey
 from apps.events.models import Delivery, OutboxEvent
 from apps.jobs.commands import SubmitJob
 from apps.users.commands import RegisterUser, UserSnapshot

@@ -16,9 +16,9 @@ from django.db import connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client, override_settings
 
-from apps.core import health
 from apps.core.bus import bus
-from apps.core.work_queue import WAKES
+from apps.core.queue.work_queue import WAKES
+from apps.core.telemetry import health
 from apps.users.commands import IssueToken, RegisterUser
 from tests.processes import Processes
 from tests.waiting import wait_for

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
-from apps.core.api.pages import PROBLEMS
 from apps.core.bus import bus
+from apps.core.http.pages import PROBLEMS
 from apps.users.commands import IssueToken, UserSnapshot
 from apps.users.queries import ListUsers
 

@@ -16,10 +16,10 @@ import redis
 from django.conf import settings
 from structlog.testing import capture_logs
 
-from apps.core.breaker_state import CLOSED, HALF_OPEN, OPEN, ValkeyState
-from apps.core.circuit_breaker import CircuitOpen, SharedCircuitBreaker
-from apps.core.retry import Retry
-from apps.core.valkey import Valkey
+from apps.core.resilience.breaker_state import CLOSED, HALF_OPEN, OPEN, ValkeyState
+from apps.core.resilience.circuit_breaker import CircuitOpen, SharedCircuitBreaker
+from apps.core.resilience.retry import Retry
+from apps.core.resilience.valkey import Valkey
 from apps.profiles.people import DirectoryRefused, DirectoryUnavailable, PeopleClient
 from config.stack.people import PeopleDirectory
 from tests.conftest import fresh_breaker
@@ -32,7 +32,7 @@ CLOSED_PORT = "redis://127.0.0.1:1/0"
 ASK = """
 import sys, time
 import django; django.setup()
-from apps.core.breakers import GetBreakers
+from apps.core.resilience.breakers import GetBreakers
 from apps.core.bus import bus
 from apps.profiles.commands import LookUpPerson
 until = time.monotonic() + 20

@@ -22,10 +22,10 @@ from rest_framework.versioning import BaseVersioning
 
 from apps.core.api.conditional import cache_headers
 from apps.core.api.converters import Key
-from apps.core.api.renderers import json_answer
 from apps.core.bus import Bus, Command, Query, bus
+from apps.core.http.renderers import json_answer
 from apps.core.reads import CompiledRead
-from apps.core.retry import Retry
+from apps.core.resilience.retry import Retry
 from apps.events.bus import publish
 from apps.jobs.commands import SubmitJob
 from apps.users import queries

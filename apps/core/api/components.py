@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_serializer
 
 from apps.core.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
-from apps.core.api.problems import CONTENT_TYPE, title
+from apps.core.http.problems import CONTENT_TYPE, title
 
 JsonObject = dict[str, Any]
 S = TypeVar("S", bound=type)

@@ -24,7 +24,7 @@ from rest_framework.request import Request
 
 from apps.core.crypto import Box
 from apps.core.errors import DomainError
-from apps.core.middleware.client import client_network
+from apps.core.http.client import client_network
 from apps.core.models import IdempotentAnswer
 
 KEPT_FOR = timedelta(hours=24)

@@ -15,8 +15,8 @@ from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
-from apps.core.api.renderers import json_answer
 from apps.core.errors import FieldProblem, Invalid
+from apps.core.http.renderers import json_answer
 
 M = TypeVar("M", bound=Model)
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100

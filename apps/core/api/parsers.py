@@ -10,8 +10,8 @@ from django.conf import settings
 from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 
+from apps.core.api.strict_json import repeated_name
 from apps.core.errors import FieldProblem, Invalid
-from apps.core.strict_json import repeated_name
 
 DEEPEST = 100
 PIECE_BYTES = 1024 * 1024

@@ -25,8 +25,8 @@ from apps.core.api.components import (
     problem_answer,
     problem_answers,
 )
-from apps.core.api.problems import only_safe
-from apps.core.api.renderers import json_answer
+from apps.core.http.problems import only_safe
+from apps.core.http.renderers import json_answer
 
 
 class FieldProblemSchema(serializers.Serializer[Any]):

@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.db.models import Max, Min
 
-from apps.core import overview
+from apps.core.backoffice import overview
 
 register = template.Library()
 

@@ -10,9 +10,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
-from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, address, caller
 from apps.core.errors import FieldProblem, Invalid, NotFound
+from apps.core.http.renderers import json_answer
 from apps.jobs import refusals
 from apps.jobs.api.serializers import TABLE, Task, TaskAccepted
 from apps.jobs.commands import CancelJob, SubmitJob

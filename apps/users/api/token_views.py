@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
-from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView
-from apps.core.middleware.client import client_network
+from apps.core.http.client import client_network
+from apps.core.http.renderers import json_answer
 from apps.users.api.serializers import Credentials, RefreshBody, TokenAnswer
 from apps.users.commands import LogIn, RefreshSession, TokenPair
 

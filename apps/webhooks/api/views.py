@@ -13,8 +13,8 @@ from rest_framework.request import Request
 
 from apps.core.api.components import PAGE
 from apps.core.api.pagination import paged
-from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, IsStaff, address
+from apps.core.http.renderers import json_answer
 from apps.webhooks.api.serializers import (
     AttemptAnswer,
     DeliveryAccepted,

@@ -7,9 +7,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from apps.core import pulse
 from apps.core.cli import Command as BaseCommand
-from apps.core.metrics_view import listen
+from apps.core.telemetry import pulse
+from apps.core.telemetry.view import listen
 from apps.events.relay import Relay
 
 

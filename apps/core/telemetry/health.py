@@ -13,11 +13,11 @@ from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse
 
-from apps.core.api.problems import only_safe
-from apps.core.api.renderers import json_answer
-from apps.core.bounded import Bounded
-from apps.core.valkey import patient_client
-from apps.core.worker import served_queues
+from apps.core.http.problems import only_safe
+from apps.core.http.renderers import json_answer
+from apps.core.resilience.bounded import Bounded
+from apps.core.resilience.valkey import patient_client
+from apps.core.telemetry.worker import served_queues
 
 TIMEOUT_SECONDS = 2
 _bounded: Bounded[None] = Bounded(TIMEOUT_SECONDS + 1)

@@ -18,7 +18,7 @@ from typing import ParamSpec, TypeVar
 
 import structlog
 
-from apps.core.metrics import RETRIES
+from apps.core.telemetry.metrics import RETRIES
 
 P = ParamSpec("P")
 T = TypeVar("T")

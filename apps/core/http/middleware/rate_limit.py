@@ -16,11 +16,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
-from apps.core.api.problems import problem
-from apps.core.metrics import RATE_LIMIT_OPEN, RATE_LIMITED
-from apps.core.middleware.client import client_network
-from apps.core.valkey import Unavailable, Valkey, valkey_at
-from apps.core.versioning import is_api
+from apps.core.http.client import client_network
+from apps.core.http.problems import problem
+from apps.core.http.versioning import is_api
+from apps.core.resilience.valkey import Unavailable, Valkey, valkey_at
+from apps.core.telemetry.metrics import RATE_LIMIT_OPEN, RATE_LIMITED
 
 log = structlog.get_logger("rate_limit")
 WINDOW_SECONDS = 60

@@ -14,10 +14,10 @@ from prometheus_client.core import Metric
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
-from apps.core.api.problems import only_safe, problem
-from apps.core.metrics import SLOTS
-from apps.core.metrics_slots import Slots
-from apps.core.metrics_state import STATE_REGISTRY
+from apps.core.http.problems import only_safe, problem
+from apps.core.telemetry.metrics import SLOTS
+from apps.core.telemetry.slots import Slots
+from apps.core.telemetry.state import STATE_REGISTRY
 
 READ_ATTEMPTS = 3
 

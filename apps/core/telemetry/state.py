@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from apps.core.bounded import Bounded
+from apps.core.resilience.bounded import Bounded
 
 Source = Callable[[], Iterable[Metric]]
 SECONDS = 2.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from apps.core.bus import Command, Query
-from apps.core.circuit_breaker import SharedCircuitBreaker
 from apps.core.errors import NotFound
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 
 
 @dataclass(frozen=True)

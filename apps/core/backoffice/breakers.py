@@ -9,11 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from apps.core.admin_actions import Question, confirm, note
-from apps.core.admin_links import Link
-from apps.core.breakers import GetBreakers, ResetBreaker
+from apps.core.backoffice.actions import Question, confirm, note
+from apps.core.backoffice.links import Link
 from apps.core.bus import bus
 from apps.core.errors import NotFound
+from apps.core.resilience.breakers import GetBreakers, ResetBreaker
 
 log = structlog.get_logger("admin")
 EFFECT = "The breaker closes for every process, whatever it has seen, and calls pass again at once."

@@ -20,7 +20,7 @@ from django.db import connection, models
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
 
-from apps.core.metrics import WAKE_UPS
+from apps.core.telemetry.metrics import WAKE_UPS
 
 log = structlog.get_logger("work_queue")
 LEASE_SECONDS = 30

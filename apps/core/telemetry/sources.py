@@ -7,12 +7,12 @@ from collections.abc import Iterator
 from django.conf import settings
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from apps.core.breaker_state import CLOSED, HALF_OPEN, OPEN
-from apps.core.breakers import GetBreakers
 from apps.core.bus import bus
-from apps.core.metrics_state import STATE, VALKEY
-from apps.core.valkey import patient_client
-from apps.core.worker import served_queues
+from apps.core.resilience.breaker_state import CLOSED, HALF_OPEN, OPEN
+from apps.core.resilience.breakers import GetBreakers
+from apps.core.resilience.valkey import patient_client
+from apps.core.telemetry.state import STATE, VALKEY
+from apps.core.telemetry.worker import served_queues
 
 TIMEOUT_SECONDS = 1.0
 

@@ -18,7 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
-from apps.core.admin_links import Link, list_of, page_of
+from apps.core.backoffice.links import Link, list_of, page_of
 from apps.core.bus import Command, bus
 from apps.core.errors import DomainError
 

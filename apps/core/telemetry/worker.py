@@ -30,10 +30,10 @@ from celery.signals import (
 )
 from django.conf import settings
 
-from apps.core import pulse
-from apps.core.metrics import TASKS, TASKS_LOST
-from apps.core.valkey import patient_client
-from apps.core.work_queue import WAKES
+from apps.core.queue.work_queue import WAKES
+from apps.core.resilience.valkey import patient_client
+from apps.core.telemetry import pulse
+from apps.core.telemetry.metrics import TASKS, TASKS_LOST
 
 # a worker reports every two seconds: one that is gone is missed after this
 WORKER_SECONDS = 10
@@ -99,7 +99,7 @@ def end_heartbeat(**_: Any) -> None:
 @worker_init.connect
 def show_metrics(**_: Any) -> None:
     """In the main process, before it has children."""
-    from apps.core.metrics_view import listen  # noqa: PLC0415 - views are for processes that answer
+    from apps.core.telemetry.view import listen  # noqa: PLC0415 - views are for processes that answer
 
     listen()
 

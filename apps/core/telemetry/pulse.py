@@ -5,8 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from apps.core.metrics import POOL_AVAILABLE, POOL_QUEUED, POOL_REFUSED, POOL_SIZE, POOL_WAITING
 from apps.core.postgresql.base import open_pool
+from apps.core.telemetry.metrics import POOL_AVAILABLE, POOL_QUEUED, POOL_REFUSED, POOL_SIZE, POOL_WAITING
 
 SECONDS = 2.0
 

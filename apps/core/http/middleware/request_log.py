@@ -9,8 +9,8 @@ import structlog
 from django.http import HttpRequest, HttpResponse
 
 from apps.core.context import accept_request_id, bound, serving
-from apps.core.metrics import count_request
-from apps.core.middleware.client import client_address
+from apps.core.http.client import client_address
+from apps.core.telemetry.metrics import count_request
 
 log = structlog.get_logger("request")
 

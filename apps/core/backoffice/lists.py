@@ -11,7 +11,7 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.core.overview import CAP, capped, said
+from apps.core.backoffice.overview import CAP, capped, said
 
 
 class AtLeast(int):

@@ -16,8 +16,8 @@ from django.db.models import QuerySet
 from django.urls import reverse
 from psycopg.errors import QueryCanceled
 
-from apps.core.admin_links import Link
-from apps.core.valkey import Unavailable
+from apps.core.backoffice.links import Link
+from apps.core.resilience.valkey import Unavailable
 
 log = structlog.get_logger("admin")
 # counting stops here: nobody acts differently on more, and the statement stays short however large the table

@@ -15,9 +15,9 @@ from typing import Any, ParamSpec, TypeVar
 import pybreaker
 import structlog
 
-from apps.core.breaker_state import CLOSED, State, Verdict
-from apps.core.deadline import deadline
-from apps.core.metrics import BREAKER_CHANGES
+from apps.core.resilience.breaker_state import CLOSED, State, Verdict
+from apps.core.resilience.deadline import deadline
+from apps.core.telemetry.metrics import BREAKER_CHANGES
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -6,7 +6,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.views import SpectacularSwaggerSplitView
 
-from apps.core.api.problems import only_safe
+from apps.core.http.problems import only_safe
 from apps.core.patterns import PATTERNS
 
 PROBLEMS = {

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Protocol
 import pybreaker
 import structlog
 
-from apps.core.valkey import Unavailable, Valkey
+from apps.core.resilience.valkey import Unavailable, Valkey
 
 log = structlog.get_logger("circuit_breaker")
 

@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 from prometheus_client import Counter, Gauge, Histogram, values
 
-from apps.core.metrics_slots import VARIABLE, Slots
+from apps.core.telemetry.slots import VARIABLE, Slots
 
 log = structlog.get_logger("metrics")
 UNMATCHED = "unmatched"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from django.conf import settings
 
-from apps.core.breakers import GetBreakers
+from apps.core.backoffice.overview import Bars, Content, Figure, panel
 from apps.core.bus import bus
-from apps.core.middleware.rate_limit import refusals
-from apps.core.overview import Bars, Content, Figure, panel
-from apps.core.valkey import valkey_at
+from apps.core.http.middleware.rate_limit import refusals
+from apps.core.resilience.breakers import GetBreakers
+from apps.core.resilience.valkey import valkey_at
 
 TONES = {"closed": "good", "half_open": "warn", "open": "bad"}
 MINUTES = 60
