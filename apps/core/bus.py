@@ -17,12 +17,15 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 import structlog
 from django.db import transaction
+from prometheus_client import Histogram
 
 from apps.core.errors import DomainError
-from apps.core.telemetry.metrics import COMMANDS
 
 R = TypeVar("R")
 log = structlog.get_logger("bus")
+COMMANDS = Histogram(
+    "command_seconds", "Commands run by the bus", ["command", "outcome"], buckets=(0.005, 0.025, 0.1, 0.5, 2.5, 15)
+)
 
 
 class Command(Generic[R]):

@@ -6,10 +6,30 @@ any QuerySet, but pays for that once a process.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in a list: rows after `key` (`forward`), or before it."""
+
+    key: int
+    forward: bool = True
+
+
+def newest_first(rows: QuerySet[M], cursor: Cursor | None) -> QuerySet[M]:
+    """`rows` from `cursor` on in reading order: newest first, or back from the cursor."""
+    if cursor is None:
+        return rows.order_by("-id")
+    if cursor.forward:
+        return rows.filter(id__lt=cursor.key).order_by("-id")
+    return rows.filter(id__gt=cursor.key).order_by("id")
 
 
 class CompiledRead:

@@ -13,15 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from django.db import connection, models, transaction
 from django.db.models.functions import Now
+from prometheus_client import Counter
 
 from apps.core.bus import bus
 from apps.core.context import bound
 from apps.core.queue.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
-from apps.core.telemetry.metrics import DELIVERIES
 from apps.events.bus import StoredEvent, send
 from apps.events.models import Delivery, DeliveryState, OutboxEvent
 
 log = structlog.get_logger("deliveries")
+DELIVERIES = Counter("event_deliveries_total", "Attempts to deliver an event", ["receiver", "outcome"])
 BATCH = 50
 LEASE_SECONDS = 30
 # longer than one receiver may wait: the retries' budget, a last call, a mail server

@@ -16,11 +16,11 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest, Now
+from prometheus_client import Counter
 
 from apps.core.context import bound, request_id
 from apps.core.errors import Conflict, NotFound
 from apps.core.queue.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
-from apps.core.telemetry.metrics import JOBS
 from apps.events.bus import publish
 from apps.jobs.commands import CancelJob, PruneJobs, RetryJob, RunNextJob, SubmitJob
 from apps.jobs.events import JobFinished
@@ -28,6 +28,7 @@ from apps.jobs.models import FINISHED, Chunk, Job, Status
 from apps.jobs.run import LEASE_SECONDS, Handler, JobError, Run, Stopping
 
 log = structlog.get_logger("jobs")
+JOBS = Counter("jobs_finished_total", "Background jobs that have ended", ["kind", "status"])
 BACKOFF = Backoff(base=2.0, longest=300.0, max_attempts=4)
 
 

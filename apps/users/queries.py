@@ -14,10 +14,9 @@ from typing import Any
 from django.db.models import Exists, Q, QuerySet
 from django.db.models.functions import Now
 
-from apps.core.api.pagination import Cursor, newest_first
 from apps.core.bus import Query
 from apps.core.errors import NotAllowed, NotAuthenticated, NotFound
-from apps.core.reads import CompiledRead
+from apps.core.reads import CompiledRead, Cursor, newest_first
 from apps.users.models import Session, User
 from apps.users.search import searchable
 from apps.users.tokens import AccessTokens, Claims

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from apps.core.api.pagination import Cursor, newest_first
 from apps.core.bus import Query
 from apps.core.errors import NotFound
+from apps.core.reads import Cursor, newest_first
 from apps.webhooks.models import Endpoint, WebhookDelivery
 
 Row = dict[str, Any]

@@ -9,6 +9,7 @@ import environ
 
 from config.env import ROOT, Settings
 from config.logging import configure_logging
+from config.metrics import configure_metrics
 
 # admin.ModelAdmin[User] and the like are subscripted where they are defined
 django_stubs_ext.monkeypatch()
@@ -21,6 +22,7 @@ SESSION_SETTINGS = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=1
 def django_settings(env: Settings) -> dict[str, Any]:
     """Django's settings for `env`, as the names that a settings module defines."""
     configure_logging(env)
+    configure_metrics(env)
     return {
         "ENV": env,
         "SECRET_KEY": env.secret_key,
@@ -34,6 +36,17 @@ def django_settings(env: Settings) -> dict[str, Any]:
         "DEFAULT_FROM_EMAIL": env.email_from,
         "EMAIL_TIMEOUT": 10,
         "TIME_ZONE": "UTC",
+        **from_env(env),
+        "SPECTACULAR_SETTINGS": SPECTACULAR_SETTINGS | {"TITLE": env.api_title, "VERSION": env.api_version},
+    }
+
+
+def from_env(env: Settings) -> dict[str, Any]:
+    """Settings of our own that code reads while it runs: what Django itself makes and can be given no constructor."""
+    return {
+        "VALKEY_URL": env.redis_url,
+        "METRICS_ADDRESS": (env.metrics_host, env.metrics_port),
+        "TRUSTED_PROXY_COUNT": env.trusted_proxy_count,
     }
 
 
@@ -76,6 +89,11 @@ def _cache(env: Settings) -> dict[str, Any]:
     }
 
 
+# filled in by django_settings()
+VALKEY_URL = ""
+METRICS_ADDRESS = ("", 0)
+TRUSTED_PROXY_COUNT = 0
+
 INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
@@ -100,14 +118,14 @@ CORS = "corsheaders.middleware.CorsMiddleware"
 MIDDLEWARE = [
     "apps.core.http.middleware.request_log.RequestLogMiddleware",
     "apps.core.http.middleware.request_body.RequestBodyMiddleware",
-    "apps.core.http.versioning.VersionMiddleware",
+    "config.middleware.version",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "apps.core.http.middleware.content_security.ContentSecurityMiddleware",
     CORS,
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # before the check of the host, whose refusals carry its headers too
-    "apps.core.http.middleware.rate_limit.RateLimitMiddleware",
+    "config.middleware.rate_limit",
     "apps.core.http.middleware.common.CommonMiddleware",
     "apps.core.http.middleware.admin_only.SessionMiddleware",
     "apps.core.http.middleware.admin_only.CsrfViewMiddleware",
@@ -115,8 +133,6 @@ MIDDLEWARE = [
     "apps.core.http.middleware.admin_only.MessageMiddleware",
 ]
 
-# tells the rate limit whose token a request carries
-RATE_LIMIT_CALLER = "apps.users.api.authentication.caller_id"
 # called once every app is ready; wires handlers to the bus
 COMPOSITION_ROOT = "config.container.compose"
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import subprocess
@@ -13,13 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.test import override_settings
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from config.stack.people import PeopleDirectory
+from tests.configured import configured
 from tests.processes import ROOT, Processes
 
 pytestmark = pytest.mark.django_db
@@ -144,7 +142,7 @@ def test_where_a_new_thing_is_said_to_be_it_is(
 @pytest.fixture
 def announced(ada: UserSnapshot, client_of: ClientOf) -> Any:
     """A client of a service that has announced v1's end."""
-    with override_settings(ENV=dataclasses.replace(settings.ENV, api_v1_sunset=date(2027, 6, 30))):
+    with configured(api_v1_sunset=date(2027, 6, 30)):
         yield client_of(ada)
 
 

@@ -47,12 +47,12 @@ Around = Callable[[], AbstractContextManager[Any]]
 EMAIL, PASSWORD = "bench@example.com", "correct horse battery staple"
 # each leaves out the middleware whose class is named so
 WITHOUT = {
-    "no rate limit": ("RateLimitMiddleware",),
+    "no rate limit": ("rate_limit",),
     "no headers": ("SecurityMiddleware", "XFrameOptionsMiddleware"),
     "no common": ("CommonMiddleware", "WhiteNoiseMiddleware"),
     "no admin": ("SessionMiddleware", "CsrfViewMiddleware", "AuthenticationMiddleware", "MessageMiddleware"),
     "no log": ("RequestLogMiddleware",),
-    "no version": ("VersionMiddleware",),
+    "no version": ("version",),
 }
 TAGGED = (*UserV1.columns, *UserV1.tag_columns)
 

@@ -143,4 +143,4 @@ def _keep(digest: str, fingerprint: str, answer: HttpResponse) -> None:
 
 @functools.cache
 def _box() -> Box:
-    return Box(settings.ENV.secret_key, "idempotent answers")
+    return Box(str(settings.SECRET_KEY), "idempotent answers")

@@ -6,7 +6,6 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import yaml
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.generators import SchemaGenerator
@@ -147,7 +146,6 @@ class EveryVersion(SchemaGenerator):
 
 def describe_every_answer(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Postprocessing: the shared components, and what the document's own settings say."""
-    result["info"]["title"], result["info"]["version"] = settings.ENV.api_title, settings.ENV.api_version
     components = result.setdefault("components", {})
     components["headers"], components["responses"] = HEADERS, problem_answers()
     for name, schema in components["schemas"].items():

@@ -24,7 +24,7 @@ def breakers() -> Content:
 @panel("Rate limit", place=80)
 def rate_limit() -> Content:
     """Refusals by the minute; fails where Valkey, which counts them, is away."""
-    counts = refusals(valkey_at(settings.ENV.redis_url), MINUTES)
+    counts = refusals(valkey_at(settings.VALKEY_URL), MINUTES)
     total = sum(counts)
     figures = [Figure("refused in the last hour", f"{total:,}", tone="warn" if total else "")]
     return Content(figures, Bars("Requests answered 429", "minute", counts))

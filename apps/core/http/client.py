@@ -14,7 +14,7 @@ def client_address(request: HttpRequest) -> str:
     Anything that is no address is passed over for the peer's own.
     """
     peer = str(request.META.get("REMOTE_ADDR") or "")
-    trusted = settings.ENV.trusted_proxy_count
+    trusted = settings.TRUSTED_PROXY_COUNT
     if trusted == 0:
         return peer
     hops = [hop.strip() for hop in request.META.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]

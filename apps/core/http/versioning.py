@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import http_date
 from rest_framework import exceptions
@@ -67,12 +66,12 @@ def version_said(request: HttpRequest) -> str:
 
 
 class VersionMiddleware:
-    """Puts the version on every API answer, and on v1's the announcement of its end where API_V1_SUNSET is set."""
+    """Puts the version on every API answer, and on v1's the announcement that it ends on the day `sunset`."""
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse], sunset: date | None = None) -> None:
         self.get_response = get_response
         self.announcement: dict[str, str] = {}
-        if sunset := settings.ENV.api_v1_sunset:
+        if sunset:
             end = int(datetime(sunset.year, sunset.month, sunset.day, tzinfo=UTC).timestamp())
             self.announcement = {"Deprecation": f"@{min(V2_RELEASED, end)}", "Sunset": http_date(end)}
 

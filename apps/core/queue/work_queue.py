@@ -19,10 +19,10 @@ from celery import Celery, current_app
 from django.db import connection, models
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
-
-from apps.core.telemetry.metrics import WAKE_UPS
+from prometheus_client import Counter
 
 log = structlog.get_logger("work_queue")
+WAKE_UPS = Counter("relay_wake_ups_total", "Wake-up messages sent to the broker", ["queue", "outcome"])
 LEASE_SECONDS = 30
 
 

@@ -14,14 +14,15 @@ from typing import Any, ParamSpec, TypeVar
 
 import pybreaker
 import structlog
+from prometheus_client import Counter
 
 from apps.core.resilience.breaker_state import CLOSED, State, Verdict
 from apps.core.resilience.deadline import deadline
-from apps.core.telemetry.metrics import BREAKER_CHANGES
 
 P = ParamSpec("P")
 T = TypeVar("T")
 log = structlog.get_logger("circuit_breaker")
+BREAKER_CHANGES = Counter("breaker_state_changes_total", "Circuit breaker transitions", ["breaker", "state"])
 
 
 class CircuitOpen(pybreaker.CircuitBreakerError):

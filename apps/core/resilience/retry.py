@@ -17,12 +17,12 @@ from dataclasses import dataclass, field
 from typing import ParamSpec, TypeVar
 
 import structlog
-
-from apps.core.telemetry.metrics import RETRIES
+from prometheus_client import Counter
 
 P = ParamSpec("P")
 T = TypeVar("T")
 log = structlog.get_logger("retry")
+RETRIES = Counter("retries_total", "Calls repeated after a transient error", ["call"])
 
 
 class TransientError(Exception):

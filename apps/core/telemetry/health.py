@@ -28,7 +28,7 @@ class Failing(Exception):
 
 
 def _valkey() -> redis.Redis:
-    return patient_client(settings.ENV.redis_url, TIMEOUT_SECONDS)
+    return patient_client(settings.VALKEY_URL, TIMEOUT_SECONDS)
 
 
 @only_safe

@@ -5,10 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+from prometheus_client import Counter, Gauge
+
 from apps.core.postgresql.base import open_pool
-from apps.core.telemetry.metrics import POOL_AVAILABLE, POOL_QUEUED, POOL_REFUSED, POOL_SIZE, POOL_WAITING
 
 SECONDS = 2.0
+POOL_SIZE = Gauge("db_pool_size", "Database connections of the pools", ["process"], multiprocess_mode="livesum")
+POOL_AVAILABLE = Gauge("db_pool_available", "Those of them that are idle", ["process"], multiprocess_mode="livesum")
+POOL_WAITING = Gauge("db_pool_waiting", "Callers waiting for a connection", ["process"], multiprocess_mode="livesum")
+POOL_QUEUED = Counter("db_pool_queued_total", "Callers that had to wait for a connection", ["process"])
+POOL_REFUSED = Counter("db_pool_refused_total", "Callers that got no connection in time", ["process"])
 
 
 def start(process: str, beat: Callable[[], None] = lambda: None) -> None:

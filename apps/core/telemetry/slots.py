@@ -16,6 +16,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
+from prometheus_client import values
 from prometheus_client.multiprocess import mark_process_dead
 
 # prometheus_client's own name for the folder
@@ -55,6 +56,21 @@ class Slots:
             self._mine = None
             # closes the child's copy alone: the parent goes on holding the lock
             os.close(self._lock)
+
+
+class Shared:
+    """Where the metrics of this process are kept: `slots` in a folder that several processes share, else None."""
+
+    slots: Slots | None = None
+
+
+def share(folder: Path) -> None:
+    """Keep the metrics that are made from now on in `folder`, which other processes use too.
+
+    Call it before the first metric is made. Raises OSError if the folder cannot be used.
+    """
+    Shared.slots = Slots(folder)
+    values.ValueClass = values.MultiProcessValue(Shared.slots.mine)  # type: ignore[no-untyped-call]
 
 
 def start_afresh(folder: Path) -> None:

@@ -30,7 +30,7 @@ def breakers() -> Iterator[Metric]:
 def workers() -> Iterator[Metric]:
     """Every queue, and whether a worker takes from it."""
     up = GaugeMetricFamily("worker_up", "Whether a Celery worker takes from the queue", labels=["queue"])
-    with patient_client(settings.ENV.redis_url, TIMEOUT_SECONDS) as valkey:
+    with patient_client(settings.VALKEY_URL, TIMEOUT_SECONDS) as valkey:
         for queue, alive in served_queues(valkey).items():
             up.add_metric([queue], alive)
     yield up

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hmac
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest, start_http_server
 from prometheus_client.core import Metric
@@ -15,26 +15,28 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from apps.core.http.problems import only_safe, problem
-from apps.core.telemetry.metrics import SLOTS
-from apps.core.telemetry.slots import Slots
+from apps.core.telemetry.slots import Shared, Slots
 from apps.core.telemetry.state import STATE_REGISTRY
 
 READ_ATTEMPTS = 3
 
 
-@only_safe
-def metrics(request: HttpRequest) -> HttpResponse:
-    """The metrics of all processes that share a folder; in production only with the bearer token METRICS_TOKEN."""
-    if settings.ENV.profile == "production" and not _allowed(request):
-        detail = "Send METRICS_TOKEN as a bearer token."
-        headers = {"WWW-Authenticate": 'Bearer realm="metrics"'}
-        return problem(request, 401, "not_authenticated", detail, headers=headers)
-    page = generate_latest(PROCESSES) + generate_latest(STATE_REGISTRY)
-    return HttpResponse(page, content_type=CONTENT_TYPE_LATEST)
+def metrics_view(token: str, *, guarded: bool) -> Callable[..., HttpResponse]:
+    """The view of the metrics of all processes that share a folder; if `guarded`, only with the bearer `token`."""
+
+    @only_safe
+    def metrics(request: HttpRequest) -> HttpResponse:
+        if guarded and not _allowed(request, token):
+            detail = "Send METRICS_TOKEN as a bearer token."
+            headers = {"WWW-Authenticate": 'Bearer realm="metrics"'}
+            return problem(request, 401, "not_authenticated", detail, headers=headers)
+        page = generate_latest(processes()) + generate_latest(STATE_REGISTRY)
+        return HttpResponse(page, content_type=CONTENT_TYPE_LATEST)
+
+    return metrics
 
 
-def _allowed(request: HttpRequest) -> bool:
-    wanted = settings.ENV.metrics_token
+def _allowed(request: HttpRequest, wanted: str) -> bool:
     scheme, _, given = request.headers.get("Authorization", "").partition(" ")
     return bool(wanted) and scheme.lower() == "bearer" and hmac.compare_digest(given.encode(), wanted.encode())
 
@@ -62,22 +64,20 @@ class AllProcesses(Collector):
                     raise
 
 
-def _processes() -> CollectorRegistry:
-    if SLOTS is None:
+@cache
+def processes() -> CollectorRegistry:
+    """The metrics of this process, or of all that share its folder."""
+    if Shared.slots is None:
         return REGISTRY
     registry = CollectorRegistry()
-    registry.register(AllProcesses(SLOTS))
+    registry.register(AllProcesses(Shared.slots))
     return registry
 
 
-PROCESSES = _processes()
-
-
-def listen() -> None:
-    """Show a worker's or relay's own metrics on METRICS_HOST:METRICS_PORT, if one is set; exits where it is taken."""
-    host, port = settings.ENV.metrics_host, settings.ENV.metrics_port
+def listen(host: str, port: int) -> None:
+    """Show a worker's or relay's own metrics on `host`:`port`, if that is not 0; exits if it is taken."""
     if port:
         try:
-            start_http_server(port, host, PROCESSES)
+            start_http_server(port, host, processes())
         except OSError as error:
             sys.exit(f"cannot listen on METRICS_HOST={host}, METRICS_PORT={port}: {error.strerror or error}")

@@ -29,17 +29,24 @@ from celery.signals import (
     worker_shutting_down,
 )
 from django.conf import settings
+from prometheus_client import Counter, Histogram
 
 from apps.core.queue.work_queue import WAKES
 from apps.core.resilience.valkey import patient_client
 from apps.core.telemetry import pulse
-from apps.core.telemetry.metrics import TASKS, TASKS_LOST
 
 # a worker reports every two seconds: one that is gone is missed after this
 WORKER_SECONDS = 10
 # a child that does not get its turn for so long, or is stopped, does not work
 CHILD_SECONDS = 15
 VALKEY_TIMEOUT_SECONDS = 2
+TASKS = Histogram(
+    "celery_task_seconds", "Celery tasks run, by how they ended", ["task", "state"], buckets=(0.05, 0.25, 1, 5, 30, 240)
+)
+TASKS_LOST = Counter("celery_tasks_lost_total", "Celery tasks that ended without an end of their own", ["reason"])
+# increase() misses a counter that appears with its first increment, so these exist from the start
+for _reason in ("expired", "killed", "time_limit"):
+    TASKS_LOST.labels(_reason)
 
 _stopping = threading.Event()
 _moment = struct.Struct("d")
@@ -59,7 +66,7 @@ def _heartbeat_key(queue: str) -> str:
 
 
 def _valkey() -> redis.Redis:
-    return patient_client(settings.ENV.redis_url, VALKEY_TIMEOUT_SECONDS)
+    return patient_client(settings.VALKEY_URL, VALKEY_TIMEOUT_SECONDS)
 
 
 def _beat() -> None:
@@ -101,7 +108,7 @@ def show_metrics(**_: Any) -> None:
     """In the main process, before it has children."""
     from apps.core.telemetry.view import listen  # noqa: PLC0415 - views are for processes that answer
 
-    listen()
+    listen(*settings.METRICS_ADDRESS)
 
 
 _started: dict[str, float] = {}

@@ -11,10 +11,11 @@ from rest_framework.request import Request
 
 from apps.core.api.components import CONDITIONS, NO_NUL, PAGE
 from apps.core.api.conditional import cache_headers, check_change, not_modified
-from apps.core.api.pagination import Cursor, paged
+from apps.core.api.pagination import paged
 from apps.core.api.views import ApiView, address, caller
 from apps.core.errors import FieldProblem, Invalid, NotAllowed
 from apps.core.http.renderers import json_answer
+from apps.core.reads import Cursor
 from apps.users.api.authentication import ActiveUserAuthentication, TokenAuthentication, claims_given
 from apps.users.api.serializers import NewUser, UserChanges
 from apps.users.api.v1 import UserV1

@@ -12,15 +12,10 @@ import time
 from collections.abc import Callable
 
 import structlog
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from django.utils.module_loading import import_string
+from prometheus_client import Counter
 
-from apps.core.http.client import client_network
-from apps.core.http.problems import problem
-from apps.core.http.versioning import is_api
-from apps.core.resilience.valkey import Unavailable, Valkey, valkey_at
-from apps.core.telemetry.metrics import RATE_LIMIT_OPEN, RATE_LIMITED
+from apps.core.resilience.valkey import Unavailable, Valkey
 
 log = structlog.get_logger("rate_limit")
 WINDOW_SECONDS = 60
@@ -34,6 +29,11 @@ return {n, left}
 """
 READ_REFUSALS = "return redis.call('MGET', unpack(KEYS))"
 REFUSALS_KEPT_SECONDS = 3 * 3600
+RATE_LIMITED = Counter("rate_limit_refusals_total", "Requests refused by the rate limit", ["scope"])
+RATE_LIMIT_OPEN = Counter("rate_limit_unavailable_total", "Requests let through because Valkey did not answer")
+# increase() misses a counter that appears with its first increment, so these exist from the start
+for _scope in ("user", "addr"):
+    RATE_LIMITED.labels(_scope)
 
 
 def refusals(valkey: Valkey, minutes: int) -> list[int]:
@@ -54,22 +54,38 @@ def _refused(minute: int) -> str:
     return f"refused:{minute}"
 
 
-class RateLimitMiddleware:
-    """Counts every request under /api/; past the limit the answer is 429 with `Retry-After`."""
+def too_many(request: HttpRequest, detail: str) -> HttpResponse:
+    """The plain answer to a request past the limit."""
+    return HttpResponse(detail, status=429, content_type="text/plain")
 
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+
+class RateLimitMiddleware:
+    """Counts the requests that `applies` picks; past `limit` a minute the answer is `refuse`'s, with `Retry-After`.
+
+    `who` names the caller that a request counts for, as "user:7" or "addr:203.0.113.7".
+    """
+
+    def __init__(
+        self,
+        get_response: Callable[[HttpRequest], HttpResponse],
+        *,
+        limit: int,
+        valkey: Valkey,
+        who: Callable[[HttpRequest], str],
+        applies: Callable[[HttpRequest], bool] = lambda request: True,
+        refuse: Callable[[HttpRequest, str], HttpResponse] = too_many,
+    ) -> None:
         self.get_response = get_response
-        self.limit = settings.ENV.rate_limit_per_minute
-        self.policy = f'"default";q={self.limit};w={WINDOW_SECONDS}'
-        self.valkey = valkey_at(settings.ENV.redis_url)
-        self.caller_of: Callable[[HttpRequest], int | None] = import_string(settings.RATE_LIMIT_CALLER)
+        self.limit = limit
+        self.policy = f'"default";q={limit};w={WINDOW_SECONDS}'
+        self.valkey = valkey
+        self.who, self.applies, self.refuse = who, applies, refuse
         self._said_away_at = 0.0
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not is_api(request):
+        if not self.applies(request):
             return self.get_response(request)
-        caller_id = self.caller_of(request)
-        who = f"user:{caller_id}" if caller_id is not None else f"addr:{client_network(request)}"
+        who = self.who(request)
         try:
             keys = [f"rate:{who}", _refused(_minute())]
             count, left_ms = self.valkey.run(COUNT, keys, [WINDOW_SECONDS * 1000, self.limit, REFUSALS_KEPT_SECONDS])
@@ -81,7 +97,8 @@ class RateLimitMiddleware:
             RATE_LIMITED.labels(who.partition(":")[0]).inc()
             log.warning("rate_limited", who=who)
             detail = f"More than {self.limit} requests in a minute; try again in {seconds} s."
-            response = problem(request, 429, "rate_limited", detail, headers={"Retry-After": str(seconds)})
+            response = self.refuse(request, detail)
+            response.headers["Retry-After"] = str(seconds)
         else:
             response = self.get_response(request)
         response.headers["RateLimit-Policy"] = self.policy

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandParser
 
 from apps.core.cli import Command as BaseCommand
@@ -30,6 +31,6 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop.set())
-        listen()
+        listen(*settings.METRICS_ADDRESS)
         pulse.start("relay")
         relay.run()
