@@ -17,6 +17,7 @@ from apps.core.bus import Bus, bus
 from apps.core.resilience.breaker_state import ValkeyState
 from apps.core.resilience.breakers import Breakers, GetBreakers, ResetBreaker
 from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
+from apps.core.resilience.deadline import deadline
 from apps.core.resilience.retry import Retry
 from apps.core.resilience.valkey import valkey_at
 from apps.events import commands as events
@@ -68,6 +69,7 @@ class Container:
             call_timeout=env.breaker_call_timeout,
             recovery_timeout=env.breaker_recovery_timeout,
             exclude=(DirectoryRefused,),
+            time_limit=deadline,
         )
         return Breakers([people])
 

@@ -16,6 +16,7 @@ from rest_framework.test import APIClient
 from apps.core.bus import bus
 from apps.core.resilience.breaker_state import ValkeyState
 from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
+from apps.core.resilience.deadline import deadline
 from apps.core.resilience.retry import Retry
 from apps.core.resilience.valkey import Valkey
 from apps.events import deliveries
@@ -129,4 +130,4 @@ def directory() -> Iterator[PeopleDirectory]:
 def fresh_breaker(**more: Any) -> SharedCircuitBreaker:
     """A breaker of the test's own, its state in Valkey."""
     valkey = Valkey(settings.ENV.redis_url, timeout=1.0)
-    return SharedCircuitBreaker(f"test-{uuid.uuid4().hex}", ValkeyState(valkey), **more)
+    return SharedCircuitBreaker(f"test-{uuid.uuid4().hex}", ValkeyState(valkey), time_limit=deadline, **more)

@@ -42,7 +42,7 @@ class CompiledRead:
         names = {value: name for name, value in stand_ins.items()}
         self._sql, parameters = rows.query.get_compiler("default").as_sql()
         self._parameters = [(names.get(value), value) for value in parameters]
-        self._columns = rows.query.values_select + tuple(rows.query.annotation_select)
+        self._columns = tuple(rows.query.selected or ())
 
     def fetch(self, **values: Any) -> list[dict[str, Any]]:
         """The rows for `values`, one for each name of the stand-ins."""

@@ -10,8 +10,8 @@ import structlog
 
 from apps.core.http.dates import retry_after
 from apps.core.resilience.circuit_breaker import CircuitOpen, SharedCircuitBreaker
-from apps.core.resilience.deadline import DeadlineTransport
 from apps.core.resilience.retry import Retry, TransientError
+from apps.core.resilience.transport import DeadlineTransport
 from apps.profiles.commands import Person
 
 log = structlog.get_logger("people")

@@ -16,6 +16,7 @@ import httpcore
 import httpx
 
 from apps.core.http.dates import retry_after
+from apps.core.resilience.transport import use_pool
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.connections import Connections
 from apps.webhooks.secrets import sign
@@ -103,8 +104,7 @@ async def client(policy: AddressPolicy) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client for webhooks: no proxies, no redirects, no cookies, only checked addresses."""
     with ThreadPoolExecutor(RESOLVER_THREADS, "resolve") as resolvers:
         transport = httpx.AsyncHTTPTransport(trust_env=False)
-        # httpx has no parameter for what holds its connections
-        transport._pool = Connections(httpx.create_ssl_context(trust_env=False), CheckedBackend(policy, resolvers))  # type: ignore[assignment] # it does what the transport asks of a pool
+        use_pool(transport, Connections(httpx.create_ssl_context(trust_env=False), CheckedBackend(policy, resolvers)))
         timeout = httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS, pool=None)
         async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as made:
             yield made

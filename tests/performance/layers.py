@@ -54,7 +54,7 @@ WITHOUT = {
     "no log": ("RequestLogMiddleware",),
     "no version": ("version",),
 }
-TAGGED = (*UserV1.columns, *UserV1.tag_columns)
+TAGGED = (*UserV1.shows, *UserV1.tagged_by)
 
 LAYERS = [
     Layer("middleware", "GET: the rate limit, in Valkey", "get", "get: no rate limit"),
@@ -149,7 +149,7 @@ def _direct(token: str) -> dict[str, Probe]:
     container, log = Container(settings.ENV), structlog.get_logger("bench")
     breaker, retry, users = container.breakers["people"], Retry(), DjangoUsers()
     claims = bus.ask(ReadToken(token))
-    page = ListUsers(UserV1.columns, claims, 100)
+    page = ListUsers(UserV1.shows, claims, 100)
     message = Handle()
     return {
         "log line": each(lambda: log.info("something_happened", user_id=1, duration_ms=1.25)),
@@ -242,12 +242,12 @@ def _one_statement(message: object) -> None:
 
 
 @lru_cache
-def _unguarded(columns: tuple[str, ...]) -> CompiledRead:
-    return CompiledRead(User.objects.filter(id=queries.ANY_USER).values(*columns), user=queries.ANY_USER)
+def _unguarded(fields: tuple[str, ...]) -> CompiledRead:
+    return CompiledRead(queries.shown(User.objects.filter(id=queries.ANY_USER), fields), user=queries.ANY_USER)
 
 
 def _anybody(query: GetUser) -> Row:
-    return _unguarded(query.columns).fetch(user=query.user_id)[0]
+    return _unguarded(query.fields).fetch(user=query.user_id)[0]
 
 
 def _built_anew(query: GetUser) -> Row:

@@ -28,7 +28,7 @@ class Breakers:
     """Breakers by name, and the handlers for them."""
 
     def __init__(self, breakers: Sequence[SharedCircuitBreaker]) -> None:
-        self._by_name = {breaker.label: breaker for breaker in breakers}
+        self._by_name = {breaker.name: breaker for breaker in breakers}
 
     def __getitem__(self, name: str) -> SharedCircuitBreaker:
         return self._by_name[name]

@@ -1,27 +1,38 @@
 """Circuit breaker: pybreaker's states, exclusions and listeners over a state that all processes share.
 
-What pybreaker leaves open is closed here: its Redis storage changes state in separate commands, so at half-open every
-process probes at once; its lock is held over the call. Here each transition is one Lua script on Valkey's clock, one
-caller holds the probe, on a lease, and no lock is held over I/O. Without Valkey the breaker works per process.
+pybreaker's Redis storage changes state in separate commands, so at half-open every process probes at once, and its lock
+is held over the call. Here each transition is one Lua script on Valkey's clock, one caller holds the probe, on a lease,
+and no lock is held over I/O. Without Valkey the breaker works per process.
+
+    breaker = SharedCircuitBreaker("people", ValkeyState(valkey), exclude=(DirectoryRefused,))
+    answer = breaker.call(ask, "ada@example.com")
+    with breaker.calling():
+        answer = ask("ada@example.com")
+
 Source: M. Nygard, Release It!, 2nd ed., ch. 5; https://github.com/danielfm/pybreaker.
 """
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, ParamSpec, TypeVar
 
 import pybreaker
 import structlog
 from prometheus_client import Counter
 
-from apps.core.resilience.breaker_state import CLOSED, State, Verdict
-from apps.core.resilience.deadline import deadline
+from apps.core.resilience.breaker_state import CLOSED, HALF_OPEN, OPEN, State, Verdict
 
 P = ParamSpec("P")
 T = TypeVar("T")
 log = structlog.get_logger("circuit_breaker")
+STATES: dict[str, Callable[..., pybreaker.CircuitBreakerState]] = {
+    CLOSED: pybreaker.CircuitClosedState,
+    OPEN: pybreaker.CircuitOpenState,
+    HALF_OPEN: pybreaker.CircuitHalfOpenState,
+}
 BREAKER_CHANGES = Counter("breaker_state_changes_total", "Circuit breaker transitions", ["breaker", "state"])
 
 
@@ -41,10 +52,12 @@ class LoggedChanges(pybreaker.CircuitBreakerListener):
         log.warning("breaker_state", breaker=cb.name, before=old_state.name, after=new_state.name)
 
 
-class SharedCircuitBreaker(pybreaker.CircuitBreaker):
-    """A pybreaker whose state is shared, with a total time-out for each call.
+class SharedCircuitBreaker:
+    """A circuit breaker whose state is shared by all processes, with a total time-out for each call.
 
-    `call_timeout` and `recovery_timeout` are in seconds; `exclude` names errors that are the caller's own fault.
+    `failure_threshold` failures in a row open it; after `recovery_timeout` seconds one call probes. Errors of the types
+    in `exclude` are the caller's own fault and count as successes. `time_limit` makes a context manager that ends the
+    call after the given seconds (`call_timeout`); by default nothing does.
     """
 
     def __init__(
@@ -55,57 +68,65 @@ class SharedCircuitBreaker(pybreaker.CircuitBreaker):
         failure_threshold: int = 5,
         call_timeout: float = 5.0,
         recovery_timeout: float = 30.0,
-        exclude: tuple[type[Exception], ...] = (),
+        exclude: Sequence[type[Exception]] = (),
+        time_limit: Callable[[float], AbstractContextManager[object]] = nullcontext,
     ) -> None:
-        super().__init__(
-            fail_max=failure_threshold,
-            reset_timeout=recovery_timeout,
-            exclude=list(exclude),
-            listeners=[LoggedChanges()],
-            name=name,
-        )
-        self.label = name
-        self.shared = state
+        self.name = name
+        self.failure_threshold = failure_threshold
         self.call_timeout = call_timeout
+        self.recovery_timeout = recovery_timeout
+        self.state = state
+        self._time_limit = time_limit
+        # what an error counts as, and whom a change of state is told; its own state is not used
+        self._rules = pybreaker.CircuitBreaker(name=name, exclude=list(exclude), listeners=[LoggedChanges()])
 
     @property
     def current_state(self) -> str:
-        shared: State | None = getattr(self, "shared", None)
-        return shared.read(self.label) if shared else CLOSED
+        """The state as every process sees it: "closed", "open" or "half-open"."""
+        return self.state.read(self.name)
 
     def call(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `func` if the breaker lets it, and learn from the outcome.
 
-        Raises CircuitOpen without calling where the breaker is open or another caller is probing, else as `func`.
+        Raises CircuitOpen without calling if the breaker is open or another caller is probing, else as `func`.
         """
+        with self.calling():
+            return func(*args, **kwargs)
+
+    @contextmanager
+    def calling(self) -> Iterator[None]:
+        """Run the block as `call` runs a function. Raises CircuitOpen before the block, else as the block."""
         token = uuid.uuid4().hex
         # a probe's lease outlives the probe itself by a second, so that a slow probe is not doubled
         lease_ms = int((self.call_timeout + 1) * 1000)
-        verdict = self.shared.admit(self.label, int(self.reset_timeout * 1000), lease_ms, token)
+        verdict = self.state.admit(self.name, int(self.recovery_timeout * 1000), lease_ms, token)
         if not verdict.admitted:
-            raise CircuitOpen(self.label, max(verdict.wait_ms, 1) / 1000)
+            raise CircuitOpen(self.name, max(verdict.wait_ms, 1) / 1000)
         self._tell(verdict)
         try:
-            with deadline(self.call_timeout):
-                answer = func(*args, **kwargs)
+            with self._time_limit(self.call_timeout):
+                yield
         except Exception as error:
-            if self.is_system_error(error):
-                self._tell(self.shared.failed(self.label, self.fail_max, token))
+            if self._rules.is_system_error(error):
+                self._tell(self.state.failed(self.name, self.failure_threshold, token))
             else:
-                self._tell(self.shared.succeeded(self.label, token))
+                self._tell(self.state.succeeded(self.name, token))
             raise
-        self._tell(self.shared.succeeded(self.label, token))
-        return answer
+        self._tell(self.state.succeeded(self.name, token))
+
+    def add_listener(self, listener: pybreaker.CircuitBreakerListener) -> None:
+        """Tell pybreaker's `listener` of every change of state that this process makes."""
+        self._rules.add_listener(listener)
 
     def reset(self) -> None:
         """Close the breaker at once, whatever it has seen."""
         before = self.current_state
-        self.shared.reset(self.label)
+        self.state.reset(self.name)
         self._tell(Verdict(before, CLOSED, True, 0))
 
     def _tell(self, verdict: Verdict) -> None:
         if verdict.before == verdict.after:
             return
-        for listener in self.listeners:
-            old, new = self._create_new_state(verdict.before), self._create_new_state(verdict.after)
-            listener.state_change(self, old, new)
+        old, new = (STATES[name](self._rules, None) for name in (verdict.before, verdict.after))
+        for listener in self._rules.listeners:
+            listener.state_change(self._rules, old, new)

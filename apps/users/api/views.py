@@ -21,7 +21,7 @@ from apps.users.api.serializers import NewUser, UserChanges
 from apps.users.api.v1 import UserV1
 from apps.users.api.versions import USER, USER_PAGE
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser, UserSnapshot
-from apps.users.queries import GetCaller, GetUser, ListUsers, Row
+from apps.users.queries import FIELDS, GetCaller, GetUser, ListUsers, Row
 
 SEARCH_LENGTH = 100
 TAGGED = ("ETag", "Cache-Control", "Vary")
@@ -77,7 +77,7 @@ class UserList(ApiView):
         def ask(limit: int, cursor: Cursor | None) -> list[Row]:
             search = read_search(given.get("search", ""))
             is_active = read_flag("is_active", given.get("is_active"))
-            return self.bus.ask(ListUsers(shape.columns, claims, limit, cursor, search, is_active))
+            return self.bus.ask(ListUsers(shape.shows, claims, limit, cursor, search, is_active))
 
         headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Version"}
         return paged(request, ask, shape.represent, headers)
@@ -133,7 +133,7 @@ class UserDetail(ApiView):
 
     def _row(self, request: Request, user_id: int) -> Row:
         shape = representation(request)
-        return self.bus.ask(GetUser(user_id, (*shape.columns, *shape.tag_columns), claims_given(request)))
+        return self.bus.ask(GetUser(user_id, (*shape.shows, *shape.tagged_by), claims_given(request)))
 
 
 class Me(UserDetail):
@@ -156,8 +156,8 @@ class Me(UserDetail):
 
 
 def as_row(user: UserSnapshot) -> dict[str, Any]:
-    """A user fresh from a command as a row; its profile is made later, by a receiver."""
-    return dict(vars(user))
+    """A user fresh from a command as a row of the queries; its profile is made later, by a receiver."""
+    return dict.fromkeys(FIELDS) | vars(user)
 
 
 def read_search(text: str) -> str:
