@@ -34,7 +34,6 @@ from apps.profiles.services import ProfileService
 from apps.users import commands as users
 from apps.users import queries as user_queries
 from apps.users.imports import run_import
-from apps.users.mail import send_welcome
 from apps.users.repositories import DjangoUsers, Users
 from apps.users.services import UserService
 from apps.users.sessions import LoginLimit, Sessions
@@ -42,7 +41,6 @@ from apps.users.tokens import AccessTokens
 from apps.webhooks import commands as webhooks
 from apps.webhooks import queries as webhook_queries
 from apps.webhooks.addresses import AddressPolicy
-from apps.webhooks.mail import tell_staff
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from apps.webhooks.services import Endpoints, WebhookService
@@ -130,7 +128,6 @@ class Container:
         bus.register(users.RefreshSession, self.sessions.refresh)
         bus.register(users.IssueToken, self.sessions.issue)
         bus.register(users.PruneSessions, self.sessions.prune)
-        bus.register(users.SendWelcome, send_welcome)
         bus.register(user_queries.ReadToken, user_queries.TokenReader(self.tokens).read)
         bus.register(user_queries.GetCaller, user_queries.get_caller)
         bus.register(user_queries.GetUser, user_queries.get_user)
@@ -178,7 +175,6 @@ class Container:
         bus.register(webhooks.FanOut, service.fan_out)
         bus.register(webhooks.DisableEndpoint, service.disable)
         bus.register(webhooks.PruneDeliveries, service.prune)
-        bus.register(webhooks.TellStaff, tell_staff)
         bus.register(webhooks.SendDue, lambda command: sender.drain(command.seconds))
         bus.register(webhook_queries.GetEndpoint, webhook_queries.get_endpoint)
         bus.register(webhook_queries.ListEndpoints, webhook_queries.list_endpoints)

@@ -141,9 +141,8 @@ def _tell_delivered(delivery: Delivery) -> None:
 def _run(delivery: Delivery) -> None:
     event = delivery.event
     with bound(event.request_id, event_id=event.id, receiver=delivery.receiver):
-        answer = send(_stored(event), delivery.receiver)
-        if answer is not None:
-            bus.execute(answer)
+        if send(_stored(event), delivery.receiver) is not None:
+            raise TypeError(f"{delivery.receiver} returned a command: only a receiver with waits=True may")
 
 
 def _stored(event: OutboxEvent) -> StoredEvent:

@@ -6,10 +6,9 @@ from django.core.mail import EmailMessage
 
 from apps.core.bus import bus
 from apps.users.queries import ListStaffEmails
-from apps.webhooks.commands import TellStaff
 
 
-def tell_staff(command: TellStaff) -> None:
-    """One e-mail to all active staff."""
-    body = f"The webhook endpoint {command.url} was disabled: {command.reason}.\nSwitch it on again in the admin."
+def tell_staff(url: str, reason: str) -> None:
+    """Send one e-mail to all active staff. Raises what the mail server's library raises."""
+    body = f"The webhook endpoint {url} was disabled: {reason}.\nSwitch it on again in the admin."
     EmailMessage(subject="A webhook endpoint was disabled", body=body, bcc=bus.ask(ListStaffEmails())).send()
