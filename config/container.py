@@ -10,10 +10,12 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cached_property
 from importlib import import_module
+from typing import Any
 
 from django.conf import settings
 
 from apps.core.bus import Bus, bus
+from apps.core.parts import Parts
 from apps.core.resilience.breaker_state import ValkeyState
 from apps.core.resilience.breakers import Breakers, GetBreakers, ResetBreaker
 from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
@@ -48,13 +50,17 @@ from config.env import Settings
 from config.sentry import report_errors
 
 
-class Container:
+class Container(Parts):
     """Builds each part once, when it is first needed; a part given to the constructor replaces the built one."""
 
-    def __init__(self, env: Settings, *, users: Users | None = None, people: People | None = None) -> None:
+    def __init__(self, env: Settings, **given: Any) -> None:
+        super().__init__(**given)
         self.env = env
-        self.users = users or DjangoUsers()
-        self._people = people
+
+    @cached_property
+    def users(self) -> Users:
+        """Where users are kept."""
+        return DjangoUsers()
 
     @cached_property
     def breakers(self) -> Breakers:
@@ -87,8 +93,6 @@ class Container:
     @cached_property
     def people(self) -> People:
         """The people directory, if there is one."""
-        if self._people is not None:
-            return self._people
         if not self.env.external_api_url:
             return Nobody()
         url, key = self.env.external_api_url, self.env.external_api_key

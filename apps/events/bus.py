@@ -130,7 +130,9 @@ def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Han
     """
 
     def decorate(function: Handler) -> Handler:
-        name = f"{function.__module__.split('.')[-2]}.{function.__name__}"
+        # apps.users.receivers: users; a module in no package: itself
+        app = function.__module__.split(".")[-2:][0]
+        name = f"{app}.{function.__name__}"
         if name in RECEIVERS:
             raise ImproperlyConfigured(f"a receiver named {name} is already connected")
         RECEIVERS[name] = Receiver(name, heard, waits)
