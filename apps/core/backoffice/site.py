@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
@@ -147,7 +148,7 @@ class LogEntryAdmin(HistoryAdmin[LogEntry]):
 
     @admin.display(description="By")
     def who(self, entry: LogEntry) -> object:
-        return anchor(entry.user, page_of("users.user", entry.user_id))
+        return anchor(entry.user, page_of(settings.AUTH_USER_MODEL.lower(), entry.user_id))
 
     @admin.display(description="Did")
     def what(self, entry: LogEntry) -> str:
