@@ -31,7 +31,7 @@ class Slots:
         self._mine: int | None = None
         self._lock = -1
         folder.mkdir(parents=True, exist_ok=True)
-        os.register_at_fork(after_in_child=self._forget)
+        os.register_at_fork(after_in_child=self.let_go)
 
     def mine(self) -> int:
         """The number of this process; taken when first asked for, and anew after a fork."""
@@ -51,10 +51,11 @@ class Slots:
                 if free:
                     _clear_gauges(int(path.stem), self.folder)
 
-    def _forget(self) -> None:
+    def let_go(self) -> None:
+        """Give the number back; the next count takes one anew."""
         if self._mine is not None:
             self._mine = None
-            # closes the child's copy alone: the parent goes on holding the lock
+            # after a fork this closes the child's copy alone: the parent goes on holding the lock
             os.close(self._lock)
 
 
@@ -74,7 +75,9 @@ def share(folder: Path) -> None:
 
 
 def start_afresh(folder: Path) -> None:
-    """Empty `folder`, unless a living process counts in it; for a server to call before it starts its workers."""
+    """Empty `folder`, unless another living process counts in it; for a server to call before it starts its workers."""
+    if Shared.slots:
+        Shared.slots.let_go()
     with ExitStack() as stack:
         # whoever comes meanwhile finds all these numbers taken
         if all(stack.enter_context(_held(path)) for path in folder.glob("*.lock")):
