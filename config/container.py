@@ -46,6 +46,7 @@ from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from apps.webhooks.services import Endpoints, WebhookService
 from config.env import Settings
+from config.notices import say_where_mail_goes
 from config.sentry import report_errors
 
 
@@ -187,4 +188,5 @@ def compose() -> None:
     """Wire the process's bus from the process's settings; Django calls it once, when its apps are ready."""
     import_module("config.celery")
     report_errors(settings.ENV)
+    say_where_mail_goes(settings.ENV)
     Container(settings.ENV).wire(bus)

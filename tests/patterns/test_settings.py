@@ -20,7 +20,7 @@ from tests.processes import ROOT
 
 MARKER = "s3cr3t-marker"
 # empty counts as missing, and a developer's .env does not fill it in
-MISSING = {"SECRET_KEY": "", "DATABASE_URL": "", "ALLOWED_HOSTS": ""}
+MISSING = {"SECRET_KEY": "", "DATABASE_URL": "", "ALLOWED_HOSTS": "", "EMAIL_URL": ""}
 MALFORMED = {
     "REDIS_URL": f"gopher://:{MARKER}@127.0.0.1",
     "DB_POOL_SIZE": f"five {MARKER}",
@@ -36,6 +36,7 @@ GOOD = {
     "DATABASE_URL": f"postgres://app:{MARKER}@127.0.0.1:5432/app",
     "REDIS_URL": "redis://127.0.0.1:6379/0",
     "ALLOWED_HOSTS": "api.example.com",
+    "EMAIL_URL": "smtp+tls://mail.example.com:587",
 }
 ENTRY_POINTS = {
     "manage.py": ["manage.py", "check"],
