@@ -33,7 +33,7 @@ def allowed_host(entry: str) -> str:
 
 def host(entry: str) -> str:
     """A host's name or address to listen on or connect to. Raises Refused."""
-    if ":" in entry:
+    if entry.startswith("[") or entry.count(":") > 1:
         return str(_address(entry.removeprefix("[").removesuffix("]")))
     # resolvers know names that no Host header may have, those of containers among them
     if not NAME.fullmatch(entry.removesuffix(".").replace("_", "-")):
@@ -76,7 +76,7 @@ def _check_host(entry: str) -> None:
         _address(inside)
         return
     if entry.count(":") > 1:
-        raise Refused("put an IPv6 address in brackets, as in [::1]")
+        raise Refused("put brackets around an IPv6 address")
     if ":" in entry:
         raise Refused("leave the port out")
     if not entry.isascii():
@@ -91,4 +91,4 @@ def _address(text: str) -> ipaddress.IPv6Address:
     try:
         return ipaddress.IPv6Address(text)
     except ValueError:
-        raise Refused("has no IPv6 address in its brackets") from None
+        raise Refused("is no IPv6 address") from None

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ ENTRY_POINTS = {
 }
 
 
+@cache
 def variables_read() -> set[str]:
     """The names in config/env.py that are read from the environment."""
     tree = ast.parse((ROOT / "config/env.py").read_text())
