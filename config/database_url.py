@@ -60,7 +60,9 @@ CHECKS: dict[str, Check] = {
     "gssencmode": one_of("disable", "prefer", "require"),
     "target_session_attrs": one_of("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
     "load_balance_hosts": one_of("disable", "random"),
-    **dict.fromkeys(("ssl_min_protocol_version", "ssl_max_protocol_version"), one_of("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")),
+    **dict.fromkeys(
+        ("ssl_min_protocol_version", "ssl_max_protocol_version"), one_of("TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3")
+    ),
     **dict.fromkeys(("connect_timeout", "keepalives_idle", "keepalives_interval"), whole_number),
     **dict.fromkeys(("keepalives_count", "tcp_user_timeout"), whole_number),
     "keepalives": one_of("0", "1"),

@@ -132,9 +132,7 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
     test_database = "postgres://app@127.0.0.1:5432/app" if profile == "test" else None
     test_cache = "redis://127.0.0.1:6379/0" if profile == "test" else None
     redis_url = read.url("REDIS_URL", test_cache, service_urls.redis, f"{start}redis://HOST:6379/0")
-    database_url = read.url(
-        "DATABASE_URL", test_database, postgres, f"{start}postgres://USER:PASSWORD@HOST:5432/NAME"
-    )
+    database_url = read.url("DATABASE_URL", test_database, postgres, f"{start}postgres://USER:PASSWORD@HOST:5432/NAME")
     mail_files = f"filemail:///{quote(str(state_dir))}/mail"
     return Settings(
         profile=profile,

@@ -19,9 +19,13 @@ def say_where_mail_goes(env: Settings) -> None:
         return
     parts = urlsplit(env.email_url)
     if parts.scheme in HOSTLESS:
-        log.warning("mail_is_not_sent", scheme=parts.scheme, hint="EMAIL_URL=smtp+tls://USER:PASSWORD@HOST:587 sends it")
+        log.warning(
+            "mail_is_not_sent", scheme=parts.scheme, hint="EMAIL_URL=smtp+tls://USER:PASSWORD@HOST:587 sends it"
+        )
     elif _is_this_machine(parts.hostname or ""):
-        log.warning("mail_goes_to_this_machine", hint="EMAIL_URL names a loopback address; in a container nothing is there")
+        log.warning(
+            "mail_goes_to_this_machine", hint="EMAIL_URL names a loopback address; in a container nothing is there"
+        )
 
 
 def _is_this_machine(host: str) -> bool:

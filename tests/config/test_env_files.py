@@ -43,7 +43,7 @@ def refused(profile: str = "development") -> list[str]:
 
 @pytest.mark.parametrize(("content", "said"), LINES)
 @pytest.mark.parametrize("name", [".env", "env"])
-def test_a_bad_line_is_told_by_its_number_and_not_shown(  # noqa: PLR0917
+def test_a_bad_line_is_told_by_its_number_and_not_shown(
     root: Path, name: str, content: bytes, said: str, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("STATE_DIR", str(root))
@@ -103,7 +103,7 @@ def test_a_file_of_garbage_does_not_fill_the_screen(root: Path) -> None:
     [
         ("API_TITLE=plain", "plain"),
         ("  export  API_TITLE=plain  ", "plain"),
-        ("API_TITLE='single $HOME \\n \"x\"'", "single $HOME \\n \"x\""),
+        ("API_TITLE='single $HOME \\n \"x\"'", 'single $HOME \\n "x"'),
         ("API_TITLE='\"both\"'", '"both"'),
         (r'API_TITLE="double \"quoted\" $HOME"', 'double "quoted" $HOME'),
         ("API_TITLE=$k0123", "$k0123"),

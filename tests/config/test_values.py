@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from structlog.testing import capture_logs
 
 from config.env import Settings
+from config.notices import say_where_mail_goes
 
 MARKER = "s3cr3t"
 Refusal = Callable[..., list[str]]
@@ -53,9 +55,18 @@ Refusal = Callable[..., list[str]]
         ("CORS_ALLOWED_ORIGINS", "https://a.example.com # of the office", "looks like a comment"),
         ("API_TITLE", "The\x1bAPI", "control character"),
         ("SECRET_KEY", "\udcff" * 40, "is not UTF-8"),
-        *[("RETRY_BASE_DELAY", value, "a number above 0") for value in "1e1 1_0 +5 -1 NaN inf 0x1 ٣ 1,5 1e999".split()],
-        *[("DB_POOL_SIZE", value, "a whole number from 1") for value in "1e1 1_0 +5 -1 0 5.0 ٣ 9999999999999".split()],
-        *[("WEBHOOK_RETRY_SCHEDULE", value, "seconds") for value in "+5 1_0 5,,9 5,٣ 99999999999 5, 1e3".split()],
+        *[
+            ("RETRY_BASE_DELAY", value, "a number above 0")
+            for value in ["1e1", "1_0", "+5", "-1", "NaN", "inf", "0x1", "٣", "1,5", "1e999"]
+        ],
+        *[
+            ("DB_POOL_SIZE", value, "a whole number from 1")
+            for value in ["1e1", "1_0", "+5", "-1", "0", "5.0", "٣", "9999999999999"]
+        ],
+        *[
+            ("WEBHOOK_RETRY_SCHEDULE", value, "seconds")
+            for value in ["+5", "1_0", "5,,9", "5,٣", "99999999999", "5,", "1e3"]
+        ],
         ("API_V1_SUNSET", "20270630", "a day"),
         ("API_V1_SUNSET", "2027-W26-3", "a day"),
         ("METRICS_PORT", "70000", "from 0 to 65535"),
@@ -125,8 +136,11 @@ def test_hosts_that_requests_match(production: Callable[..., Settings]) -> None:
 @pytest.mark.parametrize("name", ["CORS_ALLOWED_ORIGINS", "CSRF_TRUSTED_ORIGINS"])
 @pytest.mark.parametrize(
     "entry",
-    ["app.example.com", "https://a b", "https://a/path", "https://u@a", "ftp://a", "https://a:0", "https://a:x", "null"]
-    + ["https://a?x", "https://bücher.example", "https://a_b", "https://", "https://*", "https://a.*.example.com"],
+    [
+        *("app.example.com", "https://a b", "https://a/path", "https://u@a", "ftp://a", "https://a:0", "https://a:x"),
+        *("https://a?x", "https://bücher.example", "https://a_b", "https://", "https://*", "https://a.*.example.com"),
+        "null",
+    ],
 )
 def test_an_origin_that_no_browser_sends_is_refused(refusal: Refusal, name: str, entry: str) -> None:
     (problem,) = refusal(**{name: f"https://good.example.com,{entry}"})
@@ -144,3 +158,22 @@ def test_origins_are_kept_as_browsers_write_them(production: Callable[..., Setti
 def test_the_development_key_is_no_fallback_in_production(refusal: Refusal) -> None:
     (problem,) = refusal(SECRET_KEY_FALLBACKS="development-only-key-never-used-in-production")
     assert problem.startswith("SECRET_KEY_FALLBACKS has the development key")
+
+
+@pytest.mark.parametrize(
+    ("url", "event"),
+    [
+        ("smtp://localhost:25", "mail_goes_to_this_machine"),
+        ("smtp+tls://[::1]:587", "mail_goes_to_this_machine"),
+        ("smtp://127.0.0.9", "mail_goes_to_this_machine"),
+        ("dummymail://", "mail_is_not_sent"),
+        ("consolemail://", "mail_is_not_sent"),
+        ("smtp+tls://mail.example.com:587", None),
+    ],
+)
+def test_mail_that_goes_nowhere_is_said_at_the_start(
+    production: Callable[..., Settings], url: str, event: str | None
+) -> None:
+    with capture_logs() as lines:
+        say_where_mail_goes(production(EMAIL_URL=url))
+    assert [line["event"] for line in lines] == [event] * (event is not None)

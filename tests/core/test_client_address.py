@@ -52,8 +52,10 @@ def test_the_address_in_a_hop(hop: str, address: str) -> None:
 
 @pytest.mark.parametrize(
     "hop",
-    ["unknown", "_hidden", "for=203.0.113.7", "203.0.113.7:port", "203.0.113", "203.0.113.07", "[203.0.113.7", "[]:80"]
-    + ["2001:db8::1]:443", "203.0.113.7 203.0.113.8", "localhost", '""', "", " , ,"],
+    [
+        *("unknown", "_hidden", "for=203.0.113.7", "203.0.113.7:port", "203.0.113", "203.0.113.07", "[203.0.113.7"),
+        *("2001:db8::1]:443", "203.0.113.7 203.0.113.8", "[]:80", "localhost", '""', "", " , ,"),
+    ],
 )
 def test_a_hop_that_is_no_address_leaves_the_peers(hop: str) -> None:
     assert seen(hop) == (PROXY, PROXY)

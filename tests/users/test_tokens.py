@@ -253,7 +253,7 @@ class TestForgery:
         assert malformed == "The token is malformed."
 
     def test_a_clock_may_be_some_seconds_ahead_and_no_token_lives_longer_for_it(self, ada: UserSnapshot) -> None:
-        tokens = AccessTokens(settings.SECRET_KEY, "HS256", 60)
+        tokens = AccessTokens(settings.ENV.secret_key, "HS256", 60)
         now = int(time.time())
         ahead = signed(ada, iat=now + LEEWAY_SECONDS - 2, nbf=now + LEEWAY_SECONDS - 2)
         for _ in range(2):  # decoded, and from the cache

@@ -32,7 +32,7 @@ PROBLEMS = {
     "invalid_idempotency_key": "The Idempotency-Key header must have 1 to 255 printable ASCII characters.",
     "idempotency_in_flight": "The first request with this Idempotency-Key is still being worked on; try again.",
     "idempotency_answer_lost": (
-        "The request with this Idempotency-Key was carried out, and its answer can no longer be read: look its result up."
+        "The request with this Idempotency-Key was carried out, but its answer can no longer be read: look it up."
     ),
     "idempotency_key_reused": "The Idempotency-Key was used for another request; take a new key for a new request.",
     "internal_error": "An error of this service; the request id leads to it in the log.",

@@ -26,15 +26,17 @@ class Command(BaseCommand):
 
     def run(self, **options: Any) -> None:
         rotated = bus.execute(RotateKeys())
-        rows = [
-            {"what": one.what, "re_encrypted": one.renewed, "unreadable": list(one.unreadable)} for one in rotated
-        ]
         lost = any(one.unreadable for one in rotated)
         if options["json"]:
+            rows = [{"what": one.what, "re_encrypted": one.renewed, "unreadable": one.unreadable} for one in rotated]
             data = {"rotated": rows, "old_keys": len(settings.SECRET_KEY_FALLBACKS), "old_keys_can_go": not lost}
             self.stdout.write(json.dumps(data, default=str, indent=2))
         else:
-            self.show([row | {"unreadable": ", ".join(map(str, row["unreadable"]))} for row in rows], as_json=False)
+            table = [
+                {"what": one.what, "re_encrypted": one.renewed, "unreadable": ", ".join(map(str, one.unreadable))}
+                for one in rotated
+            ]
+            self.show(table, as_json=False)
             self.stdout.write(_verdict(lost=lost))
         if lost:
             sys.exit(UNREADABLE_STATUS)
