@@ -16,8 +16,8 @@ import jwt
 from apps.users.errors import InvalidToken
 
 CACHE_SIZE = 10_000
-# the clock of the process that issued a token may be ahead of ours. Only `iat` and `nbf` get this: `exp` is the time that
-# the client was told, and a few seconds matter little to a token of minutes
+# the clock of the process that issued a token may be ahead of ours. Only `iat` and `nbf` get this: `exp` is the time
+# that the client was told, and a few seconds matter little to a token of minutes
 LEEWAY_SECONDS = 10
 # the keys of users are positive and have 63 bits
 KEYS_END = 2**63
