@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from apps.core.admin_actions import note
 from apps.core.admin_links import page_of
-from apps.core.api.parsers import pieces
+from apps.core.api.bodies import pieces
 from apps.core.bus import bus
 from apps.jobs.commands import SubmitJob
 from apps.users.api.import_view import LIMIT_BYTES

@@ -24,6 +24,7 @@ class Process(ApiView):
 
     answers: ClassVar = {"post": lambda version: {202: TaskAccepted}}
     sends: ClassVar = {"post": ("Location",)}
+    body_limit, most_values = 10 * 1024 * 1024, 10 * 1024 * 1024
 
     @extend_schema(request={"application/json": TABLE}, operation_id="process")
     def post(self, request: Request) -> HttpResponse:

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.core.api.components import example
-from apps.core.api.fields import Flag, Text
+from apps.core.api.fields import Body, Flag, Text
 from apps.users import rules
 from apps.users.models import EMAIL_LENGTH, NAME_LENGTH
 
@@ -39,7 +39,7 @@ class NewPassword(Text):
 
 
 @example({"email": "ada@example.com", "name": "Ada Lovelace", "password": "correct horse battery"})
-class NewUser(serializers.Serializer[Any]):
+class NewUser(Body):
     """The body of POST /users."""
 
     email = EmailGiven()
@@ -48,7 +48,7 @@ class NewUser(serializers.Serializer[Any]):
 
 
 @example({"name": "Ada King"})
-class UserChanges(serializers.Serializer[Any]):
+class UserChanges(Body):
     """The body of PATCH /users/{id}; `is_active` is for staff."""
 
     name = NameGiven(required=False, trim_whitespace=False)
@@ -56,7 +56,7 @@ class UserChanges(serializers.Serializer[Any]):
 
 
 @example({"email": "ada@example.com", "password": "correct horse battery"})
-class Credentials(serializers.Serializer[Any]):
+class Credentials(Body):
     """The body of POST /auth/token."""
 
     email = Text(max_length=EMAIL_LENGTH, trim_whitespace=False)
@@ -64,7 +64,7 @@ class Credentials(serializers.Serializer[Any]):
 
 
 @example({"refresh": "vS2n4pXyq1k0dH7m"})
-class RefreshBody(serializers.Serializer[Any]):
+class RefreshBody(Body):
     """The body of POST /auth/token/refresh."""
 
     refresh = Text(max_length=512, trim_whitespace=False)

@@ -17,6 +17,7 @@ from apps.core.api.views import ApiView, address, caller
 from apps.core.errors import FieldProblem, Invalid, NotAllowed
 from apps.users.api.authentication import ActiveUserAuthentication, TokenAuthentication, claims_given
 from apps.users.api.serializers import NewUser, UserChanges
+from apps.users.api.token_views import OPEN_LIMIT
 from apps.users.api.v1 import UserV1
 from apps.users.api.versions import USER, USER_PAGE
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser, UserSnapshot
@@ -36,6 +37,7 @@ class UserList(ApiView):
 
     authentication_classes = (TokenAuthentication,)
     permission_classes = (AllowAny,)
+    body_limit = OPEN_LIMIT
     problems: ClassVar = {"post": (401, 409), "get": (400, 401, 403)}
     answers: ClassVar = {
         "post": lambda version: {201: USER[version]},

@@ -8,7 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.core.api.components import example
-from apps.core.api.fields import Flag, Text
+from apps.core.api.fields import Body, Flag, Text
 from apps.events.bus import EVENTS
 from apps.webhooks.models import URL_LENGTH, DeliveryState
 
@@ -60,7 +60,7 @@ class EventType(Text):
 
 
 @example({"url": "https://example.com/hooks", "event_types": ["user.created"], "description": "CRM"})
-class EndpointBody(serializers.Serializer[Any]):
+class EndpointBody(Body):
     """The body of POST /webhooks; no event types means all."""
 
     url = TargetUrl(max_length=URL_LENGTH, trim_whitespace=False)
