@@ -8,7 +8,14 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         # connects what a worker tells to Celery's signals
+        from apps.core.api.idempotency import PURPOSE
+        from apps.core.key_rotation import Kept, keep
+        from apps.core.models import IdempotentAnswer
         from apps.core.telemetry import sources as metrics_sources  # noqa: F401
         from apps.core.telemetry import worker  # noqa: F401
+
+        keep(Kept("idempotent answers", PURPOSE, IdempotentAnswer, "body"))
+        # registers what routes of every app may use
+        from apps.core.api import converters  # noqa: F401
 
         import_string(settings.COMPOSITION_ROOT)()
