@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +17,7 @@ from rich.table import Table
 from apps.core.errors import DomainError
 
 WIDEST = 10_000
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def _is_text(value: str) -> bool:
@@ -43,8 +46,12 @@ class Command(BaseCommand):
         for name, value in options.items():
             if isinstance(value, str) and not _is_text(value):
                 raise CommandError(f"{name} must be text in UTF-8.")
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             self.run(**options)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
         except DomainError as error:
             raise CommandError(str(error)) from error
         except (OperationalError, InterfaceError) as error:
