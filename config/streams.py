@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import io
+import json
 import os
 import sys
 import threading
@@ -66,7 +67,7 @@ class LogLines(io.TextIOBase):
             left = orjson.dumps(line) + b"\n"
         except TypeError:
             # half a surrogate pair
-            left = orjson.dumps({key: ascii(value) for key, value in line.items()}) + b"\n"
+            left = json.dumps(line).encode() + b"\n"
         while left:
             left = left[os.write(self.fileno(), left) :]
 

@@ -103,8 +103,10 @@ keeps_its_data() {
 }
 
 logs_are_lines() {
-    services=$(compose config --services | grep -vx -e db -e valkey)
-    compose logs --no-log-prefix --no-color $services >"$scratch/logs"
+    : >"$scratch/logs"
+    for container in $(compose ps -aq $(compose config --services | grep -vx -e db -e valkey)); do
+        docker logs "$container" >>"$scratch/logs" 2>&1
+    done
     ! grep -v '^{".*}$' "$scratch/logs" || fail "these lines of the log are not JSON"
     compose logs --no-color >"$scratch/logs"
     ! grep Traceback "$scratch/logs" || fail "there is a traceback in the log"
