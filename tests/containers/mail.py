@@ -19,7 +19,8 @@ class Conversation(socketserver.StreamRequestHandler):
             verb = raw[:4].upper().strip()
             if verb == b"DATA":
                 self._answer("354 go on")
-                print(json.dumps({"event": "mail", "text": self._message()}), flush=True)
+                # in one piece, for other conversations go on at the same time
+                sys.stdout.write(json.dumps({"event": "mail", "text": self._message()}) + "\n")
             self._answer("221 bye" if verb == b"QUIT" else "250 sink")
             if verb == b"QUIT":
                 return

@@ -103,11 +103,10 @@ keeps_its_data() {
 }
 
 logs_are_lines() {
-    : >"$scratch/logs"
     for container in $(compose ps -aq $(compose config --services | grep -vx -e db -e valkey)); do
-        docker logs "$container" >>"$scratch/logs" 2>&1
+        docker logs "$container" >"$scratch/log" 2>&1
+        ! grep -v '^{".*}$' "$scratch/log" || fail "these lines of $(docker inspect -f '{{.Name}}' "$container") are not JSON"
     done
-    ! grep -v '^{".*}$' "$scratch/logs" || fail "these lines of the log are not JSON"
     compose logs --no-color >"$scratch/logs"
     ! grep Traceback "$scratch/logs" || fail "there is a traceback in the log"
     say "$(wc -l <"$scratch/logs") lines of log, ours all JSON, no traceback"
