@@ -15,7 +15,7 @@ import threading
 import traceback
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO
 
 import orjson
 
@@ -73,21 +73,21 @@ class LogLines(io.TextIOBase):
 
 
 def capture() -> None:
-    """Put `LogLines` in the place of stdout and stderr, and of what Python does with an exception that nobody catches."""
+    """Put `LogLines` in the place of stdout and stderr, and log an exception that nobody catches."""
     if isinstance(sys.stdout, LogLines):
         return
     stdout, stderr = LogLines(sys.stdout, "stdout", "info"), LogLines(sys.stderr, "stderr", "warning")
-    sys.stdout = sys.__stdout__ = cast("Any", stdout)
-    sys.stderr = sys.__stderr__ = cast("Any", stderr)
+    # by name: to a type checker two of them are constants
+    for name, stream in ("stdout", stdout), ("stderr", stderr):
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
     sys.excepthook = log_exception
     threading.excepthook = lambda args: log_exception(args.exc_type, args.exc_value, args.exc_traceback)
     atexit.register(stdout.end)
     atexit.register(stderr.end)
 
 
-def log_exception(
-    kind: type[BaseException], error: BaseException | None, trace: TracebackType | None, /
-) -> None:
+def log_exception(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None, /) -> None:
     """Write an exception that nobody caught as one line; Ctrl-C is none."""
     if isinstance(sys.stderr, LogLines) and not issubclass(kind, KeyboardInterrupt):
         text = "".join(traceback.format_exception(kind, error, trace))

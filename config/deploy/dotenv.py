@@ -26,8 +26,8 @@ def problems(text: str) -> list[str]:
         assignment = ASSIGNMENT.fullmatch(line)
         if assignment and "$" in assignment["value"] and not SINGLE_QUOTED.fullmatch(assignment["value"]):
             found.append(
-                f"line {number}: docker compose takes the $ in {assignment['name']} for a reference to another variable:"
-                " put the value in single quotes"
+                f"line {number}: docker compose takes the $ in {assignment['name']} for a reference to another"
+                " variable: put the value in single quotes"
             )
     return found
 

@@ -62,7 +62,11 @@ def haproxy(pair: Pair, folder: Path) -> tuple[list[str], dict[str, str]]:
 def nginx(pair: Pair, folder: Path) -> tuple[list[str], dict[str, str]]:
     """The same of an nginx; its addresses stand in the file."""
     site = (ROOT / "config/deploy/nginx.conf").read_text()
-    for address, port in ("0.0.0.0:8080", pair.front), ("10.0.0.1:8000", pair.ports[0]), ("10.0.0.2:8000", pair.ports[1]):
+    for address, port in (
+        ("0.0.0.0:8080", pair.front),
+        ("10.0.0.1:8000", pair.ports[0]),
+        ("10.0.0.2:8000", pair.ports[1]),
+    ):
         assert address in site
         site = site.replace(address, f"127.0.0.1:{port}")
     user = "user root;" if os.geteuid() == 0 else ""
@@ -116,16 +120,18 @@ def test_a_rolling_restart(pair: Pair) -> None:
 def slow(port: int, length: int, sent: int) -> socket.socket:
     """A client that has sent so much of a body of that length, and then nothing more."""
     client = socket.create_connection(("127.0.0.1", port), timeout=20)
-    head = f"POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}"
+    head = (
+        f"POST /api/v1/users HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}"
+    )
     client.sendall(f"{head}\r\n\r\n".encode() + b" " * sent)
     return client
 
 
-@pytest.mark.parametrize(("length", "sent"), [(65_536, 40_000), (1_000_000, 200_000)], ids=["64 KiB", "1 MB"])
-def test_clients_that_send_slowly_hold_up_nobody(pair: Pair, length: int, sent: int) -> None:
-    """More of them than the servers have threads; what they sent is more than a buffer of HAProxy's by default."""
-    with ExitStack() as stack:
-        clients = [stack.enter_context(slow(pair.front, length, sent)) for _ in range(3 * THREADS)]
-        assert all(answers(pair.front) for _ in range(10))
-        clients[0].sendall(b"{}".rjust(length - sent))
-        assert clients[0].recv(12) in (b"HTTP/1.1 400", b"HTTP/1.1 413"), "the whole of it arrives"
+def test_clients_that_send_slowly_hold_up_nobody(pair: Pair) -> None:
+    """More of them than the servers have threads, with more than a buffer of HAProxy's holds by default."""
+    for length, sent in (65_536, 40_000), (1_000_000, 200_000):
+        with ExitStack() as stack:
+            clients = [stack.enter_context(slow(pair.front, length, sent)) for _ in range(3 * THREADS)]
+            assert all(answers(pair.front) for _ in range(10)), f"bodies of {length} bytes"
+            clients[0].sendall(b"{}".rjust(length - sent))
+            assert clients[0].recv(12) in (b"HTTP/1.1 400", b"HTTP/1.1 413"), "the whole of it arrives"
