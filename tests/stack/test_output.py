@@ -6,12 +6,12 @@ import json
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from config.stack.ports import free_port
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for
 
@@ -53,11 +53,12 @@ def services(processes: Processes) -> dict[str, Process]:
     background = [sys.executable, "-m", "config.background"]
     io = [*background, "worker", "-Q", "events,io", "-c", "1", "-n", "io@%h"]
     beat = [*background, "beat", "--schedule", str(processes.folder / "beat"), "--pidfile="]
+    ports = {name: free_port() for name in ("relay", "worker")}
     started = {
         "web": processes.web(**PRODUCTION),
-        "relay": processes.relay(**PRODUCTION),
+        "relay": processes.relay(**PRODUCTION, METRICS_PORT=str(ports["relay"])),
         "celery": processes.start("celery", celery, PRODUCTION),
-        "worker": processes.start("io", io, PRODUCTION),
+        "worker": processes.start("io", io, PRODUCTION | {"METRICS_PORT": str(ports["worker"])}),
         "beat": processes.start("beat", beat, PRODUCTION | {"LOG_LEVEL": "DEBUG"}),
     }
     for name in "celery", "worker":
@@ -66,6 +67,9 @@ def services(processes: Processes) -> dict[str, Process]:
     user = {"email": "ada@example.com", "name": "Ada"}
     assert httpx.post(f"{started['web'].url}/api/v1/users", json=user, trust_env=False).status_code == 201
     wait_for(lambda: list(processes.mail.glob("*")), "the mail has gone out")
+    for name, port in ports.items():
+        heartbeat = processes.folder / f"heartbeat-{port}"
+        wait_for(heartbeat.exists, f"{name} says for a health check that it works")
     return started
 
 
@@ -109,7 +113,7 @@ def test_prints_warnings_and_exceptions_are_lines_of_the_log() -> None:
         assert exception in line["exception"]
 
 
-def test_migrations_in_a_container_are_lines_of_its_log(processes: Processes, tmp_path: Path) -> None:
+def test_migrations_in_a_container_are_lines_of_its_log(processes: Processes) -> None:
     done = processes.manage("migrate", "--noinput", LOG_STREAM="stdout", **PRODUCTION)
     assert done.returncode == 0
     assert any("No migrations to apply" in line["event"] for line in lines_of(done.stdout))
