@@ -69,7 +69,7 @@ def claim(
     sql = f"""
         WITH chosen AS (
             SELECT id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where}
-            ORDER BY q.due_at, q.id LIMIT %s FOR UPDATE SKIP LOCKED)
+            ORDER BY q.due_at, q.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
         UPDATE {table} t SET token = gen_random_uuid(), attempts = attempts + 1,
                due_at = statement_timestamp() + make_interval(secs => %s)
         FROM chosen WHERE t.id = chosen.id RETURNING t.id"""  # noqa: S608 - table and where are constants of the code

@@ -16,9 +16,9 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
@@ -52,6 +52,14 @@ class Event:
     def data(self) -> dict[str, Any]:
         """The event's content as JSON values."""
         return dict(vars(self))
+
+    @classmethod
+    def read(cls, data: dict[str, Any]) -> Self:
+        """The event that `data` was made of, by this version of the code or an earlier one.
+
+        Raises TypeError where `data` does not fit.
+        """
+        return cls(**data)
 
 
 @dataclass(frozen=True)
@@ -154,11 +162,14 @@ def receivers_of(event_type: str) -> list[Receiver]:
 def send(stored: StoredEvent, receiver_name: str) -> Command[Any] | None:
     """Send the signal for one stored event to one receiver; returns the command it answers with, if any.
 
-    Raises whatever the receiver raises, LookupError for a type or a receiver that the code no longer has.
+    Raises whatever the receiver raises, LookupError for a type or a receiver that the code no longer has, TypeError for
+    content that its class does not know.
     """
     if stored.type not in EVENTS or receiver_name not in RECEIVERS:
         raise LookupError(f"no receiver {receiver_name} for {stored.type}; deploy the code that has it, then replay")
-    happening = EVENTS[stored.type](**stored.data)
+    happening = EVENTS[stored.type].read(stored.data)
+    # what an earlier version wrote is told as this one would
+    stored = replace(stored, data=happening.data())
     answers = happened.send(type(happening), event=happening, stored=stored, receiver_name=receiver_name)
     # the stubs take every receiver to answer with a text
     commands: list[Any] = [answer for _, answer in answers if answer is not None]

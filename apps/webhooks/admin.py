@@ -27,6 +27,7 @@ from apps.webhooks.commands import (
     CheckEndpoint,
     DeleteEndpoint,
     EndpointSnapshot,
+    LookUpHost,
     RegisterEndpoint,
     RetryDelivery,
     RotateSecret,
@@ -126,6 +127,12 @@ class EndpointAdmin(ServiceAdmin[Endpoint]):
 
     def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> Any:
         return ["url", "event_types", "description", "is_active", *(self.readonly_fields if obj else ())]
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Looks the host up first: Django's own opens a transaction, in which nobody waits for a name server."""
+        if request.method == "POST":
+            bus.execute(LookUpHost(request.POST.get("url", "")))
+        return super().changeform_view(request, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Endpoint, form: ModelForm[Endpoint], change: bool) -> None:
         """Run the command instead of saving the row; a new secret is shown this once."""

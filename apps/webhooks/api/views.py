@@ -28,6 +28,7 @@ from apps.webhooks.api.serializers import (
 from apps.webhooks.commands import (
     DeleteEndpoint,
     EndpointSnapshot,
+    LookUpHost,
     RegisterEndpoint,
     RetryDelivery,
     RotateSecret,
@@ -47,7 +48,20 @@ class StaffView(ApiView):
     permission_classes: tuple[type[BasePermission], ...] = (IsStaff,)
 
 
-class EndpointList(StaffView):
+class TargetView(StaffView):
+    """Takes the URL of a webhook. Its host is looked up here, before an Idempotency-Key opens a transaction."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method in ("POST", "PATCH"):
+            self.hold_body(request)
+            body = self.body(request)
+            url = body.get("url") if isinstance(body, dict) else None
+            if isinstance(url, str):
+                self.bus.execute(LookUpHost(url))
+
+
+class EndpointList(TargetView):
     """Endpoints: make one, list them."""
 
     problems: ClassVar = {"post": (403,), "get": (400, 403)}
@@ -70,7 +84,7 @@ class EndpointList(StaffView):
         return paged(request, lambda limit, cursor: self.bus.ask(ListEndpoints(limit, cursor)), represent, NO_STORE)
 
 
-class EndpointDetail(StaffView):
+class EndpointDetail(TargetView):
     """One endpoint."""
 
     problems: ClassVar = {"get": (403,), "patch": (403,), "delete": (403,)}
