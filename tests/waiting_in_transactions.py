@@ -7,6 +7,7 @@ thread that is started counts as well: it is how a look-up would be handed on an
 from __future__ import annotations
 
 import sys
+import threading
 import traceback
 from typing import Any
 
@@ -19,23 +20,30 @@ OPENS = frozenset(
         "socket.getaddrinfo",
         "socket.gethostbyname",
         "socket.gethostbyaddr",
-        "_thread.start_new_thread",
     }
 )
 _seen: list[str] = []
+_start = threading.Thread.start
+
+
+def _note(what: str) -> None:
+    if in_transaction():
+        _seen.append(f"{what} from\n" + "".join(traceback.format_stack(limit=12)[:-2]))
 
 
 def _hear(event: str, args: tuple[Any, ...]) -> None:
-    if event in OPENS and in_transaction():
-        _seen.append(f"{event}{args[1:] if event.startswith('socket') else ''} from\n" + "".join(_stack()))
+    if event in OPENS:
+        _note(f"{event}{args[1:]}")
 
 
-def _stack() -> list[str]:
-    return traceback.format_stack(limit=12)[:-2]
+def _noted_start(thread: threading.Thread) -> None:
+    _note(f"the thread {thread.name}")
+    _start(thread)
 
 
 # for good: Python has no way to take a hook away
 sys.addaudithook(_hear)
+threading.Thread.start = _noted_start  # type: ignore[assignment] # Python 3.11 tells a hook nothing of threads
 
 
 def take() -> list[str]:

@@ -30,6 +30,8 @@ from apps.core.context import request_id
 happened = Signal()
 """Sent with `sender=type(event)`, `event`, `stored` and `receiver_name`; each receiver answers to its own name."""
 
+# of the columns that keep the names of types and receivers
+NAME_LENGTH = 100
 INSERT = "INSERT INTO events_outboxevent (type, aggregate, data, request_id) VALUES (%s, %s, %s, %s)"
 
 INSERT_ALL = """
@@ -96,6 +98,8 @@ class NotInTransaction(RuntimeError):
 
 def event(cls: type[E]) -> type[E]:
     """Class decorator: let the outbox read events of `cls.type` back. Raises ImproperlyConfigured on a second one."""
+    if len(cls.type) > NAME_LENGTH:
+        raise ImproperlyConfigured(f"the event type {cls.type} is longer than {NAME_LENGTH} characters")
     if cls.type in EVENTS:
         raise ImproperlyConfigured(f"the event type {cls.type} is already {EVENTS[cls.type].__name__}")
     EVENTS[cls.type] = cls
@@ -135,6 +139,8 @@ def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Han
 
     def decorate(function: Handler) -> Handler:
         name = f"{function.__module__.split('.')[-2]}.{function.__name__}"
+        if len(name) > NAME_LENGTH:
+            raise ImproperlyConfigured(f"the receiver's name {name} is longer than {NAME_LENGTH} characters")
         if name in RECEIVERS:
             raise ImproperlyConfigured(f"a receiver named {name} is already connected")
         RECEIVERS[name] = Receiver(name, heard, waits)

@@ -15,6 +15,7 @@ import httpcore
 import httpx
 
 from apps.core.http_dates import retry_after
+from apps.core.work_queue import storable
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.connections import Connections
 from apps.webhooks.names import Busy
@@ -166,8 +167,3 @@ async def _post(
             answer.body += chunk
             if len(answer.body) >= ANSWER_BYTES:
                 break
-
-
-def storable(text: str) -> str:
-    """`text` as PostgreSQL can keep it: without NUL, and without halves of surrogate pairs."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()

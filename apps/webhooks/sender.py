@@ -15,12 +15,13 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from django.db import DataError, IntegrityError, connection
+from django.db import connection
 
 from apps.core.bus import bus
 from apps.core.context import bound
 from apps.core.errors import DomainError
 from apps.core.metrics import WEBHOOKS
+from apps.core.work_queue import REFUSED_ROW
 from apps.webhooks import store
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import DisableEndpoint
@@ -105,7 +106,7 @@ class Sender:
             return []
         try:
             return store.settle(settlements, DISABLE_AFTER_HOURS)
-        except (DataError, IntegrityError) as error:
+        except REFUSED_ROW as error:
             if len(settlements) > 1:
                 return [key for one in settlements for key in self._settle([one])]
             # its lease runs out, and it is tried again
@@ -133,7 +134,7 @@ async def _landed(flying: set[asyncio.Task[Outcome]]) -> tuple[list[Outcome], se
 def _disable(endpoint_id: int, reason: str) -> None:
     try:
         bus.execute(DisableEndpoint(endpoint_id, reason))
-    except (DataError, IntegrityError, DomainError) as error:
+    except (*REFUSED_ROW, DomainError) as error:
         # the next failure asks for it again; the other endpoints' outcomes are not to wait for this one
         log.exception("webhook_not_disabled", webhook_id=endpoint_id, exc_info=error)
 

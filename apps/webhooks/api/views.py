@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-import orjson
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import BasePermission
@@ -35,7 +34,7 @@ from apps.webhooks.commands import (
     SendTest,
     UpdateEndpoint,
 )
-from apps.webhooks.queries import GetEndpoint, ListDeliveries, ListEndpoints, Row
+from apps.webhooks.queries import GetEndpoint, ListDeliveries, ListEndpoints, Row, attempts_of, payload_of
 
 NO_STORE = {"Cache-Control": "no-store"}
 FIELDS = tuple(EndpointAnswer().fields)
@@ -194,7 +193,7 @@ def represent_delivery(row: Row) -> dict[str, Any]:
         "event_id": row["event_id"],
         "event_type": row["event_type"],
         "status": row["state"],
-        "attempts": [{name: entry[name] for name in ATTEMPT_FIELDS} for entry in row["log"]],
+        "attempts": [{name: entry.get(name) for name in ATTEMPT_FIELDS} for entry in attempts_of(row["log"])],
         "next_attempt_at": row["due_at"],
-        "payload": orjson.loads(row["body"]),
+        "payload": payload_of(row["body"]),
     }
