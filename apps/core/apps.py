@@ -9,5 +9,9 @@ class CoreConfig(AppConfig):
     def ready(self) -> None:
         # connects what a worker tells to Celery's signals
         from apps.core import metrics_sources, worker  # noqa: F401
+        from apps.core.api.idempotency import PURPOSE
+        from apps.core.key_rotation import Kept, keep
+        from apps.core.models import IdempotentAnswer
 
+        keep(Kept("idempotent answers", PURPOSE, IdempotentAnswer, "body"))
         import_string(settings.COMPOSITION_ROOT)()

@@ -31,6 +31,9 @@ PROBLEMS = {
     "rate_limited": "Too many requests; Retry-After says in seconds when to come again.",
     "invalid_idempotency_key": "The Idempotency-Key header must have 1 to 255 printable ASCII characters.",
     "idempotency_in_flight": "The first request with this Idempotency-Key is still being worked on; try again.",
+    "idempotency_answer_lost": (
+        "The request with this Idempotency-Key was carried out, but its answer can no longer be read: look it up."
+    ),
     "idempotency_key_reused": "The Idempotency-Key was used for another request; take a new key for a new request.",
     "internal_error": "An error of this service; the request id leads to it in the log.",
     "unavailable": "A part of this service does not answer; Retry-After says in seconds when to come again.",
