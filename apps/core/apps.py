@@ -14,4 +14,7 @@ class CoreConfig(AppConfig):
         from apps.core.models import IdempotentAnswer
 
         keep(Kept("idempotent answers", PURPOSE, IdempotentAnswer, "body"))
+        # registers what routes of every app may use
+        from apps.core.api import converters  # noqa: F401
+
         import_string(settings.COMPOSITION_ROOT)()
