@@ -36,7 +36,7 @@ bench: dev ## what each pattern costs; ARGS goes to the program
 	@exec $(VENV) -m tests.performance.bench $(ARGS)
 
 lock: dev ## resolve requirements/*.in into the hashed locks beside them
-	@cd requirements && for name in base local dev; do \
+	@cd requirements && for name in uv base local dev; do \
 		../.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-annotate --custom-compile-command "make lock" $$name.in -o $$name.txt || exit 1; \
 	done
