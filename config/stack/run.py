@@ -78,10 +78,11 @@ def _run(plan: Plan, supervisor: Supervisor, console: Console, parent: int | Non
 
     try:
         ready = workers_ready(_Boot(plan, supervisor, console).bring_up())
-        if supervisor.wait_for(lambda: orphaned() or ready(), WORKERS_WITHIN):
-            console.step("workers are ready")
-        else:
+        if not supervisor.wait_for(lambda: orphaned() or ready(), WORKERS_WITHIN):
             console.problem(f"after {WORKERS_WITHIN:.0f} s the workers are not ready: {plan.url}/readyz says why")
+            supervisor.wait_for(lambda: orphaned() or ready(), float("inf"))
+        if not orphaned():
+            console.step("workers are ready")
         supervisor.wait_for(orphaned, float("inf"))
     except Interrupted:
         pass

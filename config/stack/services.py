@@ -52,7 +52,7 @@ def draw_password() -> str:
 
 
 def remembered(url: str) -> tuple[int | None, str]:
-    """Port and password in the address of a server that was started here before; of any other no port, and a new one."""
+    """Port and password in the address of a server that was started here before; of another: None, a new one."""
     try:
         parts = urlsplit(url)
         port, password = parts.port, parts.password or ""

@@ -55,6 +55,9 @@ def _close_to_others(state_dir: Path) -> None:
             "name a folder of its own"
         )
     state_dir.chmod(stat.S_IRWXU)
+    for path in state_dir.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~OPEN_TO_OTHERS)
     if state_dir.stat().st_mode & OPEN_TO_OTHERS:
         raise StateError(f"STATE_DIR={state_dir} cannot be closed to other accounts: name one on another file system")
 

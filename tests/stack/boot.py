@@ -1,0 +1,44 @@
+"""Starts Django as the environment says, asks it a few things and prints the answers: python -m tests.stack.boot"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+import django
+
+
+def main() -> None:
+    """Print one JSON object: by path, the status, the kind and the headers of each answer."""
+    django.setup()
+    from django.conf import settings
+    from django.core.management import call_command
+    from django.test import Client
+
+    from config.celery import app
+
+    call_command("check", fail_level="WARNING", deploy=settings.ENV.profile == "production")
+    client = Client(headers={"host": "localhost", "origin": "https://app.example.com"}, raise_request_exception=False)
+
+    def seen(answer: Any) -> dict[str, Any]:
+        return {"status": answer.status_code, **{name.lower(): value for name, value in answer.headers.items()}}
+
+    person = {"email": f"{settings.ENV.profile}-{settings.DEBUG}@example.com".lower(), "name": "Ada"}
+    answers = {
+        "profile": settings.ENV.profile,
+        "debug": settings.DEBUG,
+        "tasks": len(app.tasks),
+        "transport": app.connection().transport.driver_type,
+        "register": seen(client.post("/api/v1/users", person, content_type="application/json")),
+        **{
+            path: seen(client.get(path))
+            for path in ("/healthz", "/metrics", "/api/schema", "/api/v1/nowhere", "/nowhere")
+        },
+        "/api/v2/users": seen(client.get("/api/v2/users", headers={"authorization": "Bearer x"})),
+    }
+    sys.stdout.write(f"\n{json.dumps(answers, default=str)}\n")
+
+
+if __name__ == "__main__":
+    main()
