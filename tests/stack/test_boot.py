@@ -97,7 +97,7 @@ def test_every_profile_boots_and_answers(tmp_path: Path) -> None:
     for (profile, debug), seen in answers.items():
         assert (seen["profile"], seen["debug"]) == (profile, debug == "true")
         assert seen["tasks"] > 5
-        assert seen["/healthz"]["status"] == seen["/"]["status"] == 200
+        assert seen["/healthz"]["status"] == 200
         assert seen["register"]["status"] == 201, seen
         assert seen["/api/v2/users"]["status"] == 401
         # with DEBUG Django's own page, which shows the routes that there are
@@ -126,7 +126,7 @@ def booted(folder: Path, profile: str, debug: str, **addresses: str) -> dict[str
         "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
     }
     done = subprocess.run(
-        [sys.executable, "-m", "tests.stack.boot"],
+        [sys.executable, "-m", "tests.stack.boot", str(folder / "answers")],
         cwd=ROOT,
         env=environment,
         capture_output=True,
@@ -135,5 +135,5 @@ def booted(folder: Path, profile: str, debug: str, **addresses: str) -> dict[str
         check=False,
     )
     assert done.returncode == 0, f"{profile}, DEBUG={debug}:\n{done.stdout}\n{done.stderr}"
-    answers: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    answers: dict[str, Any] = json.loads((folder / "answers").read_text())
     return answers
