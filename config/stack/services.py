@@ -11,6 +11,7 @@ import secrets
 import shutil
 import socket
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib.util import find_spec
@@ -23,6 +24,7 @@ from psycopg import sql
 
 from config.stack.account import HERE, hand_over, obstacle, server_identity
 from config.stack.child import Child
+from config.stack.state import LEFTOVERS_GONE_WITHIN
 from config.stack.supervisor import Outcome
 
 HOST = "127.0.0.1"
@@ -31,6 +33,7 @@ OWNER = "postgres"
 MAJOR = "18"
 CONNECT_TIMEOUT = 2
 VALKEY_PORT = 6379
+IN_USE = 'lock file "postmaster.pid" already exists'
 THROWAWAY = (
     *("-c", "fsync=off", "-c", "full_page_writes=off"),
     *("-c", "wal_level=minimal", "-c", "max_wal_senders=0"),
@@ -168,7 +171,10 @@ class Postgres:
         )
 
     def _run(self, run_once: Callable[[Child], Outcome], child: Child) -> None:
-        outcome = run_once(child)
+        deadline = time.monotonic() + LEFTOVERS_GONE_WITHIN
+        # a killed server counts as running until the system's first process has collected it
+        while (outcome := run_once(child)).status and IN_USE in outcome.output and time.monotonic() < deadline:
+            pass
         if outcome.status:
             raise ServiceError(f"{outcome.output.strip()}\n{child.name} failed on {self.folder}")
 
