@@ -128,7 +128,8 @@ def load_or_exit(profile: Profile) -> Settings:
 
 def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
     production = profile == "production"
-    start = "run `make run`, which starts and remembers one, or set " if profile == "development" else ""
+    found = f"run `make run`, which starts one, with the same STATE_DIR as here ({state_dir}), or set "
+    start = found if profile == "development" else ""
     test_database = "postgres://app@127.0.0.1:5432/app" if profile == "test" else None
     test_cache = "redis://127.0.0.1:6379/0" if profile == "test" else None
     redis_url = read.url("REDIS_URL", test_cache, service_urls.redis, f"{start}redis://HOST:6379/0")

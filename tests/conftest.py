@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -105,12 +106,15 @@ def drain() -> Callable[[], int]:
     return work
 
 
+def own_database_url() -> str:
+    """The address of the database that pytest-django has made."""
+    return urlsplit(settings.ENV.database_url)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+
+
 @pytest.fixture
 def processes(transactional_db: None, tmp_path: Path) -> Iterator[Processes]:
     """Starts real processes of the service on the test's database."""
-    database = connection.settings_dict
-    address = f"{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
-    yield from running(tmp_path, DATABASE_URL=f"postgres://{address}")
+    yield from running(tmp_path, DATABASE_URL=own_database_url())
     connection.close()
 
 

@@ -15,7 +15,6 @@ receiver, and a worker sends the signal. A receiver is an ordinary signal receiv
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -151,7 +150,7 @@ def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Han
             raise ImproperlyConfigured(f"a receiver named {name} is already connected")
         RECEIVERS[name] = Receiver(name, heard, waits)
 
-        @functools.wraps(function)
+        # without functools.wraps: Django looks at the signature of what it is given, and would see the function's
         def answer_to_name(
             sender: type[Event], event: Event, stored: StoredEvent, receiver_name: str, **_: Any
         ) -> Command[Any] | None:

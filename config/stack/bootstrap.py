@@ -41,6 +41,9 @@ def main(wanted: str) -> None:
     name = "dev" if "dev" in _stamp() else wanted
     usable = _stamp().get("python") == _interpreter() and PYTHON.exists()
     STAMP.unlink(missing_ok=True)
+    if os.geteuid() == 0:
+        # root's servers run as nobody, who has to get at their programs in there
+        os.umask(0o022)
     if not usable:
         _run(sys.executable, "-m", "venv", "--clear", VENV, advice="on Debian and Ubuntu: apt install python3-venv")
     if not UV.exists():

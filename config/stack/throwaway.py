@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.stack.ports import free_port
+from config.server.ports import free_port
 from config.stack.services import Postgres, ServiceError, Valkey
 from config.stack.supervisor import Supervisor
 
@@ -39,8 +39,6 @@ def throwaway_services() -> Iterator[Services]:
     They end even when this process is killed. Call it from the main thread.
     """
     folder = Path(tempfile.mkdtemp(prefix="throwaway-"))
-    # a server that runs under another account has to get to its data
-    folder.chmod(0o711)
     with Supervisor(folder / "logs", discard=folder) as supervisor:
         yield _start(supervisor, folder)
 

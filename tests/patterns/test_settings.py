@@ -45,7 +45,7 @@ ENTRY_POINTS = {
     "wsgi": ["-c", "import config.wsgi"],
     "celery report": ["-m", "celery", "-A", "config.celery", "report"],
     "celery worker": ["-m", "celery", "-A", "config.celery", "worker"],
-    "web server": ["-m", "config.serve"],
+    "web server": ["-m", "config.server"],
 }
 
 

@@ -1,6 +1,6 @@
 """The production web server: Granian with settings from the environment. What `make serve` and the image run.
 
-    HOST=0.0.0.0 PORT=8000 WEB_WORKERS=2 WEB_THREADS=2 python -m config.serve
+    HOST=0.0.0.0 PORT=8000 WEB_WORKERS=2 WEB_THREADS=2 python -m config.server
 
 On SIGTERM every answer closes its connection; after `CLOSING_SECONDS` it takes no new one, and it ends when the
 requests in hand are answered, `DRAIN_SECONDS` at the latest. On SIGHUP it does so worker by worker, each replaced by
@@ -26,8 +26,8 @@ from typing import Any
 
 from apps.core.telemetry.slots import VARIABLE, start_afresh
 from config.chosen import choose_settings
-from config.stack.launch import die_with_parent
-from config.stack.ports import is_free, parse_port
+from config.server.launch import die_with_parent
+from config.server.ports import is_free, parse_port
 
 TARGET = "config.wsgi:application"
 CLOSING_SECONDS = 1.0
@@ -215,7 +215,3 @@ def main() -> None:
         sys.exit(str(error))
     prepare_metrics(env.state_dir / f"metrics-{listener.getsockname()[1]}")
     serve(TARGET, listener, workers=env.web_workers, threads=env.web_threads)
-
-
-if __name__ == "__main__":
-    main()
