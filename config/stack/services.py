@@ -21,6 +21,7 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 from config.database_url import database_parameters
 from config.hosts import Refused
@@ -249,7 +250,8 @@ class Valkey:
 def database_answers(url: str) -> bool:
     """Whether the database at `url` takes a connection."""
     try:
-        psycopg.connect(**{**database_parameters(url), "connect_timeout": CONNECT_TIMEOUT}).close()
+        parameters = database_parameters(url) | {"connect_timeout": str(CONNECT_TIMEOUT)}
+        psycopg.connect(make_conninfo(**parameters)).close()
     except (psycopg.Error, Refused):
         return False
     return True
