@@ -8,7 +8,6 @@ from typing import Any, Literal
 import yaml
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.drainage import get_override
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
@@ -92,13 +91,6 @@ class ProblemSchema(AutoSchema):
         schema: Any = super()._map_serializer(serializer, direction, bypass_extensions)  # type: ignore[no-untyped-call]
         # what a body has beside these is refused: a client's types shall not take a misspelt name
         return schema | {"additionalProperties": False} if direction == "request" else schema
-
-    def _get_serializer_field_meta(self, field: Any, direction: Any) -> Any:
-        meta: Any = super()._get_serializer_field_meta(field, direction)  # type: ignore[no-untyped-call]
-        if get_override(field, "field_component_name"):
-            # a component of its own says all of itself; with a word beside the reference it is a type without a name
-            meta.pop("minLength", None)
-        return meta
 
     def _insert_field_validators(self, field: Any, schema: Any) -> None:
         super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
