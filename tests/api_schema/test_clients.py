@@ -91,6 +91,7 @@ def node_modules() -> Path:
         pytest.skip("the TypeScript client needs Node and npm")
     lock, modules = TYPESCRIPT / "package-lock.json", TYPESCRIPT / "node_modules"
     stamp, digest = modules / "built-from", hashlib.sha256(lock.read_bytes()).hexdigest()
+    assert '"resolved"' not in lock.read_text(), "a lock names what is installed, not where it comes from"
     with lock.open("rb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         if not stamp.exists() or stamp.read_text() != digest:

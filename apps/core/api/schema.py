@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -95,8 +96,8 @@ class ProblemSchema(AutoSchema):
     def _insert_field_validators(self, field: Any, schema: Any) -> None:
         super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
         given, *empty = schema.get("oneOf", [{}])
-        if empty and given.get("pattern") == NO_NUL:
-            # the empty text has no NUL either, and what fits both fits no `oneOf`
+        if empty and re.search(given.get("pattern", "."), ""):
+            # the library adds the empty text to what takes it already, and what fits both fits no `oneOf`
             schema.pop("oneOf")
             schema.update(given)
 

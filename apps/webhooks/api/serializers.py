@@ -12,6 +12,7 @@ from apps.core.api.fields import Flag, Text
 from apps.events.bus import EVENTS
 from apps.webhooks.models import URL_LENGTH, DeliveryState
 
+DESCRIPTION_LENGTH = 500
 LABEL = "[A-Za-z0-9](-?[A-Za-z0-9]){0,62}"
 PORT = (
     "(80|443|102[4-9]|10[3-9][0-9]|1[1-9][0-9]{2}|[2-9][0-9]{3}"
@@ -54,6 +55,13 @@ class TargetUrl(Text):
     """Where to send to; apps/webhooks/addresses.py decides."""
 
 
+@extend_schema_field(
+    {"type": "string", "maxLength": DESCRIPTION_LENGTH, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
+)
+class Description(Text):
+    """A text of one line; the service decides."""
+
+
 @extend_schema_field({"type": "string", "enum": sorted(EVENTS)}, component_name="EventType")
 class EventType(Text):
     """The type of an event; the service checks that there is such a one."""
@@ -65,7 +73,7 @@ class EndpointBody(serializers.Serializer[Any]):
 
     url = TargetUrl(max_length=URL_LENGTH, trim_whitespace=False)
     event_types = serializers.ListField(child=EventType(), required=False, max_length=50)
-    description = Text(required=False, allow_blank=True, max_length=500, trim_whitespace=False)
+    description = Description(required=False, allow_blank=True, max_length=DESCRIPTION_LENGTH, trim_whitespace=False)
     is_active = Flag(required=False)
 
 
