@@ -235,8 +235,19 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "SERVE_URLCONF": "config.urls",
-    "ENUM_NAME_OVERRIDES": {"JobStatus": "apps.jobs.models.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatus": "apps.jobs.models.Status",
+        "DeliveryStatus": "apps.webhooks.models.DeliveryState",
+    },
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    # the bodies of PATCH are serializers of their own, in which nothing is required
+    "COMPONENT_SPLIT_PATCH": False,
+    # keys are integers in bodies and in paths
+    "PATH_CONVERTER_OVERRIDES": {
+        "key": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 10**18 - 1},
+        "any_case_uuid": {"type": "string", "format": "uuid"},
+    },
     "APPEND_COMPONENTS": {
         "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
     },

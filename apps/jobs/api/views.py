@@ -7,16 +7,18 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, address, caller
 from apps.core.errors import FieldProblem, Invalid, NotFound, pointer_step
 from apps.jobs import refusals
-from apps.jobs.api.serializers import TABLE, Task, TaskAccepted
+from apps.jobs.api.serializers import Table, Task, TaskAccepted
 from apps.jobs.commands import CancelJob, SubmitJob
 from apps.jobs.queries import GetJob
+
+CSV = "text/csv; charset=utf-8"
 
 
 class Process(ApiView):
@@ -26,17 +28,13 @@ class Process(ApiView):
     sends: ClassVar = {"post": ("Location",)}
     body_limit, most_values = 10 * 1024 * 1024, 10 * 1024 * 1024
 
-    @extend_schema(request={"application/json": TABLE}, operation_id="process")
+    @extend_schema(request=Table, operation_id="process")
     def post(self, request: Request) -> HttpResponse:
         """Start the statistics of a table's columns."""
         rows = read_rows(self.body(request))
         return accepted(request, SubmitJob("process", caller(request).id, {"rows": rows}, total=len(rows)), self)
 
 
-TASK_ID = OpenApiParameter("task_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
-
-
-@extend_schema(parameters=[TASK_ID])
 class TaskDetail(ApiView):
     """A job, for its owner and for staff; to others there is none."""
 
@@ -65,7 +63,7 @@ class TaskErrors(ApiView):
 
     sends: ClassVar = {"get": ("Content-Disposition", "Cache-Control")}
 
-    @extend_schema(operation_id="tasks_errors", parameters=[TASK_ID], responses={(200, "text/csv"): OpenApiTypes.STR})
+    @extend_schema(operation_id="tasks_errors", responses={(200, CSV): OpenApiTypes.STR})
     def get(self, request: Request, task_id: uuid.UUID) -> StreamingHttpResponse:
         """Every refused line as CSV: line, code, detail. 404 where the job has refused none so far."""
         self.bus.ask(GetJob(task_id, caller(request).id, caller(request).is_staff))
@@ -82,7 +80,7 @@ def errors_answer(task_id: uuid.UUID, *, with_body: bool = True) -> StreamingHtt
         "X-Content-Type-Options": "nosniff",
     }
     pieces = refusals.csv_pieces(task_id) if with_body else ()
-    return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingHttpResponse(pieces, content_type=CSV, headers=headers)
 
 
 def read_rows(body: Any) -> list[dict[str, Any]]:
