@@ -27,6 +27,13 @@ class Versioned(Protocol):
 
 
 M = TypeVar("M", bound=models.Model)
+CHANGED = "It was changed since you read it; read it again and decide anew."
+
+
+def check_version(row: Versioned, expected: int | None) -> None:
+    """Raises VersionConflict if `row` has another version than the one that is expected; None expects nothing."""
+    if expected is not None and row.version != expected:
+        raise VersionConflict(CHANGED)
 
 
 class DjangoRepository(Generic[M]):
@@ -43,8 +50,8 @@ class DjangoRepository(Generic[M]):
         return self._found(self.model._default_manager.filter(pk=key), key)
 
     def lock(self, key: int) -> M:
-        """The row, locked until the transaction ends. Raises NotFound."""
-        return self._found(self.model._default_manager.filter(pk=key).select_for_update(), key)
+        """The row, locked until the transaction ends; others may add what belongs to it. Raises NotFound."""
+        return self._found(self.model._default_manager.filter(pk=key).select_for_update(no_key=True), key)
 
     def list(self, *, after: int = 0, limit: int = 100) -> list[M]:
         """Up to `limit` rows with keys above `after`, in the order of their keys."""
@@ -67,12 +74,14 @@ class DjangoRepository(Generic[M]):
             changed = rows.update(**changes, version=F("version") + 1, updated_at=Now())
         if not changed:
             self.get(int(row.pk))
-            raise VersionConflict("It was changed since you read it; read it again and decide anew.")
+            raise VersionConflict(CHANGED)
         row.refresh_from_db()
         return row
 
     def delete(self, row: M) -> None:
         """Delete `row`, and with it what cannot be without it."""
+        # from here on nothing can be added that belongs to it, so nothing is left over at the commit
+        self.model._default_manager.filter(pk=row.pk).select_for_update().values_list("pk").first()
         row.delete()
 
     def _found(self, rows: models.QuerySet[M], key: int) -> M:

@@ -44,13 +44,17 @@ class CheckEndpoint(Command[None]):
 
 @dataclass(frozen=True)
 class UpdateEndpoint(Command[EndpointSnapshot]):
-    """Change an endpoint; None leaves a value as it is. Refused with NotFound, Invalid."""
+    """Change an endpoint; None leaves a value as it is. Refused with NotFound, Invalid.
+
+    With `expected_version` refused with VersionConflict if the endpoint has another by now.
+    """
 
     endpoint_id: int
     url: str | None = None
     event_types: tuple[str, ...] | None = None
     description: str | None = None
     is_active: bool | None = None
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True)

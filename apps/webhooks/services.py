@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from apps.core.context import request_id
 from apps.core.errors import FieldProblem, Invalid, NotFound
-from apps.core.repository import DjangoRepository
+from apps.core.repository import DjangoRepository, check_version
 from apps.events.bus import EVENTS, publish
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import (
@@ -83,6 +83,7 @@ class WebhookService:
     def update(self, command: UpdateEndpoint) -> EndpointSnapshot:
         """Change what is given; switching an endpoint on again forgets that it failed."""
         row = self._endpoints.lock(command.endpoint_id)
+        check_version(row, command.expected_version)
         changes: dict[str, Any] = {}
         if command.url is not None:
             self._policy.check_url(command.url)
