@@ -11,6 +11,7 @@ from django.core.validators import validate_email
 
 from apps.core.errors import FieldProblem, Invalid
 from apps.users.models import EMAIL_LENGTH, NAME_LENGTH, User
+from apps.users.passwords import prepared
 
 CONTROLS = r"\u0000-\u001f\u007f-\u009f"
 # white space, and what shows nothing: soft hyphens, joiners, marks of direction, the byte order mark
@@ -50,7 +51,7 @@ def name_problem(name: str) -> FieldProblem | None:
 def password_problems(password: str, email: str, name: str) -> list[FieldProblem]:
     """What is wrong with `password` for this user, if anything."""
     try:
-        validate_password(password, User(email=email, name=name))
+        validate_password(prepared(password), User(email=email, name=prepared(name)))
     except ValidationError as error:
         return [FieldProblem("/password", e.code or "invalid", str(e.messages[0])) for e in error.error_list]
     return []

@@ -21,6 +21,7 @@ PROBLEMS = {
     "not_found": "There is no such thing, or the caller may not know of it.",
     "method_not_allowed": "The route has other methods; the Allow header lists them.",
     "conflict": "The change clashes with what is there.",
+    "gone": "What the new thing would belong to, such as its owner, was deleted meanwhile; nothing was kept.",
     "email_taken": "Another user has this e-mail, in whatever letter case.",
     "last_staff": "The last active staff user can be neither deleted nor deactivated; make another one first.",
     "already_finished": "The job has ended and can no longer be cancelled.",

@@ -178,12 +178,20 @@ def flatten(detail: Any, pointer: str = "") -> list[FieldProblem]:
     return [FieldProblem(pointer, getattr(detail, "code", "invalid"), str(detail))]
 
 
+def refusal(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    """`problem`, as a page for people in the admin."""
+    return _page_or_problem(request, problem(request, *args, **kwargs))
+
+
 def _page_or_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
     """People in the admin get a page."""
     if not request.path_info.startswith("/admin/"):
         return answer
     context = orjson.loads(answer.content)
-    return render(request, "core/error.html", context, status=answer.status_code)
+    page = render(request, "core/error.html", context, status=answer.status_code)
+    if wait := answer.headers.get("Retry-After"):
+        page.headers["Retry-After"] = wait
+    return page
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -81,6 +81,8 @@ class ApiView(APIView):
     idempotent = True
     # what a refusal writes is kept, though nothing else of an idempotent request is: a failed login, a stolen token
     keeps_refusals = False
+    # the user whom a POST's answer tells about or logs in; `post` sets it, and the kept answer ends with them
+    subject_id: int | None = None
     problems: ClassVar[dict[str, tuple[int, ...]]] = {}
     answers: ClassVar[dict[str, Callable[[str], dict[int, Any]]]] = {}
     sends: ClassVar[dict[str, tuple[str, ...]]] = {}
