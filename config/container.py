@@ -44,7 +44,7 @@ from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.mail import tell_staff
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
-from apps.webhooks.services import Endpoints, WebhookService
+from apps.webhooks.services import Endpoints, Retention, WebhookService
 from config.env import Settings
 from config.sentry import report_errors
 
@@ -144,7 +144,9 @@ class Container:
         bus.register(profiles.RecordEnrichment, service.record)
 
     def _wire_events(self, bus: Bus) -> None:
-        service = EventService(timedelta(days=self.env.event_retention_days))
+        service = EventService(
+            timedelta(days=self.env.event_retention_days), timedelta(days=self.env.undelivered_retention_days)
+        )
         bus.register(events.ReplayDeliveries, service.replay)
         bus.register(events.PruneEvents, service.prune)
         bus.register(event_queries.ReadFeed, event_queries.read_feed)
@@ -167,7 +169,8 @@ class Container:
         policy = AddressPolicy(allow_private=env.webhook_allow_private_networks)
         box = SecretBox(env.secret_key)
         sender = Sender(policy, box, env.webhook_retry_schedule)
-        service = WebhookService(Endpoints(), policy, box, timedelta(days=env.event_retention_days))
+        retention = Retention(timedelta(days=env.event_retention_days), timedelta(days=env.undelivered_retention_days))
+        service = WebhookService(Endpoints(), policy, box, retention)
         bus.register(webhooks.RegisterEndpoint, service.register)
         bus.register(webhooks.CheckEndpoint, service.check)
         bus.register(webhooks.UpdateEndpoint, service.update)

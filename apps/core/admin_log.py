@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
+from django.contrib.admin.models import LogEntry
 from django.db import models
 from django.db.models.functions import Now
 from django.http import HttpRequest
@@ -59,5 +60,7 @@ def said(message: Any) -> str:
 
 def prune(retention: timedelta) -> int:
     """Delete what was written down longer ago than `retention`; returns how much."""
+    # a process of before may still have written some of those
+    LogEntry.objects.filter(action_time__lt=Now() - retention).delete()
     deleted, _ = AdminNote.objects.filter(at__lt=Now() - retention).delete()
     return deleted

@@ -50,8 +50,12 @@ class DjangoRepository(Generic[M]):
         return self._found(self.model._default_manager.filter(pk=key), key)
 
     def lock(self, key: int) -> M:
-        """The row, locked until the transaction ends; others may add what belongs to it. Raises NotFound."""
+        """The row, locked until the transaction ends; rows that refer to it can still be added. Raises NotFound."""
         return self._found(self.model._default_manager.filter(pk=key).select_for_update(no_key=True), key)
+
+    def lock_to_delete(self, key: int) -> M:
+        """Like `lock`, and nothing that refers to it can be added any more."""
+        return self._found(self.model._default_manager.filter(pk=key).select_for_update(), key)
 
     def list(self, *, after: int = 0, limit: int = 100) -> list[M]:
         """Up to `limit` rows with keys above `after`, in the order of their keys."""
@@ -80,8 +84,6 @@ class DjangoRepository(Generic[M]):
 
     def delete(self, row: M) -> None:
         """Delete `row`, and with it what cannot be without it."""
-        # from here on nothing can be added that belongs to it, so nothing is left over at the commit
-        self.model._default_manager.filter(pk=row.pk).select_for_update().values_list("pk").first()
         row.delete()
 
     def _found(self, rows: models.QuerySet[M], key: int) -> M:

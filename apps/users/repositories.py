@@ -30,7 +30,11 @@ class Users(Protocol):
         ...
 
     def lock(self, key: int) -> User:
-        """Like `get`, locked until the transaction ends."""
+        """Like `get`, locked until the transaction ends; what belongs to the user can still be added."""
+        ...
+
+    def lock_to_delete(self, key: int) -> User:
+        """Like `lock`, and nothing can be added that belongs to the user."""
         ...
 
     def by_email(self, email: str) -> User:

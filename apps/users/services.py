@@ -45,7 +45,8 @@ class UserService:
 
     def update(self, command: UpdateUser) -> UserSnapshot:
         """Change what is given and differs; nothing to change leaves version and outbox alone."""
-        user = self._lock(command.user_id, command.expected_version)
+        user = self._users.lock(command.user_id)
+        check_version(user, command.expected_version)
         changes: dict[str, str | bool] = {}
         if command.name is not None:
             rules.check([rules.name_problem(command.name)])
@@ -65,7 +66,8 @@ class UserService:
 
     def delete(self, command: DeleteUser) -> None:
         """Delete the user; tokens, sessions and profile go too, events and jobs stay."""
-        user = self._lock(command.user_id, command.expected_version)
+        user = self._users.lock_to_delete(command.user_id)
+        check_version(user, command.expected_version)
         if self._users.is_last_staff(user):
             raise LastStaff
         publish(UserDeleted(user.id, user.email, user.name))
@@ -78,11 +80,6 @@ class UserService:
         rules.check([*rules.password_problems(command.password, user.email, user.name)])
         self._users.update(user, password=passwords.hash_of(command.password))
         self._sessions.end_all(user.id)
-
-    def _lock(self, user_id: int, expected_version: int | None) -> User:
-        user = self._users.lock(user_id)
-        check_version(user, expected_version)
-        return user
 
 
 def unusable_password() -> str:

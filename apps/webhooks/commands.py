@@ -114,7 +114,10 @@ class TellStaff(Command[None]):
 
 @dataclass(frozen=True)
 class PruneDeliveries(Command[int]):
-    """Delete webhook deliveries that were settled longer ago than the retention; answers how many."""
+    """Delete webhook deliveries that were settled longer ago than the retention; answers how many.
+
+    One that still waits, for an endpoint that is switched off perhaps, stays for a second, longer retention.
+    """
 
     atomic: ClassVar[bool] = False
 

@@ -6,10 +6,11 @@ import json
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import connection
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -38,6 +39,7 @@ from apps.webhooks.secrets import SecretBox
 log = structlog.get_logger("webhooks")
 OLD_SECRET_SIGNS_FOR = timedelta(hours=24)
 PRUNE_BATCH = 1000
+WAITING = (DeliveryState.PENDING, DeliveryState.FAILED)
 TEST_TYPE = "webhook.test"
 FAN_OUT = """
     INSERT INTO webhooks_webhookdelivery
@@ -45,6 +47,13 @@ FAN_OUT = """
     SELECT id, %s, %s, %s, %s, %s, 'pending', '[]', 0, '' FROM webhooks_endpoint
     WHERE is_active AND (event_types = '{}' OR %s = ANY(event_types))
     ON CONFLICT (endpoint_id, message_id) DO NOTHING"""
+
+
+class Retention(NamedTuple):
+    """How long a delivery is kept once it is settled, and how long one that still waits."""
+
+    settled: timedelta
+    waiting: timedelta
 
 
 class Endpoints(DjangoRepository[Endpoint]):
@@ -56,7 +65,7 @@ class Endpoints(DjangoRepository[Endpoint]):
 class WebhookService:
     """Handlers of the commands of webhooks."""
 
-    def __init__(self, endpoints: Endpoints, policy: AddressPolicy, box: SecretBox, retention: timedelta) -> None:
+    def __init__(self, endpoints: Endpoints, policy: AddressPolicy, box: SecretBox, retention: Retention) -> None:
         self._endpoints = endpoints
         self._policy = policy
         self._box = box
@@ -101,7 +110,7 @@ class WebhookService:
 
     def delete(self, command: DeleteEndpoint) -> None:
         """Delete it; what is on its way in this moment still arrives."""
-        self._endpoints.delete(self._endpoints.lock(command.endpoint_id))
+        self._endpoints.delete(self._endpoints.lock_to_delete(command.endpoint_id))
 
     def rotate(self, command: RotateSecret) -> EndpointSnapshot:
         """Keep the old secret for a day, so that the consumer can switch over without a gap."""
@@ -155,8 +164,9 @@ class WebhookService:
         """Delete in batches, each its own short transaction."""
         total = 0
         while True:
-            old = WebhookDelivery.objects.filter(settled_at__lt=Now() - self._retention).values("id")[:PRUNE_BATCH]
-            deleted, _ = WebhookDelivery.objects.filter(id__in=old).delete()
+            settled, made = Now() - self._retention.settled, Now() - self._retention.waiting
+            old = WebhookDelivery.objects.filter(Q(settled_at__lt=settled) | Q(created_at__lt=made, state__in=WAITING))
+            deleted, _ = WebhookDelivery.objects.filter(id__in=old.values("id")[:PRUNE_BATCH]).delete()
             total += deleted
             if deleted < PRUNE_BATCH:
                 return total

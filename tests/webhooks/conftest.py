@@ -15,7 +15,7 @@ from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import CheckEndpoint, EndpointSnapshot, RegisterEndpoint
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
-from apps.webhooks.services import Endpoints, WebhookService
+from apps.webhooks.services import Endpoints, Retention, WebhookService
 from tests.receiver import Receiver
 
 
@@ -37,7 +37,9 @@ def receiver() -> Iterator[Receiver]:
 def private_allowed() -> Iterator[AddressPolicy]:
     """Loopback addresses may be registered."""
     policy = AddressPolicy(allow_private=True)
-    service = WebhookService(Endpoints(), policy, SecretBox(settings.ENV.secret_key), timedelta(days=1))
+    service = WebhookService(
+        Endpoints(), policy, SecretBox(settings.ENV.secret_key), Retention(*[timedelta(days=1)] * 2)
+    )
     with bus.replaced(RegisterEndpoint, service.register), bus.replaced(CheckEndpoint, service.check):
         yield policy
 
