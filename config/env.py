@@ -126,6 +126,7 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
     database_url = read.url("DATABASE_URL", test_database, POSTGRES)
     if start:
         read.problems = [p.replace("missing: a URL", f"missing: {start}a URL") for p in read.problems]
+    event_days = read.integer("EVENT_RETENTION_DAYS", 30, at_most=36_500)
     return Settings(
         profile=profile,
         state_dir=state_dir,
@@ -178,8 +179,8 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
         retry_exponential_base=read.number("RETRY_EXPONENTIAL_BASE", 2.0, above=1.0),
         webhook_retry_schedule=read.integers("WEBHOOK_RETRY_SCHEDULE", WEBHOOK_SCHEDULE),
         webhook_allow_private_networks=read.flag("WEBHOOK_ALLOW_PRIVATE_NETWORKS"),
-        event_retention_days=read.integer("EVENT_RETENTION_DAYS", 30, at_most=36_500),
-        undelivered_retention_days=read.integer("UNDELIVERED_RETENTION_DAYS", 90, at_most=36_500),
+        event_retention_days=event_days,
+        undelivered_retention_days=read.integer("UNDELIVERED_RETENTION_DAYS", max(90, event_days), at_most=36_500),
         admin_log_retention_days=read.integer("ADMIN_LOG_RETENTION_DAYS", 365, at_most=36_500),
     )
 

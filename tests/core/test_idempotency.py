@@ -161,7 +161,7 @@ def test_of_a_deleted_person_no_answer_is_left(
     key = {"Idempotency-Key": "k1"}
     for by, email in ((anyone, "one@example.com"), (staff, "two@example.com")):
         made = by.post("/api/v1/users", ADA | {"email": email}, headers=key).json()
-        own = client_of(User.objects.get(id=made["id"]))  # type: ignore[arg-type] # its e-mail is what is asked for
+        own = client_of(User.objects.get(id=made["id"]))
         assert own.post("/api/v1/process", {"rows": []}, headers=key).status_code == 202
         assert IdempotentAnswer.objects.count() == 2
         assert staff.delete(f"/api/v1/users/{made['id']}").status_code == 204

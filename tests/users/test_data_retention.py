@@ -37,7 +37,8 @@ COLUMNS = """SELECT c.table_name, c.column_name, c.data_type FROM information_sc
 def rows_of(sql: str) -> list[tuple[str, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql)
-        return cursor.fetchall()
+        found: list[tuple[str, ...]] = cursor.fetchall()
+        return found
 
 
 def tables_that_know() -> set[str]:

@@ -27,6 +27,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'log entry',
                 'verbose_name_plural': 'log entries',
+                'indexes': [models.Index(fields=['user_id', '-id'], name='core_note_user'), models.Index(fields=['model', 'object_id', '-id'], name='core_note_row')],
             },
         ),
         migrations.AddField(
@@ -38,21 +39,5 @@ class Migration(migrations.Migration):
             model_name='idempotentanswer',
             name='subject_id',
             field=models.BigIntegerField(null=True),
-        ),
-        migrations.AddIndex(
-            model_name='idempotentanswer',
-            index=models.Index(condition=models.Q(('caller_id__isnull', False)), fields=['caller_id'], name='core_answer_caller'),
-        ),
-        migrations.AddIndex(
-            model_name='idempotentanswer',
-            index=models.Index(condition=models.Q(('subject_id__isnull', False)), fields=['subject_id'], name='core_answer_subject'),
-        ),
-        migrations.AddIndex(
-            model_name='adminnote',
-            index=models.Index(fields=['user_id', '-id'], name='core_note_user'),
-        ),
-        migrations.AddIndex(
-            model_name='adminnote',
-            index=models.Index(fields=['model', 'object_id', '-id'], name='core_note_row'),
         ),
     ]
