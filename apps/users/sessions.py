@@ -32,6 +32,7 @@ from apps.users.commands import (
     TokenPair,
 )
 from apps.users.errors import InvalidToken, WrongCredentials
+from apps.users.mailboxes import one_spelling
 from apps.users.models import LoginAttempts, RefreshToken, Session, User
 from apps.users.tokens import AccessTokens
 
@@ -120,7 +121,7 @@ class Sessions:
             return self._pair(session)
 
     def _authenticated(self, given: LogIn | CheckCredentials) -> Login:
-        email = given.email.strip().lower()
+        email = one_spelling(given.email).lower()
         attempt = Attempt(_digest(f"address:{given.address}"), _digest(f"email:{email}"))
         self._limit.reserve(attempt)
         user = User.objects.with_email(email).first()

@@ -22,12 +22,13 @@ from django.http import HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 
-from apps.core.crypto import Box
+from apps.core.crypto import Box, Unreadable
 from apps.core.errors import DomainError
 from apps.core.middleware.client import client_network
 from apps.core.models import IdempotentAnswer
 from apps.core.unit_of_work import unit_of_work
 
+PURPOSE = "idempotent answers"
 KEPT_FOR = timedelta(hours=24)
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 # over an answer that is older than a day, if any
@@ -65,6 +66,17 @@ class KeyReused(exceptions.APIException):
     default_detail = "This Idempotency-Key was used for another request; take a new key for a new request."
 
 
+class AnswerLost(exceptions.APIException):
+    """The work was done, and the key that closed its answer is gone."""
+
+    status_code = 409
+    default_code = "idempotency_answer_lost"
+    default_detail = (
+        "The request with this Idempotency-Key was carried out, and its answer can no longer be read: look its result"
+        " up, or take a new key to do it once more."
+    )
+
+
 def run_once(post: Post) -> Post:
     """Decorator for a view's `post`: with an Idempotency-Key it runs once per caller and key for 24 hours.
 
@@ -73,16 +85,16 @@ def run_once(post: Post) -> Post:
 
     @functools.wraps(post)
     def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        given = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        key = None if given is None else _digest(_caller(request), _read(given))
+        # before the transaction: a client may take its time
+        view.take_body(request)
         if key is None:
             return post(view, request, *args, **kwargs)
-        digest = _digest(_caller(request), _read(key))
         with unit_of_work():
-            _lock(digest)
-            kept = IdempotentAnswer.objects.filter(key=digest, created_at__gt=Now() - KEPT_FOR).first()
-            if kept is not None:
+            _lock(key)
+            if kept := _kept(key):
                 return _again(kept, _fingerprint(view, request))
-            view.hold_body(request)
             try:
                 answer = post(view, request, *args, **kwargs)
             except (exceptions.APIException, DomainError) as error:
@@ -90,7 +102,7 @@ def run_once(post: Post) -> Post:
                     raise
                 refusal = error
             else:
-                _keep(digest, _fingerprint(view, request), answer, (_user_id(request), view.subject_id))
+                _keep(key, _fingerprint(view, request), answer, (_user_id(request), view.subject_id))
                 return answer
         raise refusal
 
@@ -122,7 +134,8 @@ def _user_id(request: Request) -> int | None:
 
 def _fingerprint(view: Any, request: Request) -> str:
     """What makes it the same request."""
-    parts = (request.method, request.get_full_path(), request.version, request.content_type, view.body_digest(request))
+    digest = view.take_body(request).digest
+    parts = (request.method, request.get_full_path(), request.version, request.content_type, digest)
     return _digest(*map(str, parts))
 
 
@@ -137,10 +150,18 @@ def _lock(digest: str) -> None:
             raise InFlight
 
 
+def _kept(key: str) -> IdempotentAnswer | None:
+    return IdempotentAnswer.objects.filter(key=key, created_at__gt=Now() - KEPT_FOR).first()
+
+
 def _again(kept: IdempotentAnswer, fingerprint: str) -> HttpResponse:
     if kept.fingerprint != fingerprint:
         raise KeyReused
-    answer = HttpResponse(_box().open(kept.body).encode("latin-1"), status=kept.status, headers=kept.headers)
+    try:
+        body = _box().open(kept.body).encode("latin-1")
+    except Unreadable:
+        raise AnswerLost from None
+    answer = HttpResponse(body, status=kept.status, headers=kept.headers)
     answer.headers["Idempotency-Replayed"] = "true"
     return answer
 
@@ -153,4 +174,4 @@ def _keep(digest: str, fingerprint: str, answer: HttpResponse, people: tuple[int
 
 @functools.cache
 def _box() -> Box:
-    return Box(settings.ENV.secret_key, "idempotent answers")
+    return Box(settings.ENV.secret_key, PURPOSE, settings.ENV.secret_key_fallbacks)
