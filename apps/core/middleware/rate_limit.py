@@ -16,7 +16,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
-from apps.core.api.problems import refusal
+from apps.core.api.problems import page_or_problem, problem
 from apps.core.metrics import RATE_LIMIT_OPEN, RATE_LIMITED
 from apps.core.middleware.client import client_network
 from apps.core.valkey import Unavailable, Valkey, valkey_at
@@ -85,7 +85,8 @@ class RateLimitMiddleware:
             RATE_LIMITED.labels(who.partition(":")[0]).inc()
             log.warning("rate_limited", who=who)
             detail = f"More than {self.limit} requests in a minute; try again in {seconds} s."
-            response = refusal(request, 429, "rate_limited", detail, headers={"Retry-After": str(seconds)})
+            refused = problem(request, 429, "rate_limited", detail, headers={"Retry-After": str(seconds)})
+            response = page_or_problem(request, refused)
         else:
             response = self.get_response(request)
         response.headers["RateLimit-Policy"] = self.policy
