@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +19,7 @@ from apps.core.errors import DomainError
 from apps.core.outages import is_outage, sqlstate
 
 WIDEST = 10_000
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def _is_text(value: str) -> bool:
@@ -45,8 +48,12 @@ class Command(BaseCommand):
         for name, value in options.items():
             if isinstance(value, str) and not _is_text(value):
                 raise CommandError(f"{name} must be text in UTF-8.")
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             self.run(**options)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
         except DomainError as error:
             raise CommandError(str(error)) from error
         except (DatabaseError, psycopg.Error) as error:

@@ -86,6 +86,7 @@ def keep_heartbeat(**_: Any) -> None:
     with suppress(redis.RedisError), _valkey() as valkey:
         for queue in current_app.amqp.queues.consume_from:
             valkey.set(_heartbeat_key(queue), int(time.time()), ex=WORKER_SECONDS)
+    pulse.touch_heartbeat()
 
 
 @worker_shutting_down.connect

@@ -94,8 +94,8 @@ def background(environment: Mapping[str, str], state_dir: Path) -> list[Child]:
     A worker for each queue: a long job must not hold up events, nor a slow mail server, directory or receiver.
     """
     silence = ("-W", ROOT_WARNING) if os.geteuid() == 0 else ()
-    celery = (PYTHON, *silence, "-m", "celery", "--quiet", "-A", "config.celery")
-    worker = (*celery, "worker", "--without-gossip", "--without-mingle")
+    celery = (PYTHON, *silence, "-m", "config.background")
+    worker = (*celery, "worker")
     commands = {
         "worker": (*worker, "-n", "events@%h", "-Q", "events", "-c", "1"),
         "io": (*worker, "-n", "io@%h", "-Q", "io", "-c", "2"),
