@@ -177,6 +177,7 @@ class Container:
         service = WebhookService(Endpoints(), policy, box, retention)
         bus.register(webhooks.RegisterEndpoint, service.register)
         bus.register(webhooks.CheckEndpoint, service.check)
+        bus.register(webhooks.LookUpHost, service.look_up)
         bus.register(webhooks.UpdateEndpoint, service.update)
         bus.register(webhooks.DeleteEndpoint, service.delete)
         bus.register(webhooks.RotateSecret, service.rotate)

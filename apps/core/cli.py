@@ -14,6 +14,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from apps.core.errors import DomainError
 from apps.core.outages import is_outage, sqlstate
@@ -81,7 +82,7 @@ class Command(BaseCommand):
         for name in rows[0]:
             table.add_column(name, overflow="fold")
         for row in rows:
-            table.add_row(*[("" if value is None else str(value)) for value in row.values()])
+            table.add_row(*[Text("" if value is None else str(value)) for value in row.values()])
         # in a pipe rich assumes 80 columns and would fold the cells
         console = Console() if sys.stdout.isatty() else Console(width=WIDEST)
         with console.capture() as drawn:

@@ -34,7 +34,7 @@ class Users(Protocol):
         ...
 
     def lock_to_delete(self, key: int) -> User:
-        """Like `lock`, and nothing can be added that belongs to the user."""
+        """Like `lock`, and nothing that refers to the user can be added any more."""
         ...
 
     def by_email(self, email: str) -> User:

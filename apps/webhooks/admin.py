@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
@@ -32,6 +31,7 @@ from apps.webhooks.commands import (
     UpdateEndpoint,
 )
 from apps.webhooks.models import Endpoint, WebhookDelivery
+from apps.webhooks.queries import attempts_of, payload_of
 
 
 class EndpointForm(VersionedForm[Endpoint]):
@@ -199,12 +199,12 @@ class WebhookDeliveryAdmin(HistoryAdmin[WebhookDelivery]):
         if not delivery.log:
             return NOTHING
         names = ("at", "status_code", "latency_ms", "error")
-        shown = [["" if one.get(name) is None else one[name] for name in names] for one in delivery.log]
+        shown = [["" if one.get(name) is None else one[name] for name in names] for one in attempts_of(delivery.log)]
         return table(("at", "status", "ms", "error"), shown)
 
     @admin.display(description="content")
     def content(self, delivery: WebhookDelivery) -> object:
-        return pretty(json.loads(delivery.body))
+        return pretty(payload_of(delivery.body))
 
 
 is_aggregate("webhook", "webhooks.endpoint")
