@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import ADDITION
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http import HttpRequest, HttpResponse
@@ -16,10 +15,11 @@ from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from apps.core.admin_actions import note
 from apps.core.admin_links import page_of
+from apps.core.admin_log import ADDITION, note
 from apps.core.api.bodies import pieces
 from apps.core.bus import bus
+from apps.core.errors import DomainError
 from apps.jobs.commands import SubmitJob
 from apps.users.api.import_view import LIMIT_BYTES
 from apps.users.import_lines import CSV_TYPE, NDJSON_TYPE, NotImportable, read_lines
@@ -101,7 +101,11 @@ def _upload(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=400)
     file, kind = form.cleaned_data["file"], form.cleaned_data["kind"]
-    job_id = bus.execute(SubmitJob("import_users", request.user.pk, {"kind": kind}, upload=pieces(file, LIMIT_BYTES)))
+    try:
+        command = SubmitJob("import_users", request.user.pk, {"kind": kind}, upload=pieces(file, LIMIT_BYTES))
+        job_id = bus.execute(command)
+    except DomainError as error:
+        return _page(request, form, str(error), status=409)
     said = f"from {file.name}, {filesizeformat(file.size)}"
     note(request, ADDITION, said, str(job_id), f"import_users {job_id}", "jobs.job")
     messages.success(request, f"The import of {file.name} has begun.")

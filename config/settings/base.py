@@ -87,6 +87,8 @@ def _cache(env: Settings) -> dict[str, Any]:
 
 
 INSTALLED_APPS = [
+    # first: its createsuperuser and changepassword stand in for Django's, which know none of the users' rules
+    "apps.users",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -100,7 +102,6 @@ INSTALLED_APPS = [
     "corsheaders",
     "apps.core",
     "apps.events",
-    "apps.users",
     "apps.profiles",
     "apps.webhooks",
     "apps.jobs",
@@ -152,7 +153,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
