@@ -89,6 +89,10 @@ def upload(request: HttpRequest) -> HttpResponse:
     return _upload(request)
 
 
+# it reads nothing before it knows who is there, and how much that is
+upload.body_limit = LIMIT_BYTES + FORM_BYTES  # type: ignore[attr-defined] # for RequestBodyMiddleware
+
+
 @csrf_protect
 def _upload(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":

@@ -14,44 +14,26 @@ from typing import IO, Any
 
 from django.db import connection
 from django.http import HttpRequest
-from rest_framework import exceptions
+
+from apps.core.api.refusals import ContentTooLarge, MalformedBody, Unavailable
 
 PIECE_BYTES = 1024 * 1024
 # of a spooled body; the rest of it is on the disk
 IN_MEMORY_BYTES = PIECE_BYTES
 
 
-class ContentTooLarge(exceptions.APIException):
-    """The body has more bytes than the route takes; `detail` says how many those are."""
-
-    status_code = 413
-    default_code = "content_too_large"
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"The body may have up to {limit} bytes.")
-
-
-class NoRoom(exceptions.APIException):
-    """The service has no room for the body at the moment; try again."""
-
-    status_code = 503
-    default_code = "unavailable"
-    default_detail = "There is no room for the body at the moment; try again."
-    wait = 1
-
-
 def declared_bytes(request: HttpRequest) -> int:
-    """What Content-Length says; 0 without one. A server passes on no body that is longer. Raises ParseError."""
+    """What Content-Length says; 0 without one. A server passes on no body that is longer. Raises MalformedBody."""
     text = str(request.META.get("CONTENT_LENGTH") or "0")
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
-        raise exceptions.ParseError("Content-Length must be a number of bytes.")
+        raise MalformedBody("Content-Length must be a number of bytes.")
     return int(text)
 
 
 def pieces(stream: Any, limit: int, declared: int = 0) -> Iterator[bytes]:
     """A body of up to `limit` bytes in pieces of a mebibyte. Raises ContentTooLarge past the limit.
 
-    Raises ParseError if it ends before the `declared` length: the client went away, and half a body is none
+    Raises MalformedBody if it ends before the `declared` length: the client went away, and half a body is none
     (RFC 9112, section 8).
     """
     read = 0
@@ -62,9 +44,9 @@ def pieces(stream: Any, limit: int, declared: int = 0) -> Iterator[bytes]:
                 raise ContentTooLarge(limit)
             yield piece
     except OSError as error:
-        raise exceptions.ParseError("The body could not be read to its end.") from error
+        raise MalformedBody("The body could not be read to its end.") from error
     if read < declared:
-        raise exceptions.ParseError(f"The body ended after {read} of the {declared} bytes that Content-Length names.")
+        raise MalformedBody(f"The body ended after {read} of the {declared} bytes that Content-Length names.")
 
 
 class Taken:
@@ -73,7 +55,7 @@ class Taken:
     def __init__(self, request: HttpRequest, limit: int, file: IO[bytes]) -> None:
         """Read the body of `request` into `file`; whoever reads the request from now on reads `file`.
 
-        Raises ContentTooLarge past `limit` bytes, ParseError for half a body, NoRoom on a full disk.
+        Raises ContentTooLarge past `limit` bytes, MalformedBody for half a body, Unavailable on a full disk.
         """
         declared = declared_bytes(request)
         if declared > limit:
@@ -107,7 +89,7 @@ def _keep(file: IO[bytes], piece: bytes) -> None:
     try:
         file.write(piece)
     except OSError as error:
-        raise NoRoom from error
+        raise Unavailable("There is no room for the body at the moment; try again.") from error
 
 
 def in_memory(request: HttpRequest, limit: int) -> Taken:

@@ -69,12 +69,8 @@ def run_once(post: Post) -> Post:
     def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
         given = request.META.get("HTTP_IDEMPOTENCY_KEY")
         key = None if given is None else _digest(_caller(request), _read(given))
-        # whatever has to be waited for comes before the transaction
+        # before the transaction: a client may take its time
         view.take_body(request)
-        if view.prepares:
-            if key and (kept := _kept(key)):
-                return _again(kept, _fingerprint(view, request))
-            view.prepare(request, *args, **kwargs)
         if key is None:
             return post(view, request, *args, **kwargs)
         with transaction.atomic():

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import IO, Any
 
 import orjson
-from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 
+from apps.core.api.refusals import MalformedBody
 from apps.core.errors import FieldProblem, Invalid
 from apps.core.strict_json import repeated_name, shape_problem
 
@@ -23,24 +23,24 @@ class JSONParser(BaseParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        """The body, which the view has taken within its bound, as a dictionary. Raises ParseError, Invalid."""
+        """The body, which the view has taken within its bound, as a dictionary. Raises MalformedBody, Invalid."""
         most_values = getattr((parser_context or {}).get("view"), "most_values", MOST_VALUES)
         return read_object(stream.read(), most_values)
 
 
 def read_object(raw: bytes, most_values: int = MOST_VALUES) -> dict[str, Any]:
-    """`raw` as a JSON object of up to `most_values` values. Raises ParseError, and Invalid for a name that repeats."""
+    """`raw` as a JSON object of up to `most_values` values. Raises MalformedBody; Invalid for a name that repeats."""
     if problem := shape_problem(raw, most_values):
-        raise exceptions.ParseError(f"The body {problem}.")
+        raise MalformedBody(f"The body {problem}.")
     try:
         data = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        raise exceptions.ParseError(f"The body is not valid JSON in UTF-8: {error}.") from None
+        raise MalformedBody(f"The body is not valid JSON in UTF-8: {error}.") from None
     if not isinstance(data, dict):
-        raise exceptions.ParseError("The body must be a JSON object.")
+        raise MalformedBody("The body must be a JSON object.")
     # escaped, since a raw NUL is no JSON; PostgreSQL can keep neither
     if b"\\u0000" in raw and _has_nul(data):
-        raise exceptions.ParseError("The body holds a NUL character (\\u0000), which cannot be kept.")
+        raise MalformedBody("The body holds a NUL character (\\u0000), which cannot be kept.")
     if pointer := repeated_name(raw):
         raise Invalid([FieldProblem(pointer, "duplicate_name", "stands more than once in its object")])
     return data

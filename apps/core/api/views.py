@@ -8,7 +8,6 @@ from typing import IO, Any, ClassVar, Protocol
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
-from rest_framework import exceptions
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -17,6 +16,7 @@ from apps.core.api.bodies import Taken, declared_bytes, in_memory, pieces, spool
 from apps.core.api.fields import Body, checker
 from apps.core.api.idempotency import run_once
 from apps.core.api.parsers import MOST_VALUES
+from apps.core.api.refusals import EncodedBody, LengthRequired, MalformedBody, UnsupportedMediaType
 from apps.core.bus import bus
 
 
@@ -31,22 +31,6 @@ def caller(request: Request) -> Caller:
     """The authenticated caller of `request`; DRF's types know Django's own users only."""
     user: Any = request.user
     return user  # type: ignore[no-any-return] # a Caller by ActiveUserAuthentication
-
-
-class LengthRequired(exceptions.APIException):
-    """The body has no Content-Length."""
-
-    status_code = 411
-    default_code = "length_required"
-    default_detail = "Send the body with a Content-Length, not in chunks."
-
-
-class EncodedBody(exceptions.APIException):
-    """The body is compressed."""
-
-    status_code = 415
-    default_code = "unsupported_media_type"
-    default_detail = "Send the body as it is, without a Content-Encoding."
 
 
 class IsStaff(BasePermission):
@@ -79,8 +63,6 @@ class ApiView(APIView):
     body_limit: ClassVar[int | None] = None
     most_values: ClassVar[int] = MOST_VALUES
     taken: Taken | None = None
-    # whether a POST has to wait for somebody, in `prepare`
-    prepares: ClassVar[bool] = False
     problems: ClassVar[dict[str, tuple[int, ...]]] = {}
     answers: ClassVar[dict[str, Callable[[str], dict[int, Any]]]] = {}
     sends: ClassVar[dict[str, tuple[str, ...]]] = {}
@@ -95,7 +77,7 @@ class ApiView(APIView):
         return self.body_limit or int(settings.ENV.body_limit)
 
     def take_body(self, request: Request) -> Taken:
-        """The whole body, read once. Raises ContentTooLarge past the route's limit, ParseError for half a body."""
+        """The whole body, read once. Raises ContentTooLarge past the route's limit, MalformedBody for half a body."""
         if self.taken is None:
             self.taken = self.read_body(request._request)
         return self.taken
@@ -103,9 +85,6 @@ class ApiView(APIView):
     def read_body(self, request: HttpRequest) -> Taken:
         """How `take_body` reads it."""
         return in_memory(request, self.limit())
-
-    def prepare(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """What a POST with `prepares` asks of the world before its transaction; a repeat under its key does not."""
 
     def valid(self, body: type[Body], request: Request) -> dict[str, Any]:
         """The body's values, checked. Raises Invalid with all that is wrong with them."""
@@ -117,12 +96,12 @@ class ApiView(APIView):
             self.valid(Body, request)
 
     def body(self, request: Request) -> Any:
-        """The parsed body. Raises ParseError where there is none, which DRF would take for an empty one."""
+        """The parsed body. Raises MalformedBody where there is none, which DRF would take for an empty one."""
         self.take_body(request)
         if isinstance(request.data, QueryDict):
-            raise exceptions.UnsupportedMediaType(request.content_type)
+            raise UnsupportedMediaType(request.content_type)
         if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
-            raise exceptions.ParseError("The body is missing; send a JSON object.")
+            raise MalformedBody("The body is missing; send a JSON object.")
         return request.data
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -75,13 +75,15 @@ class UserList(ApiView):
         given = request.query_params
         shape = representation(request)
 
-        def ask(limit: int, cursor: Cursor | None) -> list[Row]:
-            search = read_search(given.get("search", ""))
-            is_active = read_flag("is_active", given.get("is_active"))
+        def ask(limit: int, cursor: Cursor | None, search: str, is_active: bool | None) -> list[Row]:
             return self.bus.ask(ListUsers(shape.columns, claims, limit, cursor, search, is_active))
 
         headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Version"}
-        return paged(request, ask, shape.represent, headers)
+        filters = (
+            lambda: read_search(given.get("search", "")),
+            lambda: read_flag("is_active", given.get("is_active")),
+        )
+        return paged(request, ask, shape.represent, headers, filters)
 
 
 class UserDetail(ApiView):
