@@ -117,7 +117,7 @@ def test_a_client_that_pauses_holds_no_transaction_and_no_connection(
 ) -> None:
     """One connection for two requests: the second is answered while the first has sent half of its body."""
     token = bus.execute(IssueToken(bus.execute(RegisterUser("boss@example.com", "Boss", is_staff=True)).email))
-    web = processes.web(DB_POOL_SIZE="1")
+    web = processes.web(DB_POOL_SIZE="1", LOG_LEVEL="DEBUG")
     headers = {"Authorization": f"Bearer {token}", "Content-Type": kind, "Idempotency-Key": "slow"}
     lines = (f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}")
     parts = urlsplit(web.url)

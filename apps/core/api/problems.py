@@ -182,7 +182,10 @@ def _page_or_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse
     if not request.path_info.startswith("/admin/"):
         return answer
     context = orjson.loads(answer.content)
-    return render(request, "core/error.html", context, status=answer.status_code)
+    page = render(request, "core/error.html", context, status=answer.status_code)
+    if "Retry-After" in answer:
+        page["Retry-After"] = answer["Retry-After"]
+    return page
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
