@@ -71,6 +71,7 @@ class Settings:
     rate_limit_per_minute: int
     login_rate_limit_per_minute: int
     trusted_proxy_count: int
+    body_limit: int
     web_workers: int
     web_threads: int
     breaker_failure_threshold: int
@@ -165,6 +166,7 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
         rate_limit_per_minute=read.integer("RATE_LIMIT_PER_MINUTE", 100),
         login_rate_limit_per_minute=read.integer("LOGIN_RATE_LIMIT_PER_MINUTE", 10),
         trusted_proxy_count=read.integer("TRUSTED_PROXY_COUNT", 0, at_least=0),
+        body_limit=read.integer("BODY_LIMIT", 65_536, at_least=1024, at_most=1_073_741_824),
         web_workers=read.integer("WEB_WORKERS", 1, at_most=1000),
         web_threads=read.integer("WEB_THREADS", 4, at_most=1000),
         breaker_failure_threshold=read.integer("BREAKER_FAILURE_THRESHOLD", 5),

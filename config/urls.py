@@ -17,6 +17,7 @@ api: list[URLPattern | URLResolver] = [*users, *jobs, *events, *webhooks]
 
 urlpatterns = [
     path("", pages.tour),
+    path("problems/", pages.problem_list),
     path("problems/<slug:code>", pages.problem_page),
     path("healthz", health.healthz),
     path("readyz", health.readyz),

@@ -10,4 +10,7 @@ class CoreConfig(AppConfig):
         # connects what a worker tells to Celery's signals
         from apps.core import metrics_sources, worker  # noqa: F401
 
+        # registers what routes of every app may use
+        from apps.core.api import converters  # noqa: F401
+
         import_string(settings.COMPOSITION_ROOT)()

@@ -7,12 +7,14 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.db import InterfaceError, OperationalError
+from django.db import Error as DatabaseError
 from rich.console import Console
 from rich.table import Table
 
 from apps.core.errors import DomainError
+from apps.core.outages import is_outage, sqlstate
 
 WIDEST = 10_000
 
@@ -47,9 +49,12 @@ class Command(BaseCommand):
             self.run(**options)
         except DomainError as error:
             raise CommandError(str(error)) from error
-        except (OperationalError, InterfaceError) as error:
+        except (DatabaseError, psycopg.Error) as error:
+            if not is_outage(error):
+                raise
+            said = "cannot do this now" if sqlstate(error) else "does not answer"
             first_line = str(error).strip().partition("\n")[0]
-            raise CommandError(f"The database does not answer: {first_line}") from error
+            raise CommandError(f"The database {said}: {first_line}") from error
         except BrokenPipeError:
             sys.stderr.close()
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import base64
 
-from cryptography.fernet import Fernet
+from cryptography.fernet import Fernet, InvalidToken
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
+
+class Unreadable(Exception):
+    """What was closed cannot be opened: its key is gone, or it was changed since."""
 
 
 class Box:
@@ -21,5 +25,8 @@ class Box:
         return self._fernet.encrypt(text.encode()).decode()
 
     def open(self, closed: str) -> str:
-        """The text that `close` encrypted. Raises InvalidToken where SECRET_KEY was another then."""
-        return self._fernet.decrypt(closed.encode()).decode()
+        """The text that `close` encrypted. Raises `Unreadable` if that was under another key, or is no such text."""
+        try:
+            return self._fernet.decrypt(closed.encode()).decode()
+        except (InvalidToken, ValueError):
+            raise Unreadable("it was not closed with the SECRET_KEY of now") from None

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 
 class DomainError(Exception):
-    """A use case refused; `code` is stable and read by machines, `str(error)` by people."""
+    """A use case refused; `code` is stable and read by machines, `str(error)` by people.
+
+    What the code means, says the class: in `meaning`, else in its docstring. It is the page at /problems/{code}.
+    """
+
+    meaning = "The service refused, for the reason that `detail` gives."
 
     code = "refused"
 
@@ -42,7 +49,9 @@ class VersionConflict(DomainError):
 
 
 class TooMany(DomainError):
-    """A limit is reached; `retry_after` says in seconds when to come again."""
+    """A limit is reached; Retry-After says in seconds when to come again, as `retry_after` does here."""
+
+    meaning = "A limit is reached; Retry-After says in seconds when to come again."
 
     code = "rate_limited"
 
@@ -73,3 +82,16 @@ class Invalid(DomainError):
     def __init__(self, problems: list[FieldProblem]) -> None:
         super().__init__("; ".join(f"{p.pointer.lstrip('/') or 'input'}: {p.detail}" for p in problems))
         self.problems = problems
+
+
+def together(*reads: Callable[[], Any]) -> list[Any]:
+    """What each of `reads` returns. Raises Invalid with the problems of all that raise it, not of the first alone."""
+    values, problems = [], []
+    for read in reads:
+        try:
+            values.append(read())
+        except Invalid as error:
+            problems += error.problems
+    if problems:
+        raise Invalid(problems)
+    return values

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from apps.core.admin_actions import note
 from apps.core.admin_links import page_of
-from apps.core.api.parsers import pieces
+from apps.core.api.bodies import pieces
 from apps.core.bus import bus
 from apps.jobs.commands import SubmitJob
 from apps.users.api.import_view import LIMIT_BYTES
@@ -87,6 +87,10 @@ def upload(request: HttpRequest) -> HttpResponse:
         return _page(request, ImportForm(), TOO_LARGE, status=413)
     request.upload_handlers = [TemporaryFileUploadHandler(request)]
     return _upload(request)
+
+
+# it reads nothing before it knows who is there, and how much that is
+upload.body_limit = LIMIT_BYTES + FORM_BYTES  # type: ignore[attr-defined] # for RequestBodyMiddleware
 
 
 @csrf_protect

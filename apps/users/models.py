@@ -11,6 +11,8 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
+from apps.users.mailboxes import one_spelling
+
 EMAIL_LENGTH, NAME_LENGTH = 254, 150
 
 
@@ -19,7 +21,7 @@ class UserManager(BaseUserManager["User"]):
 
     def with_email(self, email: str) -> models.QuerySet[User]:
         """The user with this e-mail, if any; one look-up in the unique index over lower(email)."""
-        return self.alias(lowered=Lower("email")).filter(lowered=email.strip().lower())
+        return self.alias(lowered=Lower("email")).filter(lowered=one_spelling(email).lower())
 
     def get_by_natural_key(self, username: str | None) -> User:
         return self.with_email(username or "").get()

@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import re
-
-from django.contrib.auth.base_user import BaseUserManager
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
 from apps.core.errors import FieldProblem, Invalid
+from apps.core.text import CONTROLS, INVISIBLE, has_controls, shows
+from apps.users.mailboxes import local_part, one_spelling
 from apps.users.models import EMAIL_LENGTH, NAME_LENGTH, User
 
-CONTROLS = r"\u0000-\u001f\u007f-\u009f"
-# white space, and what shows nothing: soft hyphens, joiners, marks of direction, the byte order mark
-INVISIBLE = r"\s\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
-# no control characters, and at least one that can be seen; for ECMAScript, as JSON Schema has it, and Python alike
+# no control characters, and at least one that can be seen; `shows` is stricter than a pattern can be
 NAME = f"^[^{CONTROLS}]*[^{CONTROLS}{INVISIBLE}][^{CONTROLS}]*$"
-_NAME, _CONTROL = re.compile(NAME), re.compile(f"[{CONTROLS}]")
 
 
 def email_problem(email: str) -> FieldProblem | None:
@@ -26,25 +21,34 @@ def email_problem(email: str) -> FieldProblem | None:
         return FieldProblem("/email", "required", "An e-mail address is needed, e.g. ada@example.com.")
     if len(email) > EMAIL_LENGTH:
         return FieldProblem("/email", "max_length", f"An e-mail address has up to {EMAIL_LENGTH} characters.")
+    refusal = _no_mailbox(email)
+    return FieldProblem("/email", "invalid", refusal) if refusal else None
+
+
+def _no_mailbox(email: str) -> str:
+    """Why `email` names no mailbox that mail can be sent to; "" if it does."""
     if not email.isascii():
-        detail = "An e-mail address has ASCII characters; a domain in others is spelt as punycode, xn--…."
-        return FieldProblem("/email", "invalid", detail)
+        return "An e-mail address has ASCII characters; a domain in others is spelt as punycode, xn--…."
     try:
         validate_email(email)
     except ValidationError:
-        return FieldProblem("/email", "invalid", "This is not an e-mail address, e.g. ada@example.com.")
-    return None
+        return "This is not an e-mail address, e.g. ada@example.com."
+    if email.endswith("]"):
+        return "An e-mail address names its host, e.g. ada@example.com, and not by an IP address."
+    if has_controls(email) or not shows(local_part(email)):
+        return "An e-mail address has letters that can be seen before its @, and no control characters."
+    return ""
 
 
 def name_problem(name: str) -> FieldProblem | None:
     """What is wrong with `name`, if anything."""
     if len(name) > NAME_LENGTH:
         return FieldProblem("/name", "max_length", f"A name has up to {NAME_LENGTH} characters.")
-    if _NAME.fullmatch(name):
-        return None
-    if _CONTROL.search(name):
+    if has_controls(name):
         return FieldProblem("/name", "invalid", "A name has no control characters.")
-    return FieldProblem("/name", "blank", "A name is needed.")
+    if not shows(name):
+        return FieldProblem("/name", "blank", "A name is needed, with a letter or a sign that can be seen.")
+    return None
 
 
 def password_problems(password: str, email: str, name: str) -> list[FieldProblem]:
@@ -57,8 +61,8 @@ def password_problems(password: str, email: str, name: str) -> list[FieldProblem
 
 
 def clean_email(email: str) -> str:
-    """`email` as it is kept: trimmed, its domain in lower case."""
-    return BaseUserManager.normalize_email(email.strip())
+    """`email` as it is kept: trimmed, its domain in lower case, quoted only if it has to be."""
+    return one_spelling(email)
 
 
 def check(problems: list[FieldProblem | None]) -> None:

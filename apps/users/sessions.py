@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 from apps.core.errors import NotFound, TooMany
 from apps.users.commands import CheckCredentials, IssueToken, LogIn, PruneSessions, RefreshSession, TokenPair
 from apps.users.errors import InvalidToken, WrongCredentials
+from apps.users.mailboxes import one_spelling
 from apps.users.models import LoginAttempts, RefreshToken, Session, User
 from apps.users.tokens import AccessTokens
 
@@ -77,7 +78,7 @@ class Sessions:
             return self._pair(session)
 
     def _authenticated(self, given: LogIn | CheckCredentials) -> User:
-        email = given.email.strip().lower()
+        email = one_spelling(given.email).lower()
         keys = [_digest(f"address:{given.address}"), _digest(f"email:{email}")]
         self._limit.reserve(keys)
         user = User.objects.with_email(email).first()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -14,9 +13,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.core.context import request_id
-from apps.core.errors import FieldProblem, Invalid, NotFound
+from apps.core.errors import NotFound
 from apps.core.repository import DjangoRepository
-from apps.events.bus import EVENTS, publish
+from apps.events.bus import publish
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import (
     CheckEndpoint,
@@ -33,6 +32,7 @@ from apps.webhooks.commands import (
 )
 from apps.webhooks.events import WebhookDisabled
 from apps.webhooks.models import DeliveryState, Endpoint, WebhookDelivery
+from apps.webhooks.rules import check_description, check_event_types
 from apps.webhooks.secrets import SecretBox
 
 log = structlog.get_logger("webhooks")
@@ -66,6 +66,7 @@ class WebhookService:
         """Keep the endpoint; its secret is in the answer and never shown again."""
         self._policy.check_url(command.url)
         check_event_types(command.event_types)
+        check_description(command.description)
         secret = self._box.make()
         row = Endpoint(
             url=command.url,
@@ -91,6 +92,7 @@ class WebhookService:
             check_event_types(command.event_types)
             changes["event_types"] = list(command.event_types)
         if command.description is not None:
+            check_description(command.description)
             changes["description"] = command.description
         if command.is_active is not None:
             changes["is_active"] = command.is_active
@@ -164,14 +166,6 @@ class WebhookService:
 def message(event_type: str, timestamp: str, data: dict[str, Any]) -> str:
     """The body of a webhook, as it is stored, signed and sent."""
     return json.dumps({"type": event_type, "timestamp": timestamp, "data": data}, separators=(",", ":"))
-
-
-def check_event_types(types: Sequence[str]) -> None:
-    """Raises Invalid naming the types that this service does not have."""
-    unknown = sorted(set(types) - set(EVENTS))
-    if unknown:
-        known = ", ".join(sorted(EVENTS))
-        raise Invalid([FieldProblem("/event_types", "unknown_type", f"{', '.join(unknown)}: there is {known}")])
 
 
 def snapshot(row: Endpoint, secret: str | None = None) -> EndpointSnapshot:

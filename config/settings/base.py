@@ -26,6 +26,7 @@ def django_settings(env: Settings) -> dict[str, Any]:
         "SECRET_KEY": env.secret_key,
         "DEBUG": env.debug,
         "ALLOWED_HOSTS": list(env.allowed_hosts),
+        "BODY_LIMIT": env.body_limit,
         "MIDDLEWARE": MIDDLEWARE if env.cors_allowed_origins else [name for name in MIDDLEWARE if name != CORS],
         "CORS_ALLOWED_ORIGINS": list(env.cors_allowed_origins),
         "DATABASES": {"default": _database(env)},

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from django.db import connection as database
 
 from apps.core.bus import bus
 from apps.jobs.models import Job
@@ -100,3 +101,40 @@ def test_half_a_body_is_none(web: Process, connection: socket.socket, path: str,
     whole = httpx.post(f"{web.url}{path}", content=body, headers=headers, trust_env=False)
     assert whole.status_code in (201, 202), "the half left nothing under the key"
     assert "Idempotency-Replayed" not in whole.headers
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "body", "status"),
+    [
+        ("/api/v1/users", "application/json", b'{"email": "slow@example.com", "name": "Slow"}', 201),
+        ("/api/v1/webhooks", "application/json", b'{"url": "https://93.184.216.34/hook"}', 201),
+        ("/api/v1/users/import", "text/csv", b"email,name\n" + b"slow@example.com,Slow\n" * 5000, 202),
+    ],
+    ids=["open", "small", "stream"],
+)
+def test_a_client_that_pauses_holds_no_transaction_and_no_connection(
+    processes: Processes, path: str, kind: str, body: bytes, status: int
+) -> None:
+    """One connection for two requests: the second is answered while the first has sent half of its body."""
+    token = bus.execute(IssueToken(bus.execute(RegisterUser("boss@example.com", "Boss", is_staff=True)).email))
+    web = processes.web(DB_POOL_SIZE="1", LOG_LEVEL="DEBUG")
+    headers = {"Authorization": f"Bearer {token}", "Content-Type": kind, "Idempotency-Key": "slow"}
+    lines = (f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Content-Length: {len(body)}")
+    parts = urlsplit(web.url)
+    with socket.create_connection((parts.hostname, parts.port or 0), timeout=10) as connection:
+        told = [*lines, *(f"{name}: {value}" for name, value in headers.items())]
+        connection.sendall("\r\n".join((*told, "", "")).encode() + body[: len(body) // 2])
+        started = {"path": path, "event": "request_started"}
+        wait_for(lambda: any(started.items() <= line.items() for line in web.lines()), "the request has begun")
+        for _ in range(3):
+            # with its one connection held for the slow request this would be a 503 after two seconds
+            other = httpx.get(f"{web.url}/api/v1/users/me", headers=headers, trust_env=False)
+            assert other.status_code == 200
+        with database.cursor() as cursor:
+            cursor.execute(
+                "SELECT pid, state, query FROM pg_stat_activity WHERE datname = current_database()"
+                " AND pid != pg_backend_pid() AND xact_start IS NOT NULL"
+            )
+            assert cursor.fetchall() == []
+        connection.sendall(body[len(body) // 2 :])
+        assert answer(connection, "POST").status == status

@@ -191,6 +191,7 @@ def test_the_documented_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
         "rate_limit_per_minute": 100,
         "login_rate_limit_per_minute": 10,
         "trusted_proxy_count": 0,
+        "body_limit": 65_536,
         "celery_task_time_limit": 300,
         "celery_task_soft_time_limit": 240,
         "breaker_failure_threshold": 5,

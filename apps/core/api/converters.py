@@ -1,7 +1,8 @@
-"""Converters for routes."""
+"""Converters for routes, there for every app: `<key:user_id>` and `<any_case_uuid:task_id>`."""
 
 from __future__ import annotations
 
+from django.urls import register_converter
 from django.urls.converters import UUIDConverter
 
 
@@ -21,3 +22,7 @@ class Uuid(UUIDConverter):
     """A UUID in either letter case (RFC 9562, section 4); Django's own converter takes lower case alone."""
 
     regex = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
+
+
+register_converter(Key, "key")
+register_converter(Uuid, "any_case_uuid")

@@ -67,16 +67,16 @@ def run_once(post: Post) -> Post:
 
     @functools.wraps(post)
     def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        given = request.META.get("HTTP_IDEMPOTENCY_KEY")
+        key = None if given is None else _digest(_caller(request), _read(given))
+        # before the transaction: a client may take its time
+        view.take_body(request)
         if key is None:
             return post(view, request, *args, **kwargs)
-        digest = _digest(_caller(request), _read(key))
         with transaction.atomic():
-            _lock(digest)
-            kept = IdempotentAnswer.objects.filter(key=digest, created_at__gt=Now() - KEPT_FOR).first()
-            if kept is not None:
+            _lock(key)
+            if kept := _kept(key):
                 return _again(kept, _fingerprint(view, request))
-            view.hold_body(request)
             try:
                 answer = post(view, request, *args, **kwargs)
             except (exceptions.APIException, DomainError) as error:
@@ -84,7 +84,7 @@ def run_once(post: Post) -> Post:
                     raise
                 refusal = error
             else:
-                _keep(digest, _fingerprint(view, request), answer)
+                _keep(key, _fingerprint(view, request), answer)
                 return answer
         raise refusal
 
@@ -112,7 +112,8 @@ def _caller(request: Request) -> str:
 
 def _fingerprint(view: Any, request: Request) -> str:
     """What makes it the same request."""
-    parts = (request.method, request.get_full_path(), request.version, request.content_type, view.body_digest(request))
+    digest = view.take_body(request).digest
+    parts = (request.method, request.get_full_path(), request.version, request.content_type, digest)
     return _digest(*map(str, parts))
 
 
@@ -125,6 +126,10 @@ def _lock(digest: str) -> None:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int(digest[:15], 16)])
         if not cursor.fetchone()[0]:
             raise InFlight
+
+
+def _kept(key: str) -> IdempotentAnswer | None:
+    return IdempotentAnswer.objects.filter(key=key, created_at__gt=Now() - KEPT_FOR).first()
 
 
 def _again(kept: IdempotentAnswer, fingerprint: str) -> HttpResponse:

@@ -5,7 +5,7 @@ Source: RFC 8288 for the `Link` header; https://use-the-index-luke.com/no-offset
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -16,7 +16,7 @@ from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from apps.core.api.renderers import json_answer
-from apps.core.errors import FieldProblem, Invalid
+from apps.core.errors import FieldProblem, Invalid, together
 
 M = TypeVar("M", bound=Model)
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
@@ -99,13 +99,17 @@ def newest_first(rows: QuerySet[M], cursor: Cursor | None) -> QuerySet[M]:
 
 def paged(
     request: Request,
-    ask: Callable[[int, Cursor | None], list[dict[str, Any]]],
+    ask: Callable[..., list[dict[str, Any]]],
     represent: Callable[[dict[str, Any]], dict[str, Any]],
     headers: Mapping[str, str],
+    filters: Sequence[Callable[[], Any]] = (),
 ) -> HttpResponse:
-    """The page that the request's `limit` and `cursor` name, of what `ask` finds. Raises Invalid."""
-    limit, cursor = read_limit(request), read_cursor(request)
-    page = cut(ask(limit, cursor), limit, cursor)
+    """The page that the request's `limit` and `cursor` name, of what `ask` finds for them and what `filters` read.
+
+    Raises Invalid with all that is wrong with the query.
+    """
+    limit, cursor, *more = together(lambda: read_limit(request), lambda: read_cursor(request), *filters)
+    page = cut(ask(limit, cursor, *more), limit, cursor)
     after = write_cursor(request, page.next) if page.next else None
     before = write_cursor(request, page.previous) if page.previous else None
     body = {"results": [represent(row) for row in page.rows], "next": after, "previous": before}

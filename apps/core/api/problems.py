@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 import structlog
+from django.conf import settings
 from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
-from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.encoding import escape_uri_path
@@ -24,12 +24,13 @@ from rest_framework.request import Request
 from rest_framework.views import set_rollback
 
 from apps.core import errors
+from apps.core.api.refusals import BadRequest, ContentTooLarge, InternalError, MethodNotAllowed, Unavailable
 from apps.core.context import request_id
 from apps.core.errors import FieldProblem, pointer_step
+from apps.core.outages import is_outage, sqlstate
 
 log = structlog.get_logger("problems")
 CONTENT_TYPE = "application/problem+json"
-RETRY_AFTER_SECONDS = 1
 
 STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.NotFound: 404,
@@ -46,7 +47,6 @@ CODE_OF_STATUS = {
     403: "permission_denied",
     404: "not_found",
     405: "method_not_allowed",
-    406: "not_acceptable",
     413: "content_too_large",
     415: "unsupported_media_type",
     500: "internal_error",
@@ -99,7 +99,7 @@ def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpRespo
             return _from_domain(request, error)
         case exceptions.APIException():
             return _from_drf(request, error)
-        case OperationalError() | InterfaceError():
+        case _ if is_outage(error):
             return database_away(request, error)
         case RequestDataTooBig() | Http404() | PermissionDenied():
             return from_django(request, error)
@@ -110,24 +110,23 @@ def from_django(request: HttpRequest | Request, error: Exception) -> HttpRespons
     """The problem for an error of Django's own."""
     match error:
         case RequestDataTooBig():
-            return problem(request, 413, "content_too_large", "The request body is larger than this service takes.")
+            return _from_drf(request, ContentTooLarge(settings.DATA_UPLOAD_MAX_MEMORY_SIZE))
         case Http404():
-            return problem(request, 404, "not_found", f"There is nothing at {request.path}.")
+            return _from_domain(request, errors.NotFound(f"There is nothing at {request.path}."))
         case DisallowedHost():
-            return problem(request, 400, "bad_request", "This service does not answer for that host name.")
+            return _from_drf(request, BadRequest("This service does not answer for that host name."))
         case PermissionDenied():
-            return problem(request, 403, "permission_denied", "You may not do this.")
-    return problem(request, 400, "bad_request", "The request is not one this service can read.")
+            return _from_domain(request, errors.NotAllowed("You may not do this."))
+    return _from_drf(request, BadRequest())
 
 
-def database_away(request: HttpRequest | Request, error: OperationalError | InterfaceError) -> HttpResponse:
-    """503: the database did not answer, or went away in the middle; what was asked may be asked again."""
-    log.warning("database_unavailable", error=str(error).strip())
-    headers = {"Retry-After": str(RETRY_AFTER_SECONDS)}
-    return problem(request, 503, "unavailable", "The database does not answer; try again.", headers=headers)
+def database_away(request: HttpRequest | Request, error: BaseException) -> HttpResponse:
+    """503: the database did not answer, gave up, or went away in the middle; what was asked may be asked again."""
+    log.warning("database_unavailable", error=str(error).strip(), sqlstate=sqlstate(error))
+    return _from_drf(request, Unavailable())
 
 
-def _from_domain(request: Request, error: errors.DomainError) -> HttpResponse:
+def _from_domain(request: HttpRequest | Request, error: errors.DomainError) -> HttpResponse:
     status = next(status for cls, status in STATUS_OF.items() if isinstance(error, cls))
     headers: dict[str, str] = {}
     if status == 401:
@@ -138,17 +137,17 @@ def _from_domain(request: Request, error: errors.DomainError) -> HttpResponse:
     return problem(request, status, error.code, str(error), problems=problems, headers=headers)
 
 
-def _from_drf(request: Request, error: exceptions.APIException) -> HttpResponse:
+def _from_drf(request: HttpRequest | Request, error: exceptions.APIException) -> HttpResponse:
     headers: dict[str, str] = {}
     if header := getattr(error, "auth_header", None):
         headers["WWW-Authenticate"] = header + (
             ', error="invalid_token"' if str(error.get_codes()) == "invalid_token" else ""
         )
-    if error.status_code in (409, 429) and (wait := getattr(error, "wait", None)):
+    if error.status_code in (409, 429, 503) and (wait := getattr(error, "wait", None)):
         headers["Retry-After"] = str(wait)
     if isinstance(error, exceptions.MethodNotAllowed):
-        view = (request.parser_context or {}).get("view")
-        headers["Allow"] = ", ".join(view.allowed_methods) if view else ""
+        view = (getattr(request, "parser_context", None) or {}).get("view")
+        headers["Allow"] = ", ".join(view.allowed_methods) if view else "GET, HEAD"
     if isinstance(error, exceptions.ValidationError):
         problems = flatten(error.detail)
         detail = "; ".join(f"{p.pointer.lstrip('/') or 'body'}: {p.detail}" for p in problems)
@@ -183,12 +182,20 @@ def _page_or_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse
     if not request.path_info.startswith("/admin/"):
         return answer
     context = orjson.loads(answer.content)
-    return render(request, "core/error.html", context, status=answer.status_code)
+    page = render(request, "core/error.html", context, status=answer.status_code)
+    if "Retry-After" in answer:
+        page["Retry-After"] = answer["Retry-After"]
+    return page
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's handler400: a host that is not ours, a body too large, a request it finds suspicious."""
     return _page_or_problem(request, from_django(request, exception or Exception()))
+
+
+def too_large(request: HttpRequest, limit: int) -> HttpResponse:
+    """413 for a body of more than `limit` bytes."""
+    return _page_or_problem(request, _from_drf(request, ContentTooLarge(limit)))
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -204,10 +211,9 @@ def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpR
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: the log has the reason under the request's id; the answer has none of it."""
     error = sys.exc_info()[1]
-    if isinstance(error, OperationalError | InterfaceError):
+    if error is not None and is_outage(error):
         return _page_or_problem(request, database_away(request, error))
-    detail = "Something went wrong here; the request id leads to it in the log."
-    return _page_or_problem(request, problem(request, 500, "internal_error", detail))
+    return _page_or_problem(request, _from_drf(request, InternalError()))
 
 
 def only_safe(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -217,7 +223,6 @@ def only_safe(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if request.method in ("GET", "HEAD"):
             return view(request, *args, **kwargs)
-        detail = f'Method "{request.method}" not allowed.'
-        return problem(request, 405, "method_not_allowed", detail, headers={"Allow": "GET, HEAD"})
+        return _from_drf(request, MethodNotAllowed(request.method or ""))
 
     return guarded

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections import deque
 from collections.abc import Callable, Iterator
-from functools import cache
-from typing import Any, ClassVar, Protocol
+from typing import IO, Any, ClassVar, Protocol
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
-from rest_framework import exceptions
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
-from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
+from apps.core.api.bodies import Taken, declared_bytes, in_memory, pieces, spooled
+from apps.core.api.fields import Body, checker
 from apps.core.api.idempotency import run_once
+from apps.core.api.parsers import MOST_VALUES
+from apps.core.api.refusals import EncodedBody, LengthRequired, MalformedBody, UnsupportedMediaType
 from apps.core.bus import bus
 
 
@@ -31,22 +31,6 @@ def caller(request: Request) -> Caller:
     """The authenticated caller of `request`; DRF's types know Django's own users only."""
     user: Any = request.user
     return user  # type: ignore[no-any-return] # a Caller by ActiveUserAuthentication
-
-
-class LengthRequired(exceptions.APIException):
-    """The body has no Content-Length."""
-
-    status_code = 411
-    default_code = "length_required"
-    default_detail = "Send the body with a Content-Length, not in chunks."
-
-
-class EncodedBody(exceptions.APIException):
-    """The body is compressed."""
-
-    status_code = 415
-    default_code = "unsupported_media_type"
-    default_detail = "Send the body as it is, without a Content-Encoding."
 
 
 class IsStaff(BasePermission):
@@ -64,12 +48,6 @@ def address(request: Request, name: str, *keys: object) -> str:
     return reverse(f"{namespace}:{name}", args=keys)
 
 
-@cache
-def checker(serializer_class: type[Serializer[Any]]) -> Serializer[Any]:
-    """The one instance that checks bodies: to make one copies its fields, and `run_validation` keeps no state."""
-    return serializer_class()
-
-
 class ApiView(APIView):
     """Parses, checks and answers; what is to be done it asks of the bus.
 
@@ -81,6 +59,10 @@ class ApiView(APIView):
     idempotent = True
     # what a refusal writes is kept, though nothing else of an idempotent request is: a failed login, a stolen token
     keeps_refusals = False
+    # bytes of a body, default the setting BODY_LIMIT; and JSON values in it
+    body_limit: ClassVar[int | None] = None
+    most_values: ClassVar[int] = MOST_VALUES
+    taken: Taken | None = None
     problems: ClassVar[dict[str, tuple[int, ...]]] = {}
     answers: ClassVar[dict[str, Callable[[str], dict[int, Any]]]] = {}
     sends: ClassVar[dict[str, tuple[str, ...]]] = {}
@@ -90,34 +72,58 @@ class ApiView(APIView):
         if cls.idempotent and "post" in vars(cls):
             cls.post = run_once(cls.post)  # type: ignore[attr-defined] # it is there, by the line above
 
-    def hold_body(self, request: Request) -> None:
-        """Keep the body beyond its parsing, for `body_digest`."""
-        _ = request._request.body
+    def limit(self) -> int:
+        """How many bytes a body of this route may have."""
+        return self.body_limit or int(settings.ENV.body_limit)
 
-    def body_digest(self, request: Request) -> str:
-        """SHA-256 of the whole body."""
-        return hashlib.sha256(request._request.body).hexdigest()
+    def take_body(self, request: Request) -> Taken:
+        """The whole body, read once. Raises ContentTooLarge past the route's limit, MalformedBody for half a body."""
+        if self.taken is None:
+            self.taken = self.read_body(request._request)
+        return self.taken
 
-    def valid(self, serializer_class: type[Serializer[Any]], request: Request) -> dict[str, Any]:
-        """The body's values, checked. Raises ValidationError."""
-        data: dict[str, Any] = checker(serializer_class).run_validation(self.body(request))
-        return data
+    def read_body(self, request: HttpRequest) -> Taken:
+        """How `take_body` reads it."""
+        return in_memory(request, self.limit())
+
+    def valid(self, body: type[Body], request: Request) -> dict[str, Any]:
+        """The body's values, checked. Raises Invalid with all that is wrong with them."""
+        return checker(body).check(self.body(request))
+
+    def no_body(self, request: Request) -> None:
+        """Refuses a body with members, on a route that takes none; no body at all and {} are fine."""
+        if self.take_body(request).size:
+            self.valid(Body, request)
 
     def body(self, request: Request) -> Any:
-        """The parsed body. Raises ParseError where there is none, which DRF would take for an empty one."""
+        """The parsed body. Raises MalformedBody where there is none, which DRF would take for an empty one."""
+        self.take_body(request)
         if isinstance(request.data, QueryDict):
-            raise exceptions.UnsupportedMediaType(request.content_type)
+            raise UnsupportedMediaType(request.content_type)
         if request.META.get("CONTENT_LENGTH") in (None, "", "0"):
-            raise exceptions.ParseError("The body is missing; send a JSON object.")
+            raise MalformedBody("The body is missing; send a JSON object.")
         return request.data
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Refuses a body without a length, which WSGI would take for an empty one, and one that is compressed."""
+        """Takes a small body before anything asks the database, whose connections must not wait for clients.
+
+        Refuses a body without a length, which WSGI would take for an empty one, and one that is compressed.
+        """
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             raise LengthRequired
         if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
             raise EncodedBody
+        if 0 < declared_bytes(request._request) <= min(self.limit(), settings.ENV.body_limit):
+            self.take_body(request)
         super().initial(request, *args, **kwargs)
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """As DRF's; the body is let go at the end, whatever happens."""
+        try:
+            return super().dispatch(request, *args, **kwargs)
+        finally:
+            if self.taken is not None:
+                self.taken.close()
 
     def options(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """The methods that this route takes."""
@@ -125,27 +131,20 @@ class ApiView(APIView):
 
 
 class StreamView(ApiView):
-    """Takes its body piece by piece: `pieces` yields it once."""
+    """Takes a body that may be large: it is in a temporary file by the time a handler runs, and gone with the request.
 
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self._digest, self._whole = hashlib.sha256(), False
+    A subclass says in `body_limit` how many bytes it takes.
+    """
 
-    def read(self, request: Request) -> Iterator[bytes]:
-        """The body as it comes in."""
-        raise NotImplementedError
+    def read_body(self, request: HttpRequest) -> Taken:
+        return spooled(request, self.limit())
+
+    def upload(self, request: Request) -> IO[bytes]:
+        """The body as a binary file that stands at its beginning; closed with the request."""
+        file = self.take_body(request).file
+        file.seek(0)
+        return file
 
     def pieces(self, request: Request) -> Iterator[bytes]:
-        """The body as it comes in, noting its digest."""
-        for piece in self.read(request):
-            self._digest.update(piece)
-            yield piece
-        self._whole = True
-
-    def hold_body(self, request: Request) -> None:
-        """Nothing: it is digested while it comes in."""
-
-    def body_digest(self, request: Request) -> str:
-        if not self._whole:
-            deque(self.pieces(request), maxlen=0)
-        return self._digest.hexdigest()
+        """The body from its beginning, in pieces of a mebibyte."""
+        return pieces(self.upload(request), self.limit())

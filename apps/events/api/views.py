@@ -13,7 +13,7 @@ from apps.core.api.components import PAGE, example
 from apps.core.api.pagination import Cursor, read_cursor, read_limit, write_cursor
 from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, IsStaff
-from apps.core.errors import FieldProblem, Invalid
+from apps.core.errors import FieldProblem, Invalid, together
 from apps.events.bus import EVENTS
 from apps.events.queries import ReadFeed
 
@@ -66,11 +66,18 @@ class EventFeed(ApiView):
     )
     def get(self, request: Request) -> HttpResponse:
         """A page of the feed."""
-        given = request.query_params
-        kind = given.get("type")
-        if kind is not None and kind not in EVENTS:
-            raise Invalid([FieldProblem("/type", "invalid", f"must be one of {', '.join(sorted(EVENTS))}")])
-        cursor = read_cursor(request) or Cursor(0)
-        page = self.bus.ask(ReadFeed(cursor.key, read_limit(request), kind or ""))
+        cursor, limit, kind = together(
+            lambda: read_cursor(request) or Cursor(0),
+            lambda: read_limit(request),
+            lambda: read_type(request.query_params.get("type")),
+        )
+        page = self.bus.ask(ReadFeed(cursor.key, limit, kind))
         body = {"results": page.results, "next": write_cursor(request, Cursor(page.next_position))}
         return json_answer(body, headers={"Cache-Control": "no-store"})
+
+
+def read_type(text: str | None) -> str:
+    """The type of event to show alone, "" for none given. Raises Invalid."""
+    if text is not None and text not in EVENTS:
+        raise Invalid([FieldProblem("/type", "invalid", f"must be one of {', '.join(sorted(EVENTS))}")])
+    return text or ""

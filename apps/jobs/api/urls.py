@@ -1,11 +1,8 @@
 """Routes of jobs, under every version."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
-from apps.core.api.converters import Uuid
 from apps.jobs.api.views import Process, TaskDetail, TaskErrors
-
-register_converter(Uuid, "any_case_uuid")
 
 urlpatterns = [
     path("process", Process.as_view(), name="process"),

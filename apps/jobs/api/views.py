@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from apps.core.api.renderers import json_answer
 from apps.core.api.views import ApiView, address, caller
-from apps.core.errors import FieldProblem, Invalid, NotFound
+from apps.core.errors import FieldProblem, Invalid, NotFound, pointer_step
 from apps.jobs import refusals
 from apps.jobs.api.serializers import TABLE, Task, TaskAccepted
 from apps.jobs.commands import CancelJob, SubmitJob
@@ -24,6 +24,7 @@ class Process(ApiView):
 
     answers: ClassVar = {"post": lambda version: {202: TaskAccepted}}
     sends: ClassVar = {"post": ("Location",)}
+    body_limit, most_values = 10 * 1024 * 1024, 10 * 1024 * 1024
 
     @extend_schema(request={"application/json": TABLE}, operation_id="process")
     def post(self, request: Request) -> HttpResponse:
@@ -87,6 +88,11 @@ def errors_answer(task_id: uuid.UUID, *, with_body: bool = True) -> StreamingHtt
 def read_rows(body: Any) -> list[dict[str, Any]]:
     """The table's rows. Raises Invalid naming up to ten rows that are no objects."""
     rows = body.get("rows")
+    unknown = [
+        FieldProblem(pointer_step(name), "unknown", "is no member of the body") for name in body if name != "rows"
+    ]
+    if unknown:
+        raise Invalid(unknown)
     if not isinstance(rows, list):
         raise Invalid([FieldProblem("/rows", "required", "must be a list of objects")])
     wrong = [index for index, row in enumerate(rows) if not isinstance(row, dict)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from itertools import chain
 from typing import IO, Any, ClassVar
 
@@ -12,7 +12,6 @@ from rest_framework import exceptions
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from apps.core.api.parsers import ContentTooLarge, pieces
 from apps.core.api.views import IsStaff, StreamView, caller
 from apps.jobs.api.serializers import TaskAccepted
 from apps.jobs.api.views import accepted
@@ -51,6 +50,7 @@ class UserImport(StreamView):
 
     permission_classes = (IsStaff,)
     parser_classes = (CsvParser, NdjsonParser)
+    body_limit = LIMIT_BYTES
     problems: ClassVar = {"post": (403,)}
     answers: ClassVar = {"post": lambda version: {202: TaskAccepted}}
     sends: ClassVar = {"post": ("Location",)}
@@ -62,6 +62,7 @@ class UserImport(StreamView):
     def post(self, request: Request) -> HttpResponse:
         """Import users from CSV (header `email,name`) or NDJSON of up to 50 MB."""
         kind = (request.content_type or "").partition(";")[0].strip().lower()
+        _ = request.data  # refuses other media types
         upload = self.pieces(request)
         first = next(upload, b"")
         if not first.strip():
@@ -71,10 +72,3 @@ class UserImport(StreamView):
 
         command = SubmitJob("import_users", caller(request).id, {"kind": kind}, upload=chain([first], upload))
         return accepted(request, command, self)
-
-    def read(self, request: Request) -> Iterator[bytes]:
-        declared = int(request.META.get("CONTENT_LENGTH") or 0)
-        if declared > LIMIT_BYTES:
-            raise ContentTooLarge(LIMIT_BYTES)
-        # DRF makes an empty body an empty dictionary
-        return pieces(request.data, LIMIT_BYTES, declared) if hasattr(request.data, "read") else iter(())

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.core.api.components import example
-from apps.core.api.fields import Flag, Text
+from apps.core.api.fields import Body, Flag, Text
+from apps.core.errors import FieldProblem
 from apps.users import rules
 from apps.users.models import EMAIL_LENGTH, NAME_LENGTH
 
@@ -38,25 +40,42 @@ class NewPassword(Text):
     """A password to be; AUTH_PASSWORD_VALIDATORS decide."""
 
 
+def _name_problem(values: Mapping[str, Any]) -> list[FieldProblem | None]:
+    return [rules.name_problem(values["name"])] if "name" in values else []
+
+
 @example({"email": "ada@example.com", "name": "Ada Lovelace", "password": "correct horse battery"})
-class NewUser(serializers.Serializer[Any]):
+class NewUser(Body):
     """The body of POST /users."""
 
     email = EmailGiven()
     name = NameGiven(trim_whitespace=False)
     password = NewPassword(required=False, max_length=PASSWORD_LENGTH, trim_whitespace=False)
 
+    def rules(self, values: Mapping[str, Any]) -> list[FieldProblem]:
+        """What is wrong with each, and with the password for this user."""
+        email, name = rules.clean_email(values.get("email", "")), values.get("name", "")
+        found = [rules.email_problem(email)] if "email" in values else []
+        found += _name_problem(values)
+        if "password" in values:
+            found += rules.password_problems(values["password"], email, name)
+        return [problem for problem in found if problem]
+
 
 @example({"name": "Ada King"})
-class UserChanges(serializers.Serializer[Any]):
+class UserChanges(Body):
     """The body of PATCH /users/{id}; `is_active` is for staff."""
 
     name = NameGiven(required=False, trim_whitespace=False)
     is_active = Flag(required=False)
 
+    def rules(self, values: Mapping[str, Any]) -> list[FieldProblem]:
+        """What is wrong with the name."""
+        return [problem for problem in _name_problem(values) if problem]
+
 
 @example({"email": "ada@example.com", "password": "correct horse battery"})
-class Credentials(serializers.Serializer[Any]):
+class Credentials(Body):
     """The body of POST /auth/token."""
 
     email = Text(max_length=EMAIL_LENGTH, trim_whitespace=False)
@@ -64,7 +83,7 @@ class Credentials(serializers.Serializer[Any]):
 
 
 @example({"refresh": "vS2n4pXyq1k0dH7m"})
-class RefreshBody(serializers.Serializer[Any]):
+class RefreshBody(Body):
     """The body of POST /auth/token/refresh."""
 
     refresh = Text(max_length=512, trim_whitespace=False)

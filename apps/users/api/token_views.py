@@ -15,10 +15,14 @@ from apps.core.middleware.client import client_network
 from apps.users.api.serializers import Credentials, RefreshBody, TokenAnswer
 from apps.users.commands import LogIn, RefreshSession, TokenPair
 
+# bytes that anybody may send without a token; the longest e-mail, name and password, every letter escaped, need half
+OPEN_LIMIT = 16 * 1024
+
 
 class OpenView(ApiView):
     """Open to anyone; an Authorization header is not looked at."""
 
+    body_limit = OPEN_LIMIT
     keeps_refusals = True
     authentication_classes = ()
     permission_classes = (AllowAny,)

@@ -1,13 +1,10 @@
 """Routes of users, under every version."""
 
-from django.urls import path, register_converter
+from django.urls import path
 
-from apps.core.api.converters import Key
 from apps.users.api.import_view import UserImport
 from apps.users.api.token_views import TokenObtain, TokenRefresh
 from apps.users.api.views import Me, UserDetail, UserList
-
-register_converter(Key, "key")
 
 urlpatterns = [
     path("auth/token", TokenObtain.as_view(), name="token"),

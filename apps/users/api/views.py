@@ -17,6 +17,7 @@ from apps.core.api.views import ApiView, address, caller
 from apps.core.errors import FieldProblem, Invalid, NotAllowed
 from apps.users.api.authentication import ActiveUserAuthentication, TokenAuthentication, claims_given
 from apps.users.api.serializers import NewUser, UserChanges
+from apps.users.api.token_views import OPEN_LIMIT
 from apps.users.api.v1 import UserV1
 from apps.users.api.versions import USER, USER_PAGE
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser, UserSnapshot
@@ -36,6 +37,7 @@ class UserList(ApiView):
 
     authentication_classes = (TokenAuthentication,)
     permission_classes = (AllowAny,)
+    body_limit = OPEN_LIMIT
     problems: ClassVar = {"post": (401, 409), "get": (400, 401, 403)}
     answers: ClassVar = {
         "post": lambda version: {201: USER[version]},
@@ -73,13 +75,15 @@ class UserList(ApiView):
         given = request.query_params
         shape = representation(request)
 
-        def ask(limit: int, cursor: Cursor | None) -> list[Row]:
-            search = read_search(given.get("search", ""))
-            is_active = read_flag("is_active", given.get("is_active"))
+        def ask(limit: int, cursor: Cursor | None, search: str, is_active: bool | None) -> list[Row]:
             return self.bus.ask(ListUsers(shape.columns, claims, limit, cursor, search, is_active))
 
         headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Version"}
-        return paged(request, ask, shape.represent, headers)
+        filters = (
+            lambda: read_search(given.get("search", "")),
+            lambda: read_flag("is_active", given.get("is_active")),
+        )
+        return paged(request, ask, shape.represent, headers, filters)
 
 
 class UserDetail(ApiView):

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from apps.core.api.components import example
-from apps.core.api.fields import Flag, Text
+from apps.core.api.fields import Body, Flag, Text
+from apps.core.bus import bus
+from apps.core.errors import FieldProblem, Invalid, together
 from apps.events.bus import EVENTS
+from apps.webhooks.commands import CheckEndpoint
 from apps.webhooks.models import URL_LENGTH, DeliveryState
+from apps.webhooks.rules import check_description, check_event_types
 
 LABEL = "[A-Za-z0-9](-?[A-Za-z0-9]){0,62}"
 PORT = (
@@ -60,13 +66,26 @@ class EventType(Text):
 
 
 @example({"url": "https://example.com/hooks", "event_types": ["user.created"], "description": "CRM"})
-class EndpointBody(serializers.Serializer[Any]):
+class EndpointBody(Body):
     """The body of POST /webhooks; no event types means all."""
 
     url = TargetUrl(max_length=URL_LENGTH, trim_whitespace=False)
     event_types = serializers.ListField(child=EventType(), required=False, max_length=50)
     description = Text(required=False, allow_blank=True, max_length=500, trim_whitespace=False)
     is_active = Flag(required=False)
+
+    def rules(self, values: Mapping[str, Any]) -> list[FieldProblem]:
+        """What the service has against the URL, the types and the description."""
+        checks: dict[str, Callable[[Any], object]] = {
+            "url": lambda url: bus.execute(CheckEndpoint(url)),
+            "event_types": check_event_types,
+            "description": check_description,
+        }
+        try:
+            together(*(partial(check, values[name]) for name, check in checks.items() if name in values))
+        except Invalid as error:
+            return error.problems
+        return []
 
 
 @example({"is_active": False})

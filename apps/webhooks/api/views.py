@@ -108,6 +108,7 @@ class EndpointSecret(StaffView):
     @extend_schema(request=None, operation_id="webhooks_rotate_secret")
     def post(self, request: Request, webhook_id: int) -> HttpResponse:
         """A new secret; the old one still signs beside it for 24 hours."""
+        self.no_body(request)
         return json_answer(shown(self.bus.execute(RotateSecret(webhook_id))), headers=NO_STORE)
 
 
@@ -120,6 +121,7 @@ class EndpointTest(StaffView):
     @extend_schema(request=None, operation_id="webhooks_test")
     def post(self, request: Request, webhook_id: int) -> HttpResponse:
         """Send a message of type webhook.test."""
+        self.no_body(request)
         return json_answer({"delivery_id": self.bus.execute(SendTest(webhook_id))}, 202)
 
 
@@ -150,6 +152,7 @@ class DeliveryRetry(StaffView):
     @extend_schema(request=None, operation_id="webhooks_delivery_retry")
     def post(self, request: Request, webhook_id: int, delivery_id: int) -> HttpResponse:
         """Send the delivery again at once, under the same webhook-id."""
+        self.no_body(request)
         self.bus.execute(RetryDelivery(webhook_id, delivery_id))
         return json_answer({"delivery_id": delivery_id}, 202)
 

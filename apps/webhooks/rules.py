@@ -1,0 +1,24 @@
+"""What a webhook's values must be, beside its URL, which apps/webhooks/addresses.py judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from apps.core.errors import FieldProblem, Invalid
+from apps.core.text import has_controls
+from apps.events.bus import EVENTS
+
+
+def check_event_types(types: Sequence[str]) -> None:
+    """Raises Invalid naming the types that this service does not have."""
+    unknown = sorted(set(types) - set(EVENTS))
+    if unknown:
+        known = ", ".join(sorted(EVENTS))
+        raise Invalid([FieldProblem("/event_types", "unknown_type", f"{', '.join(unknown)}: there is {known}")])
+
+
+def check_description(text: str) -> None:
+    """Raises Invalid for a text that is not one line of characters."""
+    if has_controls(text):
+        detail = "A description is one line, without control characters."
+        raise Invalid([FieldProblem("/description", "invalid", detail)])

@@ -1,0 +1,154 @@
+"""What stands in a body: no member that the route does not know, and every problem told at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.urls import URLPattern, URLResolver, get_resolver
+from rest_framework import serializers
+from rest_framework.test import APIClient
+
+from apps.core.api.fields import Body, Flag, Integer, Text
+from apps.core.api.views import StreamView
+from apps.core.errors import FieldProblem, Invalid
+from apps.users.commands import UserSnapshot
+
+MISTYPED = {"no_such_member": 1, "no/such": {"x": 1}}
+
+
+def api_routes(resolver: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for pattern in resolver.url_patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from api_routes(pattern, path)
+        elif isinstance(pattern, URLPattern) and path.startswith("api/v") and hasattr(pattern.callback, "cls"):
+            yield path, pattern.callback.cls
+
+
+def takers() -> list[tuple[str, str]]:
+    """Every route and method that takes a JSON body, or might be sent one."""
+    found = []
+    for path, view in api_routes(get_resolver()):
+        if not issubclass(view, StreamView):
+            found += [(method, path) for method in ("post", "patch") if hasattr(view, method)]
+    return found
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("method", "path"), takers(), ids=lambda value: value)
+def test_no_route_passes_over_a_member_that_it_does_not_know(
+    staff: APIClient, register: Callable[..., UserSnapshot], method: str, path: str
+) -> None:
+    hook = staff.post("/api/v1/webhooks", {"url": "https://93.184.216.34/hook"}).json()["id"]
+    keys = {"<key:user_id>": register().id, "<key:webhook_id>": hook, "<key:delivery_id>": 1}
+    for name, key in keys.items():
+        path = path.replace(name, str(key))
+    answer = getattr(staff, method)("/" + path, MISTYPED)
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), answer.content
+    unknown = [e["pointer"] for e in answer.json()["errors"] if e["code"] == "unknown"]
+    assert unknown == ["/no_such_member", "/no~1such"]
+
+
+@pytest.mark.django_db
+def test_where_nothing_is_asked_for_nothing_has_to_be_sent(staff: APIClient) -> None:
+    hook = staff.post("/api/v1/webhooks", {"url": "https://93.184.216.34/hook"}).json()["id"]
+    for path in (f"/api/v1/webhooks/{hook}/rotate-secret", f"/api/v2/webhooks/{hook}/test"):
+        assert staff.generic("POST", path).status_code in (200, 202)
+        assert staff.post(path, {}).status_code in (200, 202)
+        assert staff.generic("POST", path, "[]", content_type="application/json").status_code == 400
+
+
+@pytest.mark.django_db
+def test_types_rules_and_typos_are_told_together(staff: APIClient) -> None:
+    wrong = {"url": "http://127.0.0.1/", "event_types": ["nope"], "description": "a\x1bb", "is_active": 1, "x": 1}
+    for method, path in (("post", "/api/v1/webhooks"), ("patch", "/api/v1/webhooks/1")):
+        errors = getattr(staff, method)(path, wrong).json()["errors"]
+        assert sorted(e["pointer"] for e in errors) == sorted(f"/{name}" for name in wrong)
+    answer = staff.patch("/api/v2/users/me", {"name": "", "is_active": "no", "email": "x"})
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/name", "/is_active", "/email"]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("path", "query"),
+    [
+        ("/api/v1/users", {"limit": "0", "cursor": "x", "search": "x" * 101, "is_active": "maybe"}),
+        ("/api/v1/events", {"limit": "0", "cursor": "x", "type": "nope"}),
+        ("/api/v2/webhooks", {"limit": "0", "cursor": "x"}),
+    ],
+)
+def test_so_are_all_parameters_of_a_query(staff: APIClient, path: str, query: dict[str, str]) -> None:
+    answer = staff.get(path, query)
+    assert {e["pointer"] for e in answer.json()["errors"]} == {f"/{name}" for name in query}
+
+
+class Size(Body):
+    width = Integer(min_value=1, max_value=9)
+    note = Text(required=False)
+
+
+class Order(Body):
+    count = Integer()
+    size = Size(required=False)
+    parts = serializers.ListField(child=Size(), required=False)
+    urgent = Flag(required=False)
+
+    def rules(self, values: Any) -> list[FieldProblem]:
+        return [FieldProblem("/count", "odd", "must be even")] if values.get("count", 0) % 2 else []
+
+
+def problems_of(data: Any) -> list[tuple[str, str]]:
+    with pytest.raises(Invalid) as raised:
+        Order().check(data)
+    return [(problem.pointer, problem.code) for problem in raised.value.problems]
+
+
+def test_objects_within_objects_are_as_strict() -> None:
+    wrong = {"count": 3, "size": {"width": 10, "hight": 1}, "parts": [{"width": 1}, {"with": 1}], "urgent": "yes"}
+    assert problems_of(wrong) == [
+        ("/size/width", "max_value"),
+        ("/size/hight", "unknown"),
+        ("/parts/1/width", "required"),
+        ("/parts/1/with", "unknown"),
+        ("/urgent", "invalid"),
+        ("/count", "odd"),
+    ]
+    assert problems_of([]) == [("", "invalid")]
+    assert problems_of({"count": 2, "size": []}) == [("/size", "invalid")]
+
+
+def test_a_hook_that_is_never_called_is_refused_where_it_is_written() -> None:
+    with pytest.raises(TypeError, match=r"Late\.validate_count is never called"):
+
+        class Late(Body):
+            def validate_count(self, value: int) -> int:
+                return value
+
+
+@pytest.mark.parametrize(("given", "kept"), [(1161, 1161), (1161.0, 1161), (1e3, 1000), (-0.0, 0), (2.0**53, 2**53)])
+def test_an_integer_is_one_however_it_is_written(given: Any, kept: int) -> None:
+    value = Integer().run_validation(given)
+    assert (value, type(value)) == (kept, int)
+
+
+@pytest.mark.parametrize(
+    ("given", "code"),
+    [
+        (1.5, "invalid"),
+        ("5", "invalid"),
+        (True, "invalid"),
+        (None, "null"),
+        ([], "invalid"),
+        (2**70, "max_value"),
+        (float(2**70), "max_value"),
+        (-(2**63) - 1, "min_value"),
+        (2.0**53 + 2, "invalid"),
+        (float("inf"), "invalid"),
+    ],
+)
+def test_what_is_no_integer_or_out_of_bounds(given: Any, code: str) -> None:
+    with pytest.raises(serializers.ValidationError) as raised:
+        Integer().run_validation(given)
+    assert raised.value.get_codes() == [code]
