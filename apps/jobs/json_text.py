@@ -1,4 +1,4 @@
-"""Strict JSON (RFC 8259, RFC 7493) as a stream: the values of a list that is longer than fits in memory, some at a time.
+"""Strict JSON (RFC 8259, RFC 7493) as a stream: the values of a list that does not fit in memory, some at a time.
 
 A window of the text is handed to orjson, which judges it as it would the whole. Where a window may be cut is guessed,
 at the last brace: JSON is read from left to right, so if what stands before the cut is a list of whole values by
@@ -93,7 +93,7 @@ class Text:
 
     def value(self) -> Any:
         """Go past one value."""
-        values, _ = self._take(self._end_of_value())
+        values, _ = self._checked(self._end_of_value())
         return values[0]
 
     def values(self) -> tuple[list[Any], str]:
@@ -103,7 +103,7 @@ class Text:
         with suppress(orjson.JSONDecodeError):
             if brace := self._ahead.rfind("}") + 1:
                 return self._take(brace)
-        return self._take(self._end_of_values())
+        return self._checked(self._end_of_values())
 
     def _more(self) -> bool:
         # twice as much each time, so that a long value is not looked at again and again
@@ -122,6 +122,7 @@ class Text:
         return end
 
     def _end_of_value(self) -> int:
+        self.next()
         while not (end := self._scan(0)):
             if len(self._ahead) > LONGEST_VALUE or not self._more():
                 self._refuse()
@@ -165,6 +166,12 @@ class Text:
 
     def _too_deep(self) -> NotJson:
         return NotJson(f"The body is nested deeper than {DEEPEST} levels.")
+
+    def _checked(self, end: int) -> tuple[list[Any], str]:
+        try:
+            return self._take(end)
+        except orjson.JSONDecodeError as error:
+            raise self._malformed(error) from None
 
     def _take(self, end: int) -> tuple[list[Any], str]:
         """The values before `end`, judged as strictly as any body."""

@@ -50,8 +50,7 @@ class TooManyJobs(TooMany):
 
     def __init__(self) -> None:
         super().__init__(
-            f"You have {MOST_UNFINISHED} jobs that have not ended, the most that one user may have: wait for one to end, "
-            "or cancel one.",
+            f"You have {MOST_UNFINISHED} jobs that have not ended, the most there may be: wait for one, or cancel one.",
             RETRY_AFTER_SECONDS,
         )
 

@@ -27,7 +27,7 @@ HASH_SPACE = 2**64
 
 
 class Distinct:
-    """Counts distinct JSON values: exactly, or from those whose hashes are below a limit that is halved as they grow."""
+    """Counts distinct JSON values; once they are many, from those whose hashes are below a limit."""
 
     def __init__(self) -> None:
         self._hashes: set[int] = set()
@@ -166,7 +166,9 @@ class Statistics:
         if len(self._columns) == MOST_COLUMNS:
             raise TooManyColumns(f"The table has more than {MOST_COLUMNS:,} columns.")
         if self._name_characters > MOST_NAME_CHARACTERS:
-            raise TooManyColumns(f"The names of the columns have more than {MOST_NAME_CHARACTERS:,} characters together.")
+            raise TooManyColumns(
+                f"The names of the columns have more than {MOST_NAME_CHARACTERS:,} characters together."
+            )
         column = self._columns[name] = Column()
         return column
 

@@ -1,6 +1,6 @@
 """The table of POST /process, `{"rows": [{…}, …]}`, read as a stream: strict JSON in bounded memory.
 
-Where the names, brackets and commas around the rows stand, `Text` says (apps/jobs/json_text.py); here is what they must be.
+What JSON is, apps/jobs/json_text.py knows; here is what a table is.
 """
 
 from __future__ import annotations
@@ -72,8 +72,8 @@ def _rows(text: Text, problems: Problems) -> Iterator[list[dict[str, Any]]]:
             text.expect(",")
         values, twice = text.values()
         if twice:
-            index, _, rest = twice[1:].partition("/")
-            problems.add(f"/rows/{number + int(index)}/{rest}", "duplicate_name", TWICE)
+            row, _, rest = twice[1:].partition("/")
+            problems.add(f"/rows/{number + int(row)}/{rest}", "duplicate_name", TWICE)
         rows = [value for value in values if isinstance(value, dict)]
         if len(rows) < len(values):
             for index, value in enumerate(values, start=number):
