@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import ssl
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, quote, urlencode, urlsplit
+
+
+def broker_url(url: str) -> str:
+    """`url`, which redis-py can read, in the words of Celery's client: the database in the path, sockets otherwise."""
+    parts = urlsplit(url)
+    options = {name: values[0] for name, values in parse_qs(parts.query).items()}
+    database = options.pop("db", None)
+    if parts.scheme == "unix":
+        user = f"{parts.netloc.rpartition('@')[0]}@" if "@" in parts.netloc else ""
+        return f"redis+socket://{user}{parts.path}?virtual_host={database or 0}"
+    if database is None:
+        return url
+    return parts._replace(path=f"/{database}", query=urlencode(options, quote_via=quote)).geturl()
 
 
 def transport_options(broker_url: str, task_time_limit: int) -> dict[str, Any]:

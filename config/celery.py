@@ -9,7 +9,7 @@ from celery import Celery
 from celery.signals import setup_logging
 from django.conf import settings
 
-from config.broker import tls_options, transport_options
+from config.broker import broker_url, tls_options, transport_options
 from config.chosen import choose_settings
 
 choose_settings("config.settings.production")
@@ -17,7 +17,7 @@ choose_settings("config.settings.production")
 app = Celery("patterns")
 env = settings.ENV
 app.conf.update(
-    broker_url=env.celery_broker_url,
+    broker_url=broker_url(env.celery_broker_url),
     # job states and results live in our own tables; a result backend would be a second truth
     result_backend=None,
     task_ignore_result=True,

@@ -17,6 +17,7 @@ from apps.core.breaker_state import ValkeyState
 from apps.core.breakers import Breakers, GetBreakers, ResetBreaker
 from apps.core.bus import Bus, bus
 from apps.core.circuit_breaker import SharedCircuitBreaker
+from apps.core.key_rotation import KeyRotation, RotateKeys
 from apps.core.retry import Retry
 from apps.core.valkey import valkey_at
 from apps.events import commands as events
@@ -46,6 +47,7 @@ from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from apps.webhooks.services import Endpoints, WebhookService
 from config.env import Settings
+from config.notices import say_where_mail_goes
 from config.sentry import report_errors
 
 
@@ -98,7 +100,8 @@ class Container:
     def tokens(self) -> AccessTokens:
         """Signs and reads access tokens."""
         env = self.env
-        return AccessTokens(env.secret_key, env.algorithm, env.access_token_expire_minutes * 60)
+        lifetime = env.access_token_expire_minutes * 60
+        return AccessTokens(env.secret_key, env.algorithm, lifetime, env.secret_key_fallbacks)
 
     @cached_property
     def sessions(self) -> Sessions:
@@ -115,6 +118,7 @@ class Container:
         self._wire_webhooks(bus)
         bus.register(GetBreakers, self.breakers.all)
         bus.register(ResetBreaker, self.breakers.reset)
+        bus.register(RotateKeys, KeyRotation(self.env.secret_key, self.env.secret_key_fallbacks).rotate)
 
     def _wire_users(self, bus: Bus) -> None:
         service = UserService(self.users, self.sessions)
@@ -163,7 +167,7 @@ class Container:
     def _wire_webhooks(self, bus: Bus) -> None:
         env = self.env
         policy = AddressPolicy(allow_private=env.webhook_allow_private_networks)
-        box = SecretBox(env.secret_key)
+        box = SecretBox(env.secret_key, env.secret_key_fallbacks)
         sender = Sender(policy, box, env.webhook_retry_schedule)
         service = WebhookService(Endpoints(), policy, box, timedelta(days=env.event_retention_days))
         bus.register(webhooks.RegisterEndpoint, service.register)
@@ -187,4 +191,5 @@ def compose() -> None:
     """Wire the process's bus from the process's settings; Django calls it once, when its apps are ready."""
     import_module("config.celery")
     report_errors(settings.ENV)
+    say_where_mail_goes(settings.ENV)
     Container(settings.ENV).wire(bus)

@@ -22,11 +22,13 @@ PLAIN = frozenset({"timestamp", "level", "logger", "request_id", "method", "ip"}
 # a text without any of these has nothing to hide; most have none
 SUSPECT = re.compile(r"[@=:%$]|eyJ|whsec_|[Bb]earer|BEARER|[Bb]asic |[Aa]uthorization|[Cc]ookie|Failing row")
 _QUOTED = r"""\\*b?(?P<q>["']).*?(?:(?P=q)|$)"""
-# bounded repetitions: a client that chooses a text must not choose how long it takes
+# a client that chooses a text must not choose how long it takes: a repetition is bounded, or what it has looked at is
+# either replaced or no beginning of another match
 RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # user and password of a URL
     (re.compile(r"""(://)[^\s@"'<>]{0,300}@"""), rf"\1{HIDDEN}@"),
-    (re.compile(r"\beyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"), HIDDEN),
+    # tokens; a run of such letters is looked at once, and only if it is one that a full stop and another run follow
+    (re.compile(r"(?<![\w-])(?=[\w-]++\.[\w-])([\w-]*?)\beyJ[\w-]{5,}+\.[\w-]+(?:\.[\w-]*)?"), rf"\1{HIDDEN}"),
     (re.compile(r"\bwhsec_[\w+/=-]+"), HIDDEN),
     # password hashes
     (re.compile(r"\b(?:argon2|pbkdf2_\w{1,20}|bcrypt\w{0,20}|scrypt|md5)\$[^\s,)'\"]+"), HIDDEN),
@@ -49,8 +51,8 @@ RULES: tuple[tuple[re.Pattern[str], str], ...] = (
         rf"\1{HIDDEN}",
     ),
     # PostgreSQL shows the values that it refused
-    (re.compile(r"(Key \([^\n]{1,200}?\)=)\([^\n]*\)"), rf"\1({HIDDEN})"),
-    (re.compile(r"(Failing row contains )\([^\n]*\)"), rf"\1({HIDDEN})"),
+    (re.compile(r"(Key \([^\n]{1,200}?\)=)\((?:[^\n]*\)|[^\n]*)"), rf"\1({HIDDEN})"),
+    (re.compile(r"(Failing row contains )\((?:[^\n]*\)|[^\n]*)"), rf"\1({HIDDEN})"),
     (re.compile(r"(?<![\w.+%-])[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"), EMAIL),
 )
 # and the statement with its values in it, for which its cursors put them in on this side

@@ -1,10 +1,11 @@
-"""Encryption at rest, with keys derived from SECRET_KEY."""
+"""Encryption at rest, with keys derived from SECRET_KEY and, to read what was closed before, SECRET_KEY_FALLBACKS."""
 
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
@@ -14,19 +15,36 @@ class Unreadable(Exception):
 
 
 class Box:
-    """Encrypts and decrypts texts for one `purpose`; other purposes have other keys (HKDF, RFC 5869)."""
+    """Encrypts and decrypts texts for one `purpose`; other purposes have other keys (HKDF, RFC 5869).
 
-    def __init__(self, secret_key: str, purpose: str) -> None:
-        key = HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(secret_key.encode())
-        self._fernet = Fernet(base64.urlsafe_b64encode(key))
+    It closes with `secret_key`, and opens what that or one of `fallbacks` closed.
+    """
+
+    def __init__(self, secret_key: str, purpose: str, fallbacks: Sequence[str] = ()) -> None:
+        keys = [_fernet(key, purpose) for key in (secret_key, *fallbacks)]
+        self._current = keys[0]
+        self._any = MultiFernet(keys)
 
     def close(self, text: str) -> str:
         """`text`, encrypted."""
-        return self._fernet.encrypt(text.encode()).decode()
+        return self._current.encrypt(text.encode()).decode()
 
     def open(self, closed: str) -> str:
         """The text that `close` encrypted. Raises `Unreadable` if that was under another key, or is no such text."""
         try:
-            return self._fernet.decrypt(closed.encode()).decode()
+            return self._any.decrypt(closed.encode()).decode()
         except (InvalidToken, ValueError):
-            raise Unreadable("it was not closed with the SECRET_KEY of now") from None
+            raise Unreadable("it was closed with a key that is neither SECRET_KEY nor a fallback") from None
+
+    def renew(self, closed: str) -> str | None:
+        """`closed`, encrypted with the key of now; None if it is already. Raises `Unreadable`."""
+        try:
+            self._current.decrypt(closed.encode())
+        except (InvalidToken, ValueError):
+            return self.close(self.open(closed))
+        return None
+
+
+def _fernet(secret_key: str, purpose: str) -> Fernet:
+    key = HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(secret_key.encode())
+    return Fernet(base64.urlsafe_b64encode(key))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ import jwt
 from apps.users.errors import InvalidToken
 
 CACHE_SIZE = 10_000
+# the clock of the process that issued a token may be ahead of ours. Only `iat` and `nbf` get this: `exp` is the time
+# that the client was told, and a few seconds matter little to a token of minutes
+LEEWAY_SECONDS = 10
 # the keys of users are positive and have 63 bits
 KEYS_END = 2**63
 
@@ -29,10 +33,11 @@ class Claims:
 
 
 class AccessTokens:
-    """Issues and reads access tokens; `lifetime` in seconds."""
+    """Issues and reads access tokens; `lifetime` in seconds. What one of `fallbacks` signed is read as well."""
 
-    def __init__(self, secret: str, algorithm: str, lifetime: int) -> None:
+    def __init__(self, secret: str, algorithm: str, lifetime: int, fallbacks: Sequence[str] = ()) -> None:
         self._secret = secret
+        self._keys = (secret, *fallbacks)
         self._algorithm = algorithm
         self.lifetime = lifetime
         self._cache: dict[str, Claims] = {}
@@ -56,21 +61,48 @@ class AccessTokens:
             self._cache[token] = claims
         if claims.expires_at <= time.time():
             self._cache.pop(token, None)
-            raise InvalidToken("The token has expired; get a new one with the refresh token.")
+            raise InvalidToken(EXPIRED)
         return claims
 
     def _decode(self, token: str) -> Claims:
-        options: Any = {"require": ["exp", "iat", "sub"]}
         try:
-            claims = jwt.decode(token, self._secret, algorithms=[self._algorithm], options=options)
+            claims = self._verified(token)
             if claims.get("type") != "access":
                 raise InvalidToken("This is not an access token.")
             session_id = uuid.UUID(claims["sid"]) if "sid" in claims else None
             user_id = int(claims["sub"])
             if not 0 < user_id < KEYS_END:
-                raise InvalidToken("The token is not one of this service.")
+                raise InvalidToken("The token names no user of this service.")
             return Claims(user_id, session_id, float(claims["exp"]))
-        except jwt.ExpiredSignatureError:
-            raise InvalidToken("The token has expired; get a new one with the refresh token.") from None
-        except (jwt.InvalidTokenError, ValueError, TypeError, AttributeError, OverflowError):
-            raise InvalidToken("The token is not one of this service.") from None
+        except jwt.InvalidTokenError as error:
+            raise InvalidToken(_reason(error)) from None
+        except (ValueError, TypeError, AttributeError, OverflowError):
+            raise InvalidToken("The token names no user or login of this service.") from None
+
+    def _verified(self, token: str) -> dict[str, Any]:
+        """The claims, verified with the first of our keys that signed them. Raises jwt.InvalidTokenError."""
+        options: Any = {"require": ["exp", "iat", "sub"]}
+        for key in self._keys:
+            try:
+                return jwt.decode(token, key, algorithms=[self._algorithm], options=options, leeway=LEEWAY_SECONDS)
+            except jwt.InvalidSignatureError as error:
+                refused = error
+        raise refused
+
+
+EXPIRED = "The token has expired; get a new one with the refresh token."
+# the first that fits: some are kinds of others
+REASONS: tuple[tuple[type[jwt.InvalidTokenError], str], ...] = (
+    (jwt.ExpiredSignatureError, EXPIRED),
+    (jwt.ImmatureSignatureError, "The token is not valid yet; the clock of this service or of its issuer is wrong."),
+    (jwt.InvalidSignatureError, "The token's signature is not one of this service."),
+    (jwt.InvalidAlgorithmError, "The token is signed with another algorithm than this service uses."),
+    (jwt.MissingRequiredClaimError, "The token lacks a claim that this service needs: exp, iat or sub."),
+    (jwt.InvalidIssuedAtError, "The token's iat is no time."),
+    (jwt.DecodeError, "The token is malformed."),
+)
+
+
+def _reason(error: jwt.InvalidTokenError) -> str:
+    fitting = (words for kind, words in REASONS if isinstance(error, kind))
+    return next(fitting, "The token is not one of this service.")

@@ -5,13 +5,18 @@ class WebhooksConfig(AppConfig):
     name = "apps.webhooks"
 
     def ready(self) -> None:
+        from apps.core.key_rotation import Kept, keep
         from apps.core.metrics_state import DATABASE, STATE
         from apps.core.work_queue import Wake, peek, watch
         from apps.webhooks import (
             metrics,
             receivers,  # noqa: F401 - connects them
         )
+        from apps.webhooks.models import Endpoint
+        from apps.webhooks.secrets import PURPOSE
         from apps.webhooks.store import DUE
 
+        keep(Kept("webhook secrets", PURPOSE, Endpoint, "secret"))
+        keep(Kept("previous webhook secrets", PURPOSE, Endpoint, "previous_secret", until="previous_secret_until"))
         STATE.add(DATABASE, "webhooks", metrics.waiting)
         watch(Wake("webhooks", "webhooks.send", "webhooks", peek("webhooks_webhookdelivery", DUE)))

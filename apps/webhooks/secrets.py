@@ -14,6 +14,7 @@ from standardwebhooks import Webhook
 
 from apps.core.crypto import Box
 
+PURPOSE = "webhook secrets"
 PREFIX = "whsec_"
 SECRET_BYTES = 32
 
@@ -21,8 +22,8 @@ SECRET_BYTES = 32
 class SecretBox(Box):
     """Makes secrets, and keeps them encrypted."""
 
-    def __init__(self, secret_key: str) -> None:
-        super().__init__(secret_key, "webhook secrets")
+    def __init__(self, secret_key: str, fallbacks: Sequence[str] = ()) -> None:
+        super().__init__(secret_key, PURPOSE, fallbacks)
 
     def make(self) -> str:
         """A new secret, `whsec_` and 32 random bytes in base64."""

@@ -7,6 +7,7 @@ from typing import Any
 import django_stubs_ext
 import environ
 
+from config.database_url import database_parameters
 from config.env import ROOT, Settings
 from config.logging import configure_logging
 
@@ -24,11 +25,13 @@ def django_settings(env: Settings) -> dict[str, Any]:
     return {
         "ENV": env,
         "SECRET_KEY": env.secret_key,
+        "SECRET_KEY_FALLBACKS": list(env.secret_key_fallbacks),
         "DEBUG": env.debug,
         "ALLOWED_HOSTS": list(env.allowed_hosts),
         "BODY_LIMIT": env.body_limit,
         "MIDDLEWARE": MIDDLEWARE if env.cors_allowed_origins else [name for name in MIDDLEWARE if name != CORS],
         "CORS_ALLOWED_ORIGINS": list(env.cors_allowed_origins),
+        "CSRF_TRUSTED_ORIGINS": list(env.csrf_trusted_origins),
         "DATABASES": {"default": _database(env)},
         "CACHES": {"default": _cache(env)},
         **environ.Env.email_url_config(env.email_url),
@@ -39,9 +42,14 @@ def django_settings(env: Settings) -> dict[str, Any]:
 
 
 def _database(env: Settings) -> dict[str, Any]:
-    database: dict[str, Any] = environ.Env.db_url_config(env.database_url)
-    database["ENGINE"] = "apps.core.postgresql"
-    options = database.setdefault("OPTIONS", {})
+    # by libpq: django-environ loses the letter case of a socket's folder, and which of several hosts a port belongs to
+    options: dict[str, Any] = dict(database_parameters(env.database_url))
+    database: dict[str, Any] = {
+        "ENGINE": "apps.core.postgresql",
+        "NAME": options.pop("dbname"),
+        **{name.upper(): options.pop(name, "") for name in ("user", "password", "host", "port")},
+        "OPTIONS": options,
+    }
     options["pool"] = {
         "min_size": 1,
         "max_size": env.db_pool_size,
@@ -58,7 +66,8 @@ def _database(env: Settings) -> dict[str, Any]:
         database["DISABLE_SERVER_SIDE_CURSORS"] = True
         options["prepare_threshold"] = None
     else:
-        options.setdefault("options", SESSION_SETTINGS)
+        # of two that set the same, the later one counts
+        options["options"] = f"{SESSION_SETTINGS} {options.get('options', '')}".strip()
     return database
 
 

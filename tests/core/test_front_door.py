@@ -115,3 +115,21 @@ def test_the_schema_comes_as_the_client_prefers_it(anyone: APIClient, accept: st
     answer = anyone.get("/api/schema", headers={"Accept": accept})
     assert answer.headers["Content-Type"].startswith(f"application/{kind}")
     assert answer.headers["Vary"] == "Accept"
+
+
+def test_the_admin_takes_forms_of_its_own_origin_and_of_those_that_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CSRF_TRUSTED_ORIGINS", "https://Admin.example.com:443")
+    made = importlib.import_module("config.settings.base").django_settings(load("test"))
+    browser = Client(enforce_csrf_checks=True)
+    token = browser.get("/admin/login/").cookies["csrftoken"].value
+
+    def status(origin: str) -> int:
+        form = {"username": "x", "password": "x", "csrfmiddlewaretoken": token}
+        return browser.post("/admin/login/", form, headers={"Origin": origin}).status_code
+
+    assert [status(origin) for origin in ("http://testserver", "https://admin.example.com")] == [200, 403]
+    with override_settings(CSRF_TRUSTED_ORIGINS=made["CSRF_TRUSTED_ORIGINS"]):
+        browser = Client(enforce_csrf_checks=True)
+        token = browser.get("/admin/login/").cookies["csrftoken"].value
+        assert status("https://admin.example.com") == 200
+        assert status("https://evil.example.com") == 403

@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.processes import ROOT
 
 MARKER = "s3cr3t-marker"
 # empty counts as missing, and a developer's .env does not fill it in
-MISSING = {"SECRET_KEY": "", "DATABASE_URL": "", "ALLOWED_HOSTS": ""}
+MISSING = {"SECRET_KEY": "", "DATABASE_URL": "", "ALLOWED_HOSTS": "", "EMAIL_URL": ""}
 MALFORMED = {
     "REDIS_URL": f"gopher://:{MARKER}@127.0.0.1",
     "DB_POOL_SIZE": f"five {MARKER}",
@@ -36,6 +37,7 @@ GOOD = {
     "DATABASE_URL": f"postgres://app:{MARKER}@127.0.0.1:5432/app",
     "REDIS_URL": "redis://127.0.0.1:6379/0",
     "ALLOWED_HOSTS": "api.example.com",
+    "EMAIL_URL": "smtp+tls://mail.example.com:587",
 }
 ENTRY_POINTS = {
     "manage.py": ["manage.py", "check"],
@@ -46,6 +48,7 @@ ENTRY_POINTS = {
 }
 
 
+@cache
 def variables_read() -> set[str]:
     """The names in config/env.py that are read from the environment."""
     tree = ast.parse((ROOT / "config/env.py").read_text())

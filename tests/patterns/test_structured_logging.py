@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -263,3 +264,47 @@ def test_what_is_no_secret_stays(text: str) -> None:
 def test_a_long_text_takes_no_long_time(piece: str) -> None:
     """A pattern whose time grows with the square of the text would take minutes for this."""
     scrub(piece * (200_000 // len(piece)))
+
+
+HOSTILE = [
+    "-eyJaaaaa",
+    "eyJ-",
+    "Failing row contains (",
+    "Key (",
+    "Key (a)=(",
+    "a@",
+    "a%40",
+    "token\\",
+    "://",
+    "cookie:",
+]
+
+
+@pytest.mark.parametrize("unit", HOSTILE)
+def test_a_hostile_line_takes_time_by_its_length_and_not_by_its_square(unit: str) -> None:
+    def seconds(length: int) -> float:
+        text = "password=" + unit * (length // len(unit))
+        taken = []
+        for _ in range(3):
+            start = time.process_time()
+            scrub(text)
+            taken.append(time.process_time() - start)
+        return min(taken)
+
+    # four times as long is four times the work, not sixteen times; under a hundredth of a second nothing is measured
+    assert seconds(160_000) < 9 * max(seconds(40_000), 0.01)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("a-eyJabcdefgh.abc.def,x", f"a-{HIDDEN},x"),
+        ("eyJabc.eyJabcdefgh.abc", f"eyJabc.{HIDDEN}"),
+        ("=eyJabcdefgh.eyJabc", f"={HIDDEN}"),
+        ("Failing row contains (1, ada).", f"Failing row contains ({HIDDEN})."),
+        ("Failing row contains (1, ada", f"Failing row contains ({HIDDEN})"),
+        ("Key (name)=(Ada (the first)) exists", f"Key (name)=({HIDDEN}) exists"),
+    ],
+)
+def test_what_is_hidden_of_a_line(text: str, shown: str) -> None:
+    assert scrub(text) == shown

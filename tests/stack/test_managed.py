@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -42,12 +43,13 @@ def test_the_certificate_of_a_broker_is_checked(url: str, checked: dict[str, Any
     assert tls_options(url) == checked
 
 
-def test_sslmode_of_the_database_comes_from_its_url(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = database(
-        monkeypatch, DATABASE_URL="postgres://app@db.example.com/app?sslmode=verify-full&sslrootcert=/ca.pem"
-    )
+def test_sslmode_of_the_database_comes_from_its_url(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    authority.touch()
+    url = f"postgres://app@db.example.com/app?sslmode=verify-full&sslrootcert={authority}"
+    found = database(monkeypatch, DATABASE_URL=url)
     assert found["OPTIONS"]["sslmode"] == "verify-full"
-    assert found["OPTIONS"]["sslrootcert"] == "/ca.pem"
+    assert found["OPTIONS"]["sslrootcert"] == str(authority)
 
 
 def test_a_pooler_in_transaction_mode_is_asked_for_nothing_that_outlives_a_transaction(

@@ -25,7 +25,7 @@ from tests.processes import ROOT, Processes
 
 Register = Callable[..., UserSnapshot]
 COMMANDS = {
-    "core": ("patterns", "breakers"),
+    "core": ("patterns", "breakers", "rotate_keys"),
     "users": ("create_user", "issue_token"),
     "events": ("outbox", "relay"),
     "jobs": ("jobs",),

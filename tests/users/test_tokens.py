@@ -21,7 +21,7 @@ from apps.core.bus import Bus, bus
 from apps.users.commands import LogIn, PruneSessions, SetPassword, UserSnapshot
 from apps.users.errors import InvalidToken
 from apps.users.models import LoginAttempts, RefreshToken, Session, User
-from apps.users.tokens import AccessTokens
+from apps.users.tokens import LEEWAY_SECONDS, AccessTokens
 from config.container import Container
 from tests.conftest import PASSWORD
 from tests.core.racing import at_once, held_open, waiting_for_a_lock
@@ -223,6 +223,46 @@ class TestForgery:
     )
     def test_anything_else_is_401(self, ada: UserSnapshot, anyone: APIClient, changes: dict[str, Any]) -> None:
         assert me(anyone, signed(ada, **changes)) == 401
+
+    @pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            ({"exp": 1}, "has expired"),
+            ({"iat": 60}, "is not valid yet"),
+            ({"nbf": 60}, "is not valid yet"),
+            ({"key": "another key of sufficient length, thirty-two"}, "signature is not one of this service"),
+            ({"algorithm": "HS512"}, "another algorithm"),
+            ({"type": "refresh"}, "not an access token"),
+            ({"exp": None}, "lacks a claim"),
+            ({"exp": "soon"}, "is malformed"),
+            ({"iat": "soon"}, "iat is no time"),
+            ({"sub": "one"}, "names no user"),
+        ],
+        ids=str,
+    )
+    def test_the_reason_told_is_the_true_one(
+        self, ada: UserSnapshot, anyone: APIClient, changes: dict[str, Any], reason: str
+    ) -> None:
+        now = int(time.time())
+        ahead = {name: now + value for name, value in changes.items() if name in ("iat", "nbf") and value == 60}
+        answer = anyone.get(ME, headers={"Authorization": f"Bearer {signed(ada, **changes | ahead)}"})
+        assert (answer.status_code, answer.json()["code"]) == (401, "invalid_token")
+        assert reason in answer.json()["detail"]
+        malformed = anyone.get(ME, headers={"Authorization": "Bearer nonsense"}).json()["detail"]
+        assert malformed == "The token is malformed."
+
+    def test_a_clock_may_be_some_seconds_ahead_and_no_token_lives_longer_for_it(self, ada: UserSnapshot) -> None:
+        tokens = AccessTokens(settings.ENV.secret_key, "HS256", 60)
+        now = int(time.time())
+        ahead = signed(ada, iat=now + LEEWAY_SECONDS - 2, nbf=now + LEEWAY_SECONDS - 2)
+        for _ in range(2):  # decoded, and from the cache
+            assert tokens.read(ahead).user_id == ada.id
+        for _ in range(2):
+            with pytest.raises(InvalidToken, match="has expired"):
+                tokens.read(signed(ada, exp=now - 1))
+            with pytest.raises(InvalidToken, match="not valid yet"):
+                tokens.read(signed(ada, iat=now + LEEWAY_SECONDS + 5))
 
     def test_an_unsigned_one_is_401(self, ada: UserSnapshot, anyone: APIClient) -> None:
         header, payload, _ = signed(ada, key="", algorithm="none").split(".")

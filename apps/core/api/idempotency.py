@@ -22,11 +22,12 @@ from django.http import HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 
-from apps.core.crypto import Box
+from apps.core.crypto import Box, Unreadable
 from apps.core.errors import DomainError
 from apps.core.middleware.client import client_network
 from apps.core.models import IdempotentAnswer
 
+PURPOSE = "idempotent answers"
 KEPT_FOR = timedelta(hours=24)
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 # over an answer that is older than a day, if any
@@ -60,6 +61,17 @@ class KeyReused(exceptions.APIException):
     status_code = 422
     default_code = "idempotency_key_reused"
     default_detail = "This Idempotency-Key was used for another request; take a new key for a new request."
+
+
+class AnswerLost(exceptions.APIException):
+    """The work was done, and the key that closed its answer is gone."""
+
+    status_code = 409
+    default_code = "idempotency_answer_lost"
+    default_detail = (
+        "The request with this Idempotency-Key was carried out, and its answer can no longer be read: look its result"
+        " up, or take a new key to do it once more."
+    )
 
 
 def run_once(post: Post) -> Post:
@@ -135,7 +147,11 @@ def _kept(key: str) -> IdempotentAnswer | None:
 def _again(kept: IdempotentAnswer, fingerprint: str) -> HttpResponse:
     if kept.fingerprint != fingerprint:
         raise KeyReused
-    answer = HttpResponse(_box().open(kept.body).encode("latin-1"), status=kept.status, headers=kept.headers)
+    try:
+        body = _box().open(kept.body).encode("latin-1")
+    except Unreadable:
+        raise AnswerLost from None
+    answer = HttpResponse(body, status=kept.status, headers=kept.headers)
     answer.headers["Idempotency-Replayed"] = "true"
     return answer
 
@@ -148,4 +164,4 @@ def _keep(digest: str, fingerprint: str, answer: HttpResponse) -> None:
 
 @functools.cache
 def _box() -> Box:
-    return Box(settings.ENV.secret_key, "idempotent answers")
+    return Box(settings.ENV.secret_key, PURPOSE, settings.ENV.secret_key_fallbacks)

@@ -1,0 +1,99 @@
+"""Replacing SECRET_KEY: what is kept encrypted is encrypted anew, so that the old key can go.
+
+An app says what it keeps with `keep`, in its AppConfig.ready(). What is only signed (tokens, cursors, sessions) needs
+no such thing: it runs out by itself, and is verified with SECRET_KEY_FALLBACKS until then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.db.models import Model
+from django.db.models.functions import Now
+
+from apps.core.bus import Command
+from apps.core.crypto import Box, Unreadable
+
+BATCH = 500
+
+
+@dataclass(frozen=True)
+class Kept:
+    """The texts in `field` of `model` that a Box for `purpose` has closed; an empty one is none.
+
+    `until` names a field with the time from which on nobody opens the text any more.
+    """
+
+    what: str
+    purpose: str
+    model: type[Model]
+    field: str
+    until: str = ""
+
+
+@dataclass(frozen=True)
+class Rotated:
+    """How it went with one Kept: texts that were encrypted anew, and the ids of rows that no key opens."""
+
+    what: str
+    renewed: int
+    unreadable: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class RotateKeys(Command[list[Rotated]]):
+    """Encrypt everything that is kept with the key of now; answers how it went, for each kind of thing."""
+
+    atomic: ClassVar[bool] = False
+
+
+_kept: list[Kept] = []
+
+
+def keep(kept: Kept) -> None:
+    """Have `kept` encrypted anew when SECRET_KEY is replaced."""
+    _kept.append(kept)
+
+
+class KeyRotation:
+    """Handler of RotateKeys."""
+
+    def __init__(self, secret_key: str, fallbacks: Sequence[str]) -> None:
+        self._secret_key = secret_key
+        self._fallbacks = fallbacks
+
+    def rotate(self, command: RotateKeys) -> list[Rotated]:
+        """Go through all that is kept, row by row; it may be repeated, and run while the service does."""
+        return [self._rotated(kept) for kept in _kept]
+
+    def _rotated(self, kept: Kept) -> Rotated:
+        box = Box(self._secret_key, kept.purpose, self._fallbacks)
+        renewed, unreadable, after = 0, [], None
+        while rows := _rows(kept, after):
+            for key, closed in rows:
+                try:
+                    renewed += _renew(kept, box, key, closed)
+                except Unreadable:
+                    unreadable.append(key)
+            after = rows[-1][0]
+        return Rotated(kept.what, renewed, tuple(unreadable))
+
+
+def _rows(kept: Kept, after: Any) -> list[tuple[Any, str]]:
+    rows = kept.model._default_manager.exclude(**{kept.field: ""}).order_by("pk")
+    if kept.until:
+        rows = rows.filter(**{f"{kept.until}__gt": Now()})
+    if after is not None:
+        rows = rows.filter(pk__gt=after)
+    return list(rows.values_list("pk", kept.field)[:BATCH])
+
+
+def _renew(kept: Kept, box: Box, key: Any, closed: str) -> bool:
+    """Whether the text was encrypted anew; one that was changed meanwhile is of now already."""
+    renewed = box.renew(closed)
+    if renewed is None:
+        return False
+    rows = kept.model._default_manager.filter(pk=key, **{kept.field: closed})
+    return bool(rows.update(**{kept.field: renewed}))
