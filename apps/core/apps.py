@@ -18,6 +18,5 @@ class CoreConfig(AppConfig):
         from apps.core.api import converters  # noqa: F401
 
         # registers what routes of every app may use
-        from apps.core.api import converters  # noqa: F401
 
         import_string(settings.COMPOSITION_ROOT)()

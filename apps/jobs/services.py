@@ -160,7 +160,7 @@ class JobService:
             self._fail(job, f"The job failed {job.attempts} times; the last time: {error}")
             return
         log.warning("job_attempt_failed", exc_info=error, next_in_seconds=round(wait, 1))
-        message = f"{type(error).__name__}: {error}"[:2000]
+        message = told(f"{type(error).__name__}: {error}")
         try:
             held = Job.objects.filter(id=job.id)
             settle(held, job.token, status=Status.RETRY, due_at=in_seconds(wait), error=message, last_error=message)
@@ -187,7 +187,7 @@ class JobService:
 
     def _fail(self, job: Job, reason: str) -> None:
         try:
-            self._finish_held(job, Status.FAILURE, error=reason[:2000])
+            self._finish_held(job, Status.FAILURE, error=told(reason))
         except LeaseLost as error:
             log.info("job_let_go", reason=str(error))
 
@@ -211,3 +211,8 @@ class JobService:
         if job is None:
             raise NotFound(f"There is no job {job_id}.")
         return job
+
+
+def told(reason: str) -> str:
+    """`reason` as PostgreSQL can keep it: a handler's error may quote anything, a NUL or half a character too."""
+    return reason[:2000].replace("\0", "\ufffd").encode("utf-8", "replace").decode()
