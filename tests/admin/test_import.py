@@ -11,8 +11,10 @@ from django.test import Client
 from apps.core.admin_log import address_of
 from apps.core.bus import bus
 from apps.core.models import AdminNote
-from apps.jobs.commands import RunNextJob, SubmitJob
-from apps.jobs.models import Job
+from apps.jobs.commands import RunNextJob
+from apps.jobs.models import Chunk, Job
+from apps.jobs.services import MOST_UNFINISHED
+from apps.jobs.store import PIECE_BYTES
 from apps.users import admin_import
 from apps.users.commands import UserSnapshot
 from apps.users.models import User
@@ -118,16 +120,19 @@ def test_the_file_is_on_the_disk_and_not_in_memory(support: Client, monkeypatch:
 
 
 def test_it_goes_to_the_job_piece_by_piece(support: Client) -> None:
-    sizes: list[int] = []
+    give(support, b"email,name\n" + b"ada@example.com,Ada\n" * 50_000)
+    sizes = [len(data) for data in Chunk.objects.order_by("number").values_list("data", flat=True)]
+    assert (len(sizes), sum(sizes)) == (2, 1_000_011)
+    assert max(sizes) == PIECE_BYTES
 
-    def submit(command: SubmitJob) -> Any:
-        sizes.extend(len(piece) for piece in command.upload)
-        return Job.objects.create(kind=command.kind).pk
 
-    with bus.replaced(SubmitJob, submit):
-        give(support, b"email,name\n" + b"ada@example.com,Ada\n" * 150_000)
-    assert len(sizes) == 3
-    assert max(sizes) == 1024 * 1024
+def test_more_jobs_than_anyone_may_have_are_a_page_that_says_so(support: Client) -> None:
+    for _ in range(MOST_UNFINISHED):
+        give(support, b"email,name\nada@example.com,Ada\n")
+    answer = give(support, b"email,name\nada@example.com,Ada\n")
+    assert answer.status_code == 429
+    assert f"You have {MOST_UNFINISHED} jobs that have not ended" in answer.content.decode()
+    assert Job.objects.count() == MOST_UNFINISHED
 
 
 def test_it_needs_the_token_of_the_form_and_staff(boss: UserSnapshot) -> None:
