@@ -156,6 +156,7 @@ def test_a_malformed_value_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatc
         ({"DEBUG": "true"}, "DEBUG"),
         ({"SECRET_KEY": "development-only-key-never-used-in-production"}, "SECRET_KEY"),
         ({"CELERY_TASK_SOFT_TIME_LIMIT": "300", "CELERY_TASK_TIME_LIMIT": "300"}, "CELERY_TASK_SOFT_TIME_LIMIT"),
+        ({"EVENT_RETENTION_DAYS": "30", "UNDELIVERED_RETENTION_DAYS": "29"}, "UNDELIVERED_RETENTION_DAYS"),
         ({"RETRY_BASE_DELAY": "61", "RETRY_MAX_DELAY": "60"}, "RETRY_BASE_DELAY"),
         ({"EXTERNAL_API_URL": "https://people.example.com", "EXTERNAL_API_KEY": ""}, "EXTERNAL_API_KEY"),
     ],
