@@ -78,7 +78,7 @@ class ProblemSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
-        if self.method == "POST" and getattr(self.view, "idempotent", False):
+        if self._runs_once():
             parameters.append(IDEMPOTENCY_KEY)
         return parameters
 
@@ -115,7 +115,7 @@ class ProblemSchema(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction=direction)
         self.resolve_serializer(ProblemDocument, direction)
         sends = [*getattr(self.view, "sends", {}).get(self.method.lower(), ())]
-        if self.method == "POST" and getattr(self.view, "idempotent", False):
+        if self._runs_once():
             sends.append("Idempotency-Replayed")
         if 304 in self._problems():
             bodies["304"] = {"description": "Not modified: it is what If-None-Match names."}
@@ -126,6 +126,9 @@ class ProblemSchema(AutoSchema):
             bodies.setdefault(str(status), problem_answer(status))
         return bodies
 
+    def _runs_once(self) -> bool:
+        return self.method == "POST" and getattr(getattr(self.view, "post", None), "runs_once", False)
+
     def _version(self) -> str:
         return self.path.split("/")[2]
 
@@ -135,7 +138,7 @@ class ProblemSchema(AutoSchema):
             found.add(401)
         if self.method in ("POST", "PUT", "PATCH"):
             found |= {400, 411, 413, 415}
-        if self.method == "POST" and getattr(self.view, "idempotent", False):
+        if self._runs_once():
             found |= {409, 422}
         if "{" in self.path:
             found.add(404)

@@ -8,7 +8,7 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from apps.core.api.views import IsStaff, StreamView, caller
+from apps.core.api.views import IsStaff, StreamView, caller, run_once
 from apps.core.http.refusals import MalformedBody
 from apps.jobs.api.kinds import FileParser, TaskAccepted, accepted
 from apps.jobs.commands import SubmitJob
@@ -50,6 +50,7 @@ class UserImport(StreamView):
     answers: ClassVar = {"post": lambda version: {202: TaskAccepted}}
     sends: ClassVar = {"post": ("Location",)}
 
+    @run_once
     @extend_schema(
         request={CSV_TYPE: text_like("email,name\nada@example.com,Ada\n"), NDJSON_TYPE: text_like(NDJSON_EXAMPLE)},
         operation_id="users_import",

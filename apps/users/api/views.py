@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from apps.core.api.components import CONDITIONS, NO_NUL, PAGE
 from apps.core.api.conditional import cache_headers, check_change, not_modified
 from apps.core.api.pagination import paged
-from apps.core.api.views import ApiView, address, caller
+from apps.core.api.views import ApiView, address, caller, run_once
 from apps.core.errors import FieldProblem, Invalid, NotAllowed
 from apps.core.http.renderers import json_answer
 from apps.core.reads import Cursor
@@ -37,6 +37,8 @@ class UserList(ApiView):
     """Registration, open to anyone, and the list, for staff."""
 
     permission_classes = (AllowAny,)
+    # a POST is open to anyone, but not to the token of whoever is deactivated or gone; the list's own statement checks
+    authenticates: ClassVar = {"get": TokenAuthentication, "post": ActiveUserAuthentication}
     body_limit = OPEN_LIMIT
     problems: ClassVar = {"post": (401, 409), "get": (400, 401, 403)}
     answers: ClassVar = {
@@ -45,11 +47,7 @@ class UserList(ApiView):
     }
     sends: ClassVar = {"post": ("Location", *TAGGED), "get": ("Link", "Cache-Control", "Vary")}
 
-    def get_authenticators(self) -> list[Any]:
-        # a POST is open to anyone, but not to the token of whoever is deactivated or gone
-        posts = getattr(self.request, "method", "") == "POST"
-        return [ActiveUserAuthentication() if posts else TokenAuthentication()]
-
+    @run_once
     @extend_schema(request=NewUser, operation_id="users_register")
     def post(self, request: Request) -> HttpResponse:
         """Register a user; a welcome e-mail and the profile follow by themselves."""
@@ -92,17 +90,14 @@ class UserList(ApiView):
 class UserDetail(ApiView):
     """One user, for that user and for staff; to others there is no such user."""
 
+    # the statement of a GET checks the caller itself
+    authenticates: ClassVar = {"get": TokenAuthentication}
     problems: ClassVar = {"get": (304, 412), "patch": (403, 409, 412), "delete": (403, 409, 412)}
     answers: ClassVar = {
         "get": lambda version: {200: USER[version]},
         "patch": lambda version: {200: USER[version]},
     }
     sends: ClassVar = {"get": TAGGED, "patch": TAGGED}
-
-    def get_authenticators(self) -> list[Any]:
-        # the query of a GET checks the caller itself
-        reads = getattr(self.request, "method", "") in ("GET", "HEAD")
-        return [TokenAuthentication() if reads else ActiveUserAuthentication()]
 
     @extend_schema(parameters=[*CONDITIONS], operation_id="users_retrieve")
     def get(self, request: Request, user_id: int) -> HttpResponse:

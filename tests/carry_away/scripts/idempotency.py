@@ -32,7 +32,7 @@ from django.urls import path
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from apps.core.api.idempotency import run_once
+from apps.core.api.idempotency import RunOnce
 from apps.core.models import IdempotentAnswer
 
 runs: list[bytes] = []
@@ -41,7 +41,7 @@ runs: list[bytes] = []
 class Order(APIView):
     """Takes an order."""
 
-    @run_once
+    @RunOnce()
     def post(self, request: Request) -> HttpResponse:
         """Take it."""
         runs.append(request.body)
