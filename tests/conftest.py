@@ -26,6 +26,7 @@ from apps.profiles.people import PeopleClient
 from apps.profiles.services import ProfileService
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from config.stack.people import PeopleDirectory
+from tests import waiting_in_transactions
 from tests.processes import Processes, running
 
 PASSWORD = "correct horse battery staple"
@@ -37,6 +38,14 @@ def empty_cache() -> Iterator[redis.Redis]:
     with redis.Redis.from_url(settings.ENV.redis_url) as valkey:
         valkey.flushdb()
         yield valkey
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits_in_a_transaction() -> Iterator[None]:
+    """Fails a test in which a socket was opened between BEGIN and COMMIT."""
+    waiting_in_transactions.take()
+    yield
+    assert not (seen := waiting_in_transactions.take()), "\n".join(seen)
 
 
 @pytest.fixture

@@ -77,6 +77,7 @@ def keep_heartbeat(**_: Any) -> None:
     # a cache that is away shows in /readyz anyway
     with suppress(redis.RedisError), _valkey() as valkey:
         heartbeats.report(valkey, current_app.amqp.queues.consume_from)
+    pulse.touch_heartbeat()
 
 
 @worker_shutting_down.connect

@@ -98,8 +98,8 @@ def front(environment: Mapping[str, str]) -> list[Child]:
 def background(environment: Mapping[str, str], state_dir: Path) -> list[Child]:
     """Celery's workers, one for each queue, and its beat."""
     silence = ("-W", ROOT_WARNING) if os.geteuid() == 0 else ()
-    celery = (PYTHON, *silence, "-m", "celery", "--quiet", "-A", "config.celery")
-    worker = (*celery, "worker", "--without-gossip", "--without-mingle")
+    celery = (PYTHON, *silence, "-m", "config.background")
+    worker = (*celery, "worker")
     commands = {
         name: (*worker, "-n", f"{queue}@%h", "-Q", queue, "-c", "2" if queue == "io" else "1")
         for queue, name in QUEUES.items()
