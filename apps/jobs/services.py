@@ -177,7 +177,7 @@ class JobService:
             log.info("job_let_go", reason=str(error))
 
     def _go_on_or_fail(self, job: Job) -> None:
-        """After the time limit: a job that came further goes on at once; one that did not has failed in this attempt."""
+        """After the time limit: a job that came further goes on at once; for another this attempt has failed."""
         further = Job.objects.filter(id=job.id, done__gt=job.done, checkpoint__isnull=False)
         try:
             settle(further, job.token, status=Status.RETRY, due_at=Now())

@@ -7,11 +7,11 @@ together or not at all.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
+from time import monotonic
 from typing import Any, BinaryIO
 
 import structlog
@@ -82,10 +82,10 @@ def import_users(
     lines = islice(read_lines(stream, kind, charset), tally.total, None)
     size = min(FIRST_BATCH_LINES, BATCH_LINES)
     while batch := list(islice(lines, size)):
-        began = time.monotonic()
+        began = monotonic()
         with transaction.atomic():
             report(tally, _import_batch(batch, tally, since))
-        size = _next_size(size, time.monotonic() - began)
+        size = _next_size(size, monotonic() - began)
     if not tally.total:
         raise NotImportable("The file has no lines to import.")
     return tally
