@@ -8,7 +8,7 @@ unexport MAKEFLAGS MFLAGS MAKELEVEL
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test check bench lock clean local dev
+.PHONY: help run serve test check containers bench lock clean local dev
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -29,6 +29,9 @@ test: dev ## the test suite on a PostgreSQL and a Valkey of its own; ARGS="-k na
 check: dev ## format, lint, types, architecture, migrations, OpenAPI, deployment settings
 	@exec .ci/check
 
+containers: ## build the image and run docker-compose.yml for real, if a docker engine is there
+	@exec .ci/containers
+
 bench: dev ## what each pattern costs; ARGS goes to the program
 	@exec $(VENV) -m tests.performance.bench $(ARGS)
 
@@ -39,7 +42,8 @@ lock: dev ## resolve requirements/*.in into the hashed locks beside them
 	done
 
 clean: ## remove the environment and every cache; `make run`'s data in .local stays
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis static
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis static \
+		tests/api_schema/typescript/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 local dev:

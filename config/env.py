@@ -92,6 +92,8 @@ class Settings:
     webhook_retry_schedule: tuple[int, ...]
     webhook_allow_private_networks: bool
     event_retention_days: int
+    undelivered_retention_days: int
+    admin_log_retention_days: int
 
 
 def load(profile: Profile) -> Settings:
@@ -128,12 +130,14 @@ def load_or_exit(profile: Profile) -> Settings:
 
 def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
     production = profile == "production"
-    start = "run `make run`, which starts and remembers one, or set " if profile == "development" else ""
+    found = f"run `make run`, which starts one, with the same STATE_DIR as here ({state_dir}), or set "
+    start = found if profile == "development" else ""
     test_database = "postgres://app@127.0.0.1:5432/app" if profile == "test" else None
     test_cache = "redis://127.0.0.1:6379/0" if profile == "test" else None
     redis_url = read.url("REDIS_URL", test_cache, service_urls.redis, f"{start}redis://HOST:6379/0")
     database_url = read.url("DATABASE_URL", test_database, postgres, f"{start}postgres://USER:PASSWORD@HOST:5432/NAME")
     mail_files = f"filemail:///{quote(str(state_dir))}/mail"
+    event_days = read.integer("EVENT_RETENTION_DAYS", 30, at_most=36_500)
     return Settings(
         profile=profile,
         state_dir=state_dir,
@@ -198,7 +202,9 @@ def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
         retry_exponential_base=read.number("RETRY_EXPONENTIAL_BASE", 2.0, above=1.0, at_most=100),
         webhook_retry_schedule=read.integers("WEBHOOK_RETRY_SCHEDULE", WEBHOOK_SCHEDULE),
         webhook_allow_private_networks=read.flag("WEBHOOK_ALLOW_PRIVATE_NETWORKS"),
-        event_retention_days=read.integer("EVENT_RETENTION_DAYS", 30, at_most=36_500),
+        event_retention_days=event_days,
+        undelivered_retention_days=read.integer("UNDELIVERED_RETENTION_DAYS", max(90, event_days), at_most=36_500),
+        admin_log_retention_days=read.integer("ADMIN_LOG_RETENTION_DAYS", 365, at_most=36_500),
     )
 
 
@@ -215,6 +221,10 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("CELERY_TASK_SOFT_TIME_LIMIT must be below CELERY_TASK_TIME_LIMIT: the soft limit comes first")
     if settings.retry_base_delay > settings.retry_max_delay:
         problems.append("RETRY_BASE_DELAY must not be above RETRY_MAX_DELAY: the first wait would pass the longest")
+    if settings.undelivered_retention_days < settings.event_retention_days:
+        problems.append(
+            "UNDELIVERED_RETENTION_DAYS must not be below EVENT_RETENTION_DAYS: what was delivered would stay longer"
+        )
     if settings.external_api_url and not settings.external_api_key:
         problems.append("EXTERNAL_API_KEY is missing: EXTERNAL_API_URL is set and wants a key")
     return problems

@@ -9,7 +9,7 @@ from apps.core.api import pages, problems
 from apps.core.api.schema import schema_view
 from apps.events.api.urls import urlpatterns as events
 from apps.jobs.api.urls import urlpatterns as jobs
-from apps.users.admin_login import change_password
+from apps.users.admin_login import change_password, log_in
 from apps.users.api.urls import urlpatterns as users
 from apps.webhooks.api.urls import urlpatterns as webhooks
 
@@ -28,6 +28,7 @@ urlpatterns = [
     # the same routes without a version: X-API-Version decides
     path("api/", include((api, "api"), namespace="unversioned")),
     path("admin/breakers/", admin.site.admin_view(breakers_admin.breakers), name="breakers"),
+    path("admin/login/", log_in),
     path("admin/password_change/", admin.site.admin_view(change_password)),
     path("admin/", admin.site.urls),
 ]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django.db.models import Model
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -33,7 +33,7 @@ _aggregates: dict[str, str] = {}
 _related: dict[str, list[Callable[[Any], Iterable[Link]]]] = defaultdict(list)
 
 
-def list_of(model: str, **filters: object) -> str:
+def list_of(model: str, /, **filters: object) -> str:
     """The address of the list of `model` ("events.delivery"), narrowed to `filters`."""
     base = reverse(f"admin:{model.replace('.', '_')}_changelist")
     return f"{base}?{urlencode(filters)}" if filters else base
@@ -53,7 +53,11 @@ def aggregate(name: str) -> Link | str:
     """A link to what an event is about ("user:5"), as far as there is a page for it."""
     kind, _, key = name.partition(":")
     model = _aggregates.get(kind)
-    return Link(name, page_of(model, key)) if model and key else name
+    try:
+        return Link(name, page_of(model, key)) if model and key else name
+    except NoReverseMatch:
+        # no page can have such a key
+        return name
 
 
 def related(model: str) -> Callable[[F], F]:

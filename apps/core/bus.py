@@ -16,10 +16,10 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
 import structlog
-from django.db import transaction
 
 from apps.core.errors import DomainError
 from apps.core.metrics import COMMANDS
+from apps.core.unit_of_work import unit_of_work
 
 R = TypeVar("R")
 log = structlog.get_logger("bus")
@@ -68,7 +68,8 @@ class Bus:
     def execute(self, command: Command[R]) -> R:
         """Run `command` and return its handler's answer; nothing is kept where it raises.
 
-        Raises HandlerError without a handler, else whatever the handler raises.
+        Raises HandlerError without a handler, Gone if what it made belongs to something that was deleted meanwhile,
+        else whatever the handler raises.
         """
         handler: Callable[[Command[R]], R] = self._find(type(command))
         name = type(command).__name__
@@ -76,7 +77,7 @@ class Bus:
         outcome = "failed"
         try:
             if command.atomic:
-                with transaction.atomic():
+                with unit_of_work():
                     answer = handler(command)
             else:
                 answer = handler(command)

@@ -46,6 +46,7 @@ RATE_LIMIT_OPEN = Counter("rate_limit_unavailable_total", "Requests let through 
 BREAKER_CHANGES = Counter("breaker_state_changes_total", "Circuit breaker transitions", ["breaker", "state"])
 RETRIES = Counter("retries_total", "Calls repeated after a transient error", ["call"])
 RELAYED = Counter("relay_events_total", "Events that the relay has taken out of the outbox")
+RELAY_REFUSED = Counter("relay_refused_total", "Events that could not be fanned out and were set aside for a while")
 DELIVERIES = Counter("event_deliveries_total", "Attempts to deliver an event", ["receiver", "outcome"])
 WAKE_UPS = Counter("relay_wake_ups_total", "Wake-up messages sent to the broker", ["queue", "outcome"])
 WEBHOOKS = Histogram(

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
+
+from django.conf import settings
 
 from apps.core.metrics import POOL_AVAILABLE, POOL_QUEUED, POOL_REFUSED, POOL_SIZE, POOL_WAITING
 from apps.core.postgresql.base import open_pool
@@ -22,6 +25,13 @@ def _run(process: str, beat: Callable[[], None]) -> None:
         beat()
         measure_pool(process)
         pause.wait(SECONDS)
+
+
+def touch_heartbeat() -> None:
+    """Touch $STATE_DIR/heartbeat-$METRICS_PORT, by whose age a container's health check sees that a process works."""
+    if port := settings.ENV.metrics_port:
+        with suppress(OSError):
+            (settings.ENV.state_dir / f"heartbeat-{port}").touch()
 
 
 def measure_pool(process: str) -> None:

@@ -27,6 +27,13 @@ class Versioned(Protocol):
 
 
 M = TypeVar("M", bound=models.Model)
+CHANGED = "It was changed since you read it; read it again and decide anew."
+
+
+def check_version(row: Versioned, expected: int | None) -> None:
+    """Raises VersionConflict if `row` has another version than the one that is expected; None expects nothing."""
+    if expected is not None and row.version != expected:
+        raise VersionConflict(CHANGED)
 
 
 class DjangoRepository(Generic[M]):
@@ -43,7 +50,11 @@ class DjangoRepository(Generic[M]):
         return self._found(self.model._default_manager.filter(pk=key), key)
 
     def lock(self, key: int) -> M:
-        """The row, locked until the transaction ends. Raises NotFound."""
+        """The row, locked until the transaction ends; rows that refer to it can still be added. Raises NotFound."""
+        return self._found(self.model._default_manager.filter(pk=key).select_for_update(no_key=True), key)
+
+    def lock_to_delete(self, key: int) -> M:
+        """Like `lock`, and nothing that refers to it can be added any more."""
         return self._found(self.model._default_manager.filter(pk=key).select_for_update(), key)
 
     def list(self, *, after: int = 0, limit: int = 100) -> list[M]:
@@ -67,7 +78,7 @@ class DjangoRepository(Generic[M]):
             changed = rows.update(**changes, version=F("version") + 1, updated_at=Now())
         if not changed:
             self.get(int(row.pk))
-            raise VersionConflict("It was changed since you read it; read it again and decide anew.")
+            raise VersionConflict(CHANGED)
         row.refresh_from_db()
         return row
 

@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import ADDITION
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http import HttpRequest, HttpResponse
@@ -16,10 +15,10 @@ from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from apps.core.admin_actions import note
 from apps.core.admin_links import page_of
+from apps.core.admin_log import ADDITION, note
 from apps.core.bus import bus
-from apps.core.errors import TooMany
+from apps.core.errors import DomainError, TooMany
 from apps.jobs.commands import SubmitJob
 from apps.users.api.import_view import LIMIT_BYTES
 from apps.users.import_lines import CSV_TYPE, NDJSON_TYPE, NotImportable, is_binary, read_lines
@@ -102,8 +101,8 @@ def _upload(request: HttpRequest) -> HttpResponse:
     file, kind = form.cleaned_data["file"], form.cleaned_data["kind"]
     try:
         job_id = bus.execute(SubmitJob("import_users", request.user.pk, {"kind": kind}, upload=file))
-    except TooMany as error:
-        return _page(request, form, str(error), status=429)
+    except DomainError as error:
+        return _page(request, form, str(error), status=429 if isinstance(error, TooMany) else 409)
     said = f"from {file.name}, {filesizeformat(file.size)}"
     note(request, ADDITION, said, str(job_id), f"import_users {job_id}", "jobs.job")
     messages.success(request, f"The import of {file.name} has begun.")

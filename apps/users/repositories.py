@@ -30,7 +30,11 @@ class Users(Protocol):
         ...
 
     def lock(self, key: int) -> User:
-        """Like `get`, locked until the transaction ends."""
+        """Like `get`, locked until the transaction ends; what belongs to the user can still be added."""
+        ...
+
+    def lock_to_delete(self, key: int) -> User:
+        """Like `lock`, and nothing that refers to the user can be added any more."""
         ...
 
     def by_email(self, email: str) -> User:

@@ -27,8 +27,9 @@ class EndpointSnapshot:
 
 @dataclass(frozen=True)
 class RegisterEndpoint(Command[EndpointSnapshot]):
-    """Make an endpoint; no event types means all. Refused with Invalid."""
+    """Make an endpoint; no event types means all. Looks the host up before its transaction. Refused with Invalid."""
 
+    atomic: ClassVar[bool] = False
     url: str
     event_types: tuple[str, ...] = ()
     description: str = ""
@@ -37,20 +38,34 @@ class RegisterEndpoint(Command[EndpointSnapshot]):
 
 @dataclass(frozen=True)
 class CheckEndpoint(Command[None]):
-    """Whether a webhook may be sent to this URL. Refused with Invalid."""
+    """Whether a webhook may be sent to this URL; looks its host up. Refused with Invalid."""
 
+    atomic: ClassVar[bool] = False
+    url: str
+
+
+@dataclass(frozen=True)
+class LookUpHost(Command[None]):
+    """Look the host of `url` up ahead: in a transaction the commands here answer from what is remembered of it."""
+
+    atomic: ClassVar[bool] = False
     url: str
 
 
 @dataclass(frozen=True)
 class UpdateEndpoint(Command[EndpointSnapshot]):
-    """Change an endpoint; None leaves a value as it is. Refused with NotFound, Invalid."""
+    """Change an endpoint; None leaves a value as it is. Looks a new host up before its transaction.
 
+    Refused with NotFound, Invalid; with `expected_version` with VersionConflict if the endpoint has another by now.
+    """
+
+    atomic: ClassVar[bool] = False
     endpoint_id: int
     url: str | None = None
     event_types: tuple[str, ...] | None = None
     description: str | None = None
     is_active: bool | None = None
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +77,10 @@ class DeleteEndpoint(Command[None]):
 
 @dataclass(frozen=True)
 class RotateSecret(Command[EndpointSnapshot]):
-    """Give an endpoint a new secret; the old one still signs beside it for a day. Refused with NotFound."""
+    """Give an endpoint a new secret; the old one still signs beside it for a day, if it can be read.
+
+    Refused with NotFound.
+    """
 
     endpoint_id: int
 
@@ -104,13 +122,17 @@ class TellStaff(Command[None]):
     """E-mail every active staff user that an endpoint was disabled."""
 
     atomic: ClassVar[bool] = False
-    url: str
+    webhook_id: int
+    host: str
     reason: str
 
 
 @dataclass(frozen=True)
 class PruneDeliveries(Command[int]):
-    """Delete webhook deliveries that were settled longer ago than the retention; answers how many."""
+    """Delete webhook deliveries that were settled longer ago than the retention; answers how many.
+
+    One that still waits, for an endpoint that is switched off perhaps, stays for a second, longer retention.
+    """
 
     atomic: ClassVar[bool] = False
 

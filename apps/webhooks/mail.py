@@ -10,6 +10,7 @@ from apps.webhooks.commands import TellStaff
 
 
 def tell_staff(command: TellStaff) -> None:
-    """One e-mail to all active staff."""
-    body = f"The webhook endpoint {command.url} was disabled: {command.reason}.\nSwitch it on again in the admin."
+    """One e-mail to all active staff; without the URL, which is a secret for many services."""
+    webhook = f"webhook {command.webhook_id} at {command.host}"
+    body = f"The {webhook} was disabled: {command.reason}.\nSwitch it on again in the admin."
     EmailMessage(subject="A webhook endpoint was disabled", body=body, bcc=bus.ask(ListStaffEmails())).send()

@@ -18,4 +18,4 @@ def fan_out(event: StoredEvent) -> FanOut:
 @on(WebhookDisabled, waits=True)
 def tell_staff(event: WebhookDisabled) -> None:
     """Let a person look at an endpoint that was disabled."""
-    bus.execute(TellStaff(event.url, event.reason))
+    bus.execute(TellStaff(event.webhook_id, event.host, event.reason))

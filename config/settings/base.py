@@ -87,6 +87,8 @@ def _cache(env: Settings) -> dict[str, Any]:
 
 
 INSTALLED_APPS = [
+    # first: its createsuperuser and changepassword stand in for Django's, which know none of the users' rules
+    "apps.users",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -100,7 +102,6 @@ INSTALLED_APPS = [
     "corsheaders",
     "apps.core",
     "apps.events",
-    "apps.users",
     "apps.profiles",
     "apps.webhooks",
     "apps.jobs",
@@ -152,7 +153,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
@@ -235,8 +239,19 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "SERVE_URLCONF": "config.urls",
-    "ENUM_NAME_OVERRIDES": {"JobStatus": "apps.jobs.models.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatus": "apps.jobs.models.Status",
+        "DeliveryStatus": "apps.webhooks.models.DeliveryState",
+    },
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    # the bodies of PATCH are serializers of their own, in which nothing is required
+    "COMPONENT_SPLIT_PATCH": False,
+    # keys are integers in bodies and in paths
+    "PATH_CONVERTER_OVERRIDES": {
+        "key": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 10**18 - 1},
+        "any_case_uuid": {"type": "string", "format": "uuid"},
+    },
     "APPEND_COMPONENTS": {
         "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
     },

@@ -53,6 +53,9 @@ def main(wanted: str) -> None:
     started = time.monotonic()
     _progress(f"building .venv with Python {sys.version.split()[0]}")
     STAMP.unlink(missing_ok=True)
+    if os.geteuid() == 0:
+        # root's servers run as nobody, who has to get at their programs in there
+        os.umask(0o022)
     if not built or any(target.get(name, digest) != digest for name, digest in built.items()):
         _make_venv()
     requirements = REQUIREMENT.findall((LOCKS / f"{wanted}.txt").read_text())

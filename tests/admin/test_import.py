@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.test import Client
 
+from apps.core.admin_log import address_of
 from apps.core.bus import bus
+from apps.core.models import AdminNote
 from apps.jobs.commands import RunNextJob
 from apps.jobs.models import Chunk, Job
 from apps.jobs.services import MOST_UNFINISHED
@@ -45,9 +46,9 @@ def test_a_file_becomes_a_job_with_a_page(support: Client, boss: UserSnapshot, n
     assert answer.redirect_chain == [(page, 302)]
     assert 'http-equiv="refresh"' in answer.content.decode(), "it runs"
     assert (job.kind, job.owner_id) == ("import_users", boss.id)
-    entry = LogEntry.objects.get()
-    assert (entry.user_id, entry.object_id, entry.get_admin_url()) == (boss.id, str(job.pk), page)
-    assert name in entry.get_change_message()
+    entry = AdminNote.objects.get()
+    assert (entry.user_id, entry.object_id, address_of(entry)) == (boss.id, str(job.pk), page)
+    assert name in entry.message
     bus.execute(RunNextJob())
     assert User.objects.filter(email="ada@example.com").exists()
     said = support.get(page).content.decode()
@@ -83,7 +84,7 @@ def test_a_wrong_file_is_refused_in_clear_words(
     assert answer.status_code == 400
     assert reason in answer.content.decode()
     assert not Job.objects.exists()
-    assert not LogEntry.objects.exists()
+    assert not AdminNote.objects.exists()
 
 
 def test_no_file_is_refused(support: Client) -> None:

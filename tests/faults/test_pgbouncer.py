@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(
 )
 CONFIG = """
 [databases]
-* = host={HOST} port={PORT} user={USER}
+* = host={HOST} port={PORT} user={USER} password={PASSWORD}
 [pgbouncer]
 listen_addr = 127.0.0.1
 listen_port = {port}

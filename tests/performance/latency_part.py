@@ -28,7 +28,8 @@ BEGUN = """
 
 def run_latency(stack: Stack, options: Options) -> list[Section]:
     """Register at an even rate, then wait for what follows."""
-    part, plan = stack.part("latency"), Plan("127.0.0.1", free_port(), stack.folder / "latency")
+    folder = stack.folder / "latency"
+    part, plan = stack.part("latency"), Plan("127.0.0.1", free_port(), folder, folder / "metrics")
     with sink() as receiver, _service(part, plan, receiver) as supervisor:
         _warm_up(part, plan, receiver)
         say(f"latency: {options.rate} registrations a second for {options.seconds} s")

@@ -1,4 +1,4 @@
-"""Middleware: the rate limit, one round trip to Valkey for each API request.
+"""Middleware: the rate limit, one round trip to Valkey for each API request and for each look at a password's form.
 
 A fixed window of a minute per caller, counted and expired by one Lua script, so it is exact across processes. Where
 Valkey is away the request passes, counted and logged: a limit is not worth an outage. What it refuses the same script
@@ -16,7 +16,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.utils.module_loading import import_string
 
-from apps.core.api.problems import problem
+from apps.core.api.problems import page_or_problem, problem
 from apps.core.metrics import RATE_LIMIT_OPEN, RATE_LIMITED
 from apps.core.middleware.client import client_network
 from apps.core.valkey import Unavailable, Valkey, valkey_at
@@ -54,8 +54,12 @@ def _refused(minute: int) -> str:
     return f"refused:{minute}"
 
 
+# where passwords are typed in the admin: guessing there costs as much time here as at the API
+GUESSED_AT = ("/admin/login/", "/admin/password_change/")
+
+
 class RateLimitMiddleware:
-    """Counts every request under /api/; past the limit the answer is 429 with `Retry-After`."""
+    """Counts every request under /api/ and GUESSED_AT; past the limit the answer is 429 with `Retry-After`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -66,7 +70,7 @@ class RateLimitMiddleware:
         self._said_away_at = 0.0
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        if not is_api(request):
+        if not is_api(request) and request.path_info not in GUESSED_AT:
             return self.get_response(request)
         caller_id = self.caller_of(request)
         who = f"user:{caller_id}" if caller_id is not None else f"addr:{client_network(request)}"
@@ -81,7 +85,8 @@ class RateLimitMiddleware:
             RATE_LIMITED.labels(who.partition(":")[0]).inc()
             log.warning("rate_limited", who=who)
             detail = f"More than {self.limit} requests in a minute; try again in {seconds} s."
-            response = problem(request, 429, "rate_limited", detail, headers={"Retry-After": str(seconds)})
+            refused = problem(request, 429, "rate_limited", detail, headers={"Retry-After": str(seconds)})
+            response = page_or_problem(request, refused)
         else:
             response = self.get_response(request)
         response.headers["RateLimit-Policy"] = self.policy

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from apps.core.api.refusals import MalformedBody
@@ -16,10 +16,12 @@ from apps.core.api.views import ApiView, StreamView, address, caller
 from apps.core.errors import NotFound
 from apps.jobs import refusals
 from apps.jobs.api.parsers import TableParser
-from apps.jobs.api.serializers import TABLE, Task, TaskAccepted
+from apps.jobs.api.serializers import Table, Task, TaskAccepted
 from apps.jobs.commands import CancelJob, SubmitJob
 from apps.jobs.queries import GetJob
 from apps.jobs.table import NotJson, read_table
+
+CSV = "text/csv; charset=utf-8"
 
 
 class Process(StreamView):
@@ -36,7 +38,7 @@ class Process(StreamView):
         if request.method == "POST":
             self.rows = self._count_rows(request)
 
-    @extend_schema(request={"application/json": TABLE}, operation_id="process")
+    @extend_schema(request=Table, operation_id="process")
     def post(self, request: Request) -> HttpResponse:
         """Start the statistics of the columns of a table of up to 10 MB, each row up to 262,144 characters."""
         command = SubmitJob("process", caller(request).id, {}, total=self.rows, upload=self.upload(request))
@@ -51,10 +53,6 @@ class Process(StreamView):
             raise MalformedBody(str(error)) from None
 
 
-TASK_ID = OpenApiParameter("task_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
-
-
-@extend_schema(parameters=[TASK_ID])
 class TaskDetail(ApiView):
     """A job, for its owner and for staff; to others there is none."""
 
@@ -83,7 +81,7 @@ class TaskErrors(ApiView):
 
     sends: ClassVar = {"get": ("Content-Disposition", "Cache-Control")}
 
-    @extend_schema(operation_id="tasks_errors", parameters=[TASK_ID], responses={(200, "text/csv"): OpenApiTypes.STR})
+    @extend_schema(operation_id="tasks_errors", responses={(200, CSV): OpenApiTypes.STR})
     def get(self, request: Request, task_id: uuid.UUID) -> StreamingHttpResponse:
         """Every refused line as CSV: line, code, detail. 404 where the job has refused none so far."""
         self.bus.ask(GetJob(task_id, caller(request).id, caller(request).is_staff))
@@ -100,7 +98,7 @@ def errors_answer(task_id: uuid.UUID, *, with_body: bool = True) -> StreamingHtt
         "X-Content-Type-Options": "nosniff",
     }
     pieces = refusals.csv_pieces(task_id) if with_body else ()
-    return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
+    return StreamingHttpResponse(pieces, content_type=CSV, headers=headers)
 
 
 def accepted(request: Request, command: SubmitJob, view: ApiView) -> HttpResponse:
