@@ -22,7 +22,7 @@ from apps.core.resilience.breakers import Breakers, GetBreakers, ResetBreaker
 from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.core.resilience.deadline import deadline
 from apps.core.resilience.retry import Retry
-from apps.core.resilience.valkey import valkey_at
+from apps.core.resilience.valkey import Valkey, valkey_at
 from apps.events import commands as events
 from apps.events import queries as event_queries
 from apps.events.deliveries import WAITING_LEASE_SECONDS
@@ -51,6 +51,9 @@ from config.env import Settings
 from config.notices import say_where_mail_goes
 from config.sentry import report_errors
 
+# what a person waits for a look at the breakers
+PATIENCE_SECONDS = 1.0
+
 
 class Container(Parts):
     """Builds each part once, when it is first needed; a part given to the constructor replaces the built one."""
@@ -70,7 +73,7 @@ class Container(Parts):
         env = self.env
         people = SharedCircuitBreaker(
             "people",
-            ValkeyState(valkey_at(env.redis_url)),
+            ValkeyState(valkey_at(env.redis_url), patient=Valkey(env.redis_url, timeout=PATIENCE_SECONDS, pause=0)),
             failure_threshold=env.breaker_failure_threshold,
             call_timeout=env.breaker_call_timeout,
             recovery_timeout=env.breaker_recovery_timeout,

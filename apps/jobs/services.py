@@ -178,13 +178,13 @@ class JobService:
             log.info("job_let_go", reason=str(error))
 
     def _go_on_or_fail(self, job: Job) -> None:
-        """After the time limit: a job that has come further since its start goes on in a new attempt."""
+        """After the time limit: a job that came further goes on at once; for another this attempt has failed."""
         further = Job.objects.filter(id=job.id, done__gt=job.done, checkpoint__isnull=False)
         try:
             settle(further, job.token, status=Status.RETRY, due_at=Now())
             log.info("job_goes_on", reason="time limit")
         except LeaseLost:
-            self._fail(job, "The job took longer than the time limit.")
+            self._retry_or_fail(job, TimeoutError("it took longer than the time limit"))
 
     def _fail(self, job: Job, reason: str) -> None:
         try:

@@ -139,10 +139,15 @@ RESET = "return redis.call('DEL', KEYS[1])"
 
 
 class ValkeyState:
-    """Breaker state in Valkey; while Valkey is away, in this process."""
+    """Breaker state in Valkey; while Valkey is away, in this process.
 
-    def __init__(self, valkey: Valkey, fallback: State | None = None) -> None:
+    Calls wait for `valkey`, which answers in milliseconds or not at all. Whoever looks at a breaker, or closes it by
+    hand, waits for `patient` (default the same): a hiccup must not show them another state than the others see.
+    """
+
+    def __init__(self, valkey: Valkey, fallback: State | None = None, patient: Valkey | None = None) -> None:
         self._valkey = valkey
+        self._patient = patient or valkey
         self._fallback = fallback or MemoryState()
 
     def admit(self, name: str, recovery_ms: int, lease_ms: int, token: str) -> Verdict:
@@ -165,14 +170,14 @@ class ValkeyState:
 
     def read(self, name: str) -> str:
         try:
-            return str(self._valkey.run(READ, [self._key(name)], []))
+            return str(self._patient.run(READ, [self._key(name)], []))
         except Unavailable:
             return self._fallback.read(name)
 
     def reset(self, name: str) -> None:
         self._fallback.reset(name)
         try:
-            self._valkey.run(RESET, [self._key(name)], [])
+            self._patient.run(RESET, [self._key(name)], [])
         except Unavailable:
             log.warning("breaker_reset_local_only", breaker=name)
 
