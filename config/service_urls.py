@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from config.hosts import Refused, host
+from config.hosts import host
+from config.reader import Refused
 
 HTTP = ("http", "https")
 REDIS = ("redis", "rediss", "unix")
