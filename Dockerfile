@@ -14,7 +14,7 @@ COPY config config
 # enough settings to be read; nothing is connected to and nothing of it stays in the image
 RUN DJANGO_SETTINGS_MODULE=config.settings.production ALLOWED_HOSTS=localhost \
     SECRET_KEY=only-while-the-image-is-built-0123456789-abcdefghij \
-    DATABASE_URL=postgres://app@127.0.0.1/app REDIS_URL=redis://127.0.0.1/0 \
+    DATABASE_URL=postgres://app@127.0.0.1/app REDIS_URL=redis://127.0.0.1/0 EMAIL_URL=dummymail:// \
     /venv/bin/python manage.py collectstatic --noinput --verbosity 0 \
     && /venv/bin/python -m compileall -q apps config manage.py
 
@@ -35,6 +35,6 @@ ENV PATH=/venv/bin:$PATH \
 ENV REMAP_SIGTERM=SIGQUIT
 USER 10001
 EXPOSE 8000
+# no HEALTHCHECK: a web server is probed in another way than a worker, see docker-compose.yml
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["python", "-m", "config.stack.probe"]
-CMD ["python", "-m", "config.serve"]
+CMD ["python", "-m", "config.server"]

@@ -1,16 +1,21 @@
 #!/usr/bin/env python
 """Django's command line; development settings unless DJANGO_SETTINGS_MODULE says otherwise."""
 
-import os
-import sys
+import signal
 
-from django.core.management import execute_from_command_line
+# until a command handles it, Ctrl-C ends the process without a traceback: first, because imports take a second
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-from config.chosen import choose_settings
+import os  # noqa: E402
+import sys  # noqa: E402
+
+from django.core.management import execute_from_command_line  # noqa: E402
+
+from config.chosen import choose_settings  # noqa: E402
 
 if __name__ == "__main__":
-    choose_settings("config.settings.development")
     if sys.argv[1:2] != ["relay"]:
         # stdout belongs to what a command prints; only a service writes its log there
         os.environ.setdefault("LOG_STREAM", "stderr")
+    choose_settings("config.settings.development")
     execute_from_command_line(sys.argv)

@@ -1,0 +1,8 @@
+"""Settings, composition root and the processes of the service."""
+
+import signal
+import sys
+
+if sys.argv[0] == "-m":
+    # `python -m config.…` begins: until that program has a handler of its own, Ctrl-C ends it without a traceback
+    signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -3,12 +3,15 @@
 So a lost message costs a poll of the relay and a doubled one an empty look; the settings keep both rare and bounded.
 """
 
+import sys
+from importlib import import_module
 from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import celeryd_init, setup_logging
 from django.conf import settings
 
+from config import streams
 from config.broker import broker_url, tls_options, transport_options
 from config.chosen import choose_settings
 
@@ -76,3 +79,10 @@ app.autodiscover_tasks()
 @setup_logging.connect
 def keep_our_logging(**_: Any) -> None:
     """Being connected is enough: Celery then leaves logging as config.logging has set it up."""
+
+
+@celeryd_init.connect
+def keep_our_form(**_: Any) -> None:
+    """What a worker says in its signal handlers it writes past every stream; as a line of the log it does not."""
+    if isinstance(sys.stderr, streams.LogLines):
+        import_module("celery.apps.worker").safe_say = streams.say  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""Which settings module a process uses."""
+"""Which settings module a process uses, and with it the form of all it writes."""
 
 from __future__ import annotations
 
@@ -6,12 +6,20 @@ import os
 import sys
 from importlib.util import find_spec
 
+from config import streams
+
 VARIABLE = "DJANGO_SETTINGS_MODULE"
+PRODUCTION = "config.settings.production"
 
 
 def choose_settings(default: str) -> None:
-    """Take `default` where DJANGO_SETTINGS_MODULE is not set; ends the process where it names no module."""
+    """Take `default` if DJANGO_SETTINGS_MODULE is not set; ends the process if it names no module.
+
+    In production whatever the process writes is JSON from here on, unless LOG_STREAM=stderr says that a person uses it.
+    """
     name = os.environ.setdefault(VARIABLE, default)
+    if name == PRODUCTION and os.environ.get("LOG_STREAM") != "stderr":
+        streams.capture()
     try:
         found = find_spec(name)
     except (ImportError, ValueError):

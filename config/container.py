@@ -175,6 +175,7 @@ class Container(Parts):
         service = WebhookService(Endpoints(), policy, box, timedelta(days=env.event_retention_days))
         bus.register(webhooks.RegisterEndpoint, service.register)
         bus.register(webhooks.CheckEndpoint, service.check)
+        bus.register(webhooks.LookUpHost, service.look_up)
         bus.register(webhooks.UpdateEndpoint, service.update)
         bus.register(webhooks.DeleteEndpoint, service.delete)
         bus.register(webhooks.RotateSecret, service.rotate)

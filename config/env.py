@@ -57,8 +57,9 @@ def by_profile(otherwise: T, **by_name: T) -> T:
 
 
 def started(form: str) -> str:
-    """What is expected of an address that `make run` finds out by itself, if `form` is its form."""
-    return by_profile(form, development=f"run `make run`, which starts and remembers one, or set {form}")
+    """What is expected of an address in `form` that `make run` writes down in development."""
+    run = "run `make run`, which starts one, with the same STATE_DIR as here ({}), or set {}"
+    return by_profile(form, development=depends(lambda known: run.format(known["state_dir"], form)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,8 +165,8 @@ class Settings:
     )
     state_dir: Path = folder(
         depends(lambda known: ROOT / ".local"),
-        "Where `make run` keeps database files, logs and sent mail; empty: .local beside manage.py. A copy with "
-        "another PORT needs another STATE_DIR",
+        "Where `make run` keeps database files, logs and sent mail, closed to other accounts; empty: .local beside "
+        "manage.py. A copy with another PORT needs another STATE_DIR, and manage.py in a second terminal the same one",
     )
 
     email_from: str = section("other services", sender("Patterns <no-reply@example.com>", "The sender of all mail"))
@@ -207,7 +208,8 @@ class Settings:
     metrics_port: int = integer(
         0,
         "The port at METRICS_HOST, which only Prometheus may reach, another for each worker on one machine; 0: none. "
-        "`make run` needs none: its /metrics has the numbers of all",
+        "`make run` needs none: its /metrics has the numbers of all. With a port it also touches "
+        "$STATE_DIR/heartbeat-PORT every two seconds: by its age a container's health check sees that it works",
         at_least=0,
         at_most=65_535,
     )

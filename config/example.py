@@ -32,7 +32,7 @@ ELSEWHERE = (
     (
         "POSTGRES_PASSWORD",
         "",
-        "The database's password in docker compose, letters and digits; it counts when the volume is made",
+        "The password of docker compose's database, of any characters; it counts when the volume is made",
     ),
     ("GRAFANA_PASSWORD", "", "The password of Grafana's user admin, with `docker compose --profile monitoring up`"),
 )

@@ -44,13 +44,19 @@ def token(about: str) -> str:
 
 def integer(default: int, about: str, *, at_least: int = 1, at_most: int = 1_000_000_000) -> int:
     """A whole number in ASCII digits."""
-    expected = "a whole number from {at_least} to {at_most}{example}"
+
+    def expected(example: str, at_least: int, at_most: int) -> str:
+        return f"a whole number from {at_least} to {at_most}{example}"
+
     return declare(_whole_number, default, about, expected, at_least=at_least, at_most=at_most)
 
 
 def number(default: float, about: str, *, above: float = 0.0, at_most: float = LONGEST_SECONDS) -> float:
     """A decimal number, without exponent."""
-    expected = "a number above {above:g} and up to {at_most:.10g}{example}"
+
+    def expected(example: str, above: float, at_most: float) -> str:
+        return f"a number above {above:g} and up to {at_most:.10g}{example}"
+
     return declare(_decimal, default, about, expected, above=above, at_most=at_most)
 
 
@@ -67,7 +73,7 @@ def choice(default: str, about: str, allowed: tuple[str, ...]) -> str:
 
 def waits(default: tuple[int, ...], about: str) -> tuple[int, ...]:
     """Waits in seconds, separated by commas."""
-    return declare(_waits, default, about, "seconds separated by commas{example}")
+    return declare(_waits, default, about, "seconds separated by commas{}".format)
 
 
 def day(about: str) -> date | None:
@@ -77,7 +83,7 @@ def day(about: str) -> date | None:
 
 def sender(default: str, about: str) -> str:
     """Who mail comes from."""
-    return declare(_sender, default, about, "an address{example}")
+    return declare(_sender, default, about, "an address{}".format)
 
 
 def folder(default: Path, about: str) -> Path:

@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
+from config import streams
 from config.env import Settings
 from config.redaction import redact, redact_exception, scrub
 
@@ -41,7 +42,7 @@ def configure_logging(env: Settings) -> None:
     JSON in production and under test; in development lines for people, in colour on a terminal.
     """
     human = env.profile == "development"
-    stream = sys.stderr if os.environ.get("LOG_STREAM") == "stderr" else sys.stdout
+    stream = streams.behind(sys.stderr if os.environ.get("LOG_STREAM") == "stderr" else sys.stdout)
     level = getattr(logging, env.log_level)
     renderers = _for_people(stream) if human else _for_machines()
     structlog.configure(

@@ -32,6 +32,9 @@ REQUIRED: Any = object()
 UNKNOWN: Any = object()
 
 
+Expected = str | Callable[..., str]
+
+
 class Refused(ValueError):
     """A value cannot be used; the message says how to put it right, and repeats nothing of the value."""
 
@@ -53,14 +56,14 @@ class Unknown(Exception):
 class Setting:
     """One variable: its default, a sentence about it, and `convert`, which makes the value from text and `rules`.
 
-    `convert` raises Refused with a message of its own, or ValueError for the message `expected`. The default, what is
-    expected and each rule may be a `Depends`.
+    `convert` raises Refused with a message of its own, or ValueError for the message `expected`, which is a text or a
+    function of an example and the rules. The default, what is expected and each rule may be a `Depends`.
     """
 
     convert: Callable[..., Any]
     default: Any
     about: str
-    expected: str
+    expected: Expected
     rules: Mapping[str, Any]
     heading: str = ""
 
@@ -72,7 +75,7 @@ class Depends:
     on: Callable[[Any], Any]
 
 
-def declare(convert: Callable[..., T], default: T, about: str, expected: str, **rules: Any) -> T:
+def declare(convert: Callable[..., T], default: T, about: str, expected: Expected, **rules: Any) -> T:
     """A field of a dataclass of settings, from what `Setting` says."""
     return cast(T, field(metadata={"setting": Setting(convert, default, about, expected, rules)}))
 
@@ -141,8 +144,9 @@ class Reader(Generic[S]):
         return UNKNOWN if default is REQUIRED else default
 
     def _expected(self, setting: Setting, default: Any, rules: Mapping[str, Any]) -> str:
+        expected = self._resolved(setting.expected)
         example = written(default) and f", e.g. {written(default)}"
-        return str(self._resolved(setting.expected)).format(**rules, example=example)
+        return str(expected(example, **rules) if callable(expected) else expected)
 
     def _resolved(self, value: Any) -> Any:
         try:

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import redis
@@ -26,6 +27,7 @@ from apps.profiles.people import PeopleClient
 from apps.profiles.services import ProfileService
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from config.stack.people import PeopleDirectory
+from tests import waiting_in_transactions
 from tests.processes import Processes, running
 
 PASSWORD = "correct horse battery staple"
@@ -37,6 +39,14 @@ def empty_cache() -> Iterator[redis.Redis]:
     with redis.Redis.from_url(settings.ENV.redis_url) as valkey:
         valkey.flushdb()
         yield valkey
+
+
+@pytest.fixture(autouse=True)
+def nobody_waits_in_a_transaction() -> Iterator[None]:
+    """Fails a test in which a socket was opened between BEGIN and COMMIT."""
+    waiting_in_transactions.take()
+    yield
+    assert not (seen := waiting_in_transactions.take()), "\n".join(seen)
 
 
 @pytest.fixture
@@ -96,12 +106,15 @@ def drain() -> Callable[[], int]:
     return work
 
 
+def own_database_url() -> str:
+    """The address of the database that pytest-django has made."""
+    return urlsplit(settings.ENV.database_url)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+
+
 @pytest.fixture
 def processes(transactional_db: None, tmp_path: Path) -> Iterator[Processes]:
     """Starts real processes of the service on the test's database."""
-    database = connection.settings_dict
-    address = f"{database['USER']}@{database['HOST']}:{database['PORT']}/{database['NAME']}"
-    yield from running(tmp_path, DATABASE_URL=f"postgres://{address}")
+    yield from running(tmp_path, DATABASE_URL=own_database_url())
     connection.close()
 
 

@@ -114,7 +114,7 @@ class Processes:
 
     def relay(self, **env: str) -> Process:
         """A relay, started."""
-        process = self._start("relay", [sys.executable, "manage.py", "relay"], env)
+        process = self.start("relay", [sys.executable, "manage.py", "relay"], env)
         wait_for(lambda: any(line.get("event") == "relay_started" for line in process.lines()), "the relay runs")
         return process
 
@@ -122,7 +122,7 @@ class Processes:
         """A Celery worker, ready."""
         command = [sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "worker", "-Q", queues]
         command += ["-c", str(concurrency), "-n", f"w{len(self.started)}@%h", "--without-gossip", "--without-mingle"]
-        process = self._start("worker", command, env)
+        process = self.start("worker", command, env)
         wait_for(lambda: "ready." in process.log.read_text(), f"the worker is ready; see {process.log}")
         return process
 
@@ -132,7 +132,7 @@ class Processes:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         environment = {"PORT": str(port), "HOST": "127.0.0.1", **env}
-        process = self._start("web", [sys.executable, "-m", "config.serve"], environment)
+        process = self.start("web", [sys.executable, "-m", "config.server"], environment)
         process.url = f"http://127.0.0.1:{environment['PORT']}"
         wait_for(lambda: _answers(process.url), f"the web server answers; see {process.log}")
         return process
@@ -143,7 +143,8 @@ class Processes:
             if process.popen.poll() is None:
                 process.kill()
 
-    def _start(self, name: str, command: list[str], env: dict[str, str]) -> Process:
+    def start(self, name: str, command: list[str], env: dict[str, str]) -> Process:
+        """Any program, just started, with these settings on top; `name` is its log's."""
         log = self.folder / f"{name}{len(self.started)}.log"
         with log.open("wb") as output:
             popen = subprocess.Popen(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,11 +14,13 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from apps.core.errors import DomainError
 from apps.core.outages import is_outage, sqlstate
 
 WIDEST = 10_000
+INTERRUPTED = 128 + signal.SIGINT
 
 
 def _is_text(value: str) -> bool:
@@ -45,8 +49,12 @@ class Command(BaseCommand):
         for name, value in options.items():
             if isinstance(value, str) and not _is_text(value):
                 raise CommandError(f"{name} must be text in UTF-8.")
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             self.run(**options)
+        except KeyboardInterrupt:
+            sys.exit(INTERRUPTED)
         except DomainError as error:
             raise CommandError(str(error)) from error
         except (DatabaseError, psycopg.Error) as error:
@@ -74,7 +82,7 @@ class Command(BaseCommand):
         for name in rows[0]:
             table.add_column(name, overflow="fold")
         for row in rows:
-            table.add_row(*[("" if value is None else str(value)) for value in row.values()])
+            table.add_row(*[Text("" if value is None else str(value)) for value in row.values()])
         # in a pipe rich assumes 80 columns and would fold the cells
         console = Console() if sys.stdout.isatty() else Console(width=WIDEST)
         with console.capture() as drawn:

@@ -43,7 +43,11 @@ class DjangoRepository(Generic[M]):
         return self._found(self.model._default_manager.filter(pk=key), key)
 
     def lock(self, key: int) -> M:
-        """The row, locked until the transaction ends. Raises NotFound."""
+        """The row, locked until the transaction ends; rows that refer to it can still be added. Raises NotFound."""
+        return self._found(self.model._default_manager.filter(pk=key).select_for_update(no_key=True), key)
+
+    def lock_to_delete(self, key: int) -> M:
+        """Like `lock`, and nothing that refers to it can be added any more."""
         return self._found(self.model._default_manager.filter(pk=key).select_for_update(), key)
 
     def list(self, *, after: int = 0, limit: int = 100) -> list[M]:

@@ -94,6 +94,7 @@ class DeliveryAdmin(HistoryAdmin[Delivery]):
     ordering = ("-id",)
     sortable_by = ("id",)
     list_select_related: ClassVar = ["event"]
+    unlisted: ClassVar = ("event__data",)
     actions = (REPLAY,)
     fields = (
         "id", "its_event", "about", "receiver", "state", "last_error", "attempts", "due_at", "settled_at", "waits",

@@ -15,12 +15,11 @@ receiver, and a worker sends the signal. A receiver is an ordinary signal receiv
 
 from __future__ import annotations
 
-import functools
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
@@ -32,6 +31,8 @@ from apps.core.context import request_id
 happened = Signal()
 """Sent with `sender=type(event)`, `event`, `stored` and `receiver_name`; each receiver answers to its own name."""
 
+# of the columns that keep the names of types and receivers
+NAME_LENGTH = 100
 INSERT = "INSERT INTO events_outboxevent (type, aggregate, data, request_id) VALUES (%s, %s, %s, %s)"
 
 INSERT_ALL = """
@@ -54,6 +55,14 @@ class Event:
     def data(self) -> dict[str, Any]:
         """The event's content as JSON values."""
         return dict(vars(self))
+
+    @classmethod
+    def read(cls, data: dict[str, Any]) -> Self:
+        """The event that `data` was made of, by this version of the code or an earlier one.
+
+        Raises TypeError where `data` does not fit.
+        """
+        return cls(**data)
 
 
 @dataclass(frozen=True)
@@ -90,6 +99,8 @@ class NotInTransaction(RuntimeError):
 
 def event(cls: type[E]) -> type[E]:
     """Class decorator: let the outbox read events of `cls.type` back. Raises ImproperlyConfigured on a second one."""
+    if len(cls.type) > NAME_LENGTH:
+        raise ImproperlyConfigured(f"the event type {cls.type} is longer than {NAME_LENGTH} characters")
     if cls.type in EVENTS:
         raise ImproperlyConfigured(f"the event type {cls.type} is already {EVENTS[cls.type].__name__}")
     EVENTS[cls.type] = cls
@@ -133,11 +144,13 @@ def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Han
         # apps.users.receivers: users; a module in no package: itself
         app = function.__module__.split(".")[-2:][0]
         name = f"{app}.{function.__name__}"
+        if len(name) > NAME_LENGTH:
+            raise ImproperlyConfigured(f"the receiver's name {name} is longer than {NAME_LENGTH} characters")
         if name in RECEIVERS:
             raise ImproperlyConfigured(f"a receiver named {name} is already connected")
         RECEIVERS[name] = Receiver(name, heard, waits)
 
-        @functools.wraps(function)
+        # without functools.wraps: Django looks at the signature of what it is given, and would see the function's
         def answer_to_name(
             sender: type[Event], event: Event, stored: StoredEvent, receiver_name: str, **_: Any
         ) -> Command[Any] | None:
@@ -160,11 +173,14 @@ def receivers_of(event_type: str) -> list[Receiver]:
 def send(stored: StoredEvent, receiver_name: str) -> Command[Any] | None:
     """Send the signal for one stored event to one receiver; returns the command it answers with, if any.
 
-    Raises whatever the receiver raises, LookupError for a type or a receiver that the code no longer has.
+    Raises whatever the receiver raises, LookupError for a type or a receiver that the code no longer has, TypeError for
+    content that its class does not know.
     """
     if stored.type not in EVENTS or receiver_name not in RECEIVERS:
         raise LookupError(f"no receiver {receiver_name} for {stored.type}; deploy the code that has it, then replay")
-    happening = EVENTS[stored.type](**stored.data)
+    happening = EVENTS[stored.type].read(stored.data)
+    # what an earlier version wrote is told as this one would
+    stored = replace(stored, data=happening.data())
     answers = happened.send(type(happening), event=happening, stored=stored, receiver_name=receiver_name)
     # the stubs take every receiver to answer with a text
     commands: list[Any] = [answer for _, answer in answers if answer is not None]

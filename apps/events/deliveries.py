@@ -17,7 +17,7 @@ from prometheus_client import Counter
 
 from apps.core.bus import bus
 from apps.core.context import bound
-from apps.core.queue.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
+from apps.core.queue.work_queue import Backoff, LeaseLost, claim, in_seconds, load, settle, storable
 from apps.events.bus import StoredEvent, send
 from apps.events.models import Delivery, DeliveryState, OutboxEvent
 
@@ -42,6 +42,10 @@ class Postponed(Exception):
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__(reason)
         self.seconds = seconds
+
+
+class EndedItsWorker(Exception):
+    """The receiver was tried as often as any, and each time the worker was gone before it had answered."""
 
 
 def work(*, seconds: float) -> int:
@@ -85,7 +89,18 @@ def _deliver_in_thread(delivery: Delivery) -> None:
 
 def _claim(where: str, limit: int, lease: int) -> list[Delivery]:
     ids = claim("events_delivery", where=where, limit=limit, lease=lease)
-    return list(Delivery.objects.filter(id__in=ids).select_related("event").order_by("id")) if ids else []
+    found, unreadable = load(Delivery.objects.select_related("event"), ids) if ids else ([], {})
+    for key, error in unreadable.items():
+        _bury(key, error)
+    return found
+
+
+def _bury(key: int, error: Exception) -> None:
+    """A dead letter at once: another attempt would read the same."""
+    log.error("delivery_unreadable", delivery_id=key, error=repr(error))
+    last_error = storable(f"The row cannot be read: {type(error).__name__}: {error}")[:2000]
+    row = Delivery.objects.filter(id=key, token__isnull=False)
+    row.update(token=None, state=DeliveryState.DEAD, due_at=None, settled_at=Now(), last_error=last_error)
 
 
 def _deliver_together(batch: Sequence[Delivery]) -> bool:
@@ -113,6 +128,8 @@ def deliver(delivery: Delivery) -> None:
     event = delivery.event
     with bound(event.request_id, event_id=event.id, receiver=delivery.receiver, attempt=delivery.attempts):
         try:
+            if delivery.attempts > BACKOFF.max_attempts:
+                raise EndedItsWorker("No worker came to the end of any attempt.")
             if delivery.waits:
                 answer = send(_stored(event), delivery.receiver)
                 with transaction.atomic():

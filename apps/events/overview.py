@@ -42,7 +42,7 @@ def deliveries() -> Content:
         count = capped(Delivery.objects.filter(state=state))
         tone = TONES.get(state, "") if count else ""
         figures.append(Figure(state.value, said(count), list_of("events.delivery", state__exact=state.value), tone))
-    dead = Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-id")[:LISTED]
+    dead = Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-id").only("receiver", "last_error")[:LISTED]
     rows: list[list[Link | str]] = [
         [Link(one.receiver, page_of("events.delivery", one.pk)), shortened(one.last_error)] for one in dead
     ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, TypedDict
 
+from django.db import DataError
 from django.db.models import Count, Min, Q
 
 from apps.core.bus import Query
@@ -62,13 +63,29 @@ def read_feed(query: ReadFeed) -> FeedPage:
     if query.type:
         events = events.filter(type=query.type)
     columns = ("id", "type", "occurred_at", "request_id", "data", "position")
-    rows = list(events.order_by("position").values(*columns)[: query.limit])
+    page = events.order_by("position")[: query.limit]
+    try:
+        rows = list(page.values(*columns))
+    except (ValueError, DataError):
+        # one of them: a reader must come past it
+        rows = [_row(key, columns) for key in page.values_list("id", flat=True)]
     next_position = rows[-1]["position"] if rows else query.position
     results = [
         FeedEvent(id=r["id"], type=r["type"], occurred_at=r["occurred_at"], request_id=r["request_id"], data=r["data"])
         for r in rows
     ]
     return FeedPage(results, next_position)
+
+
+def _row(key: int, columns: tuple[str, ...]) -> dict[str, Any]:
+    """One event; where its content cannot be read, with the reason in the content's place."""
+    event = OutboxEvent.objects.filter(id=key)
+    try:
+        row: dict[str, Any] = event.values(*columns).get()
+    except (ValueError, DataError) as error:
+        known = event.values(*[name for name in columns if name != "data"]).get()
+        return {**known, "data": {"unreadable": f"{type(error).__name__}: {error}"}}
+    return row
 
 
 def get_backlog(query: GetBacklog) -> Backlog:

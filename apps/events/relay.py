@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import structlog
@@ -16,11 +17,12 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from prometheus_client import Counter
 
-from apps.core.queue.work_queue import WAKES, Span, send_wake_up
+from apps.core.queue.work_queue import REFUSED_ROW, WAKES, Span, send_wake_up
 from apps.events.bus import RECEIVERS, receivers_of
 
 log = structlog.get_logger("relay")
 RELAYED = Counter("relay_events_total", "Events that the relay has taken out of the outbox")
+RELAY_REFUSED = Counter("relay_refused_total", "Events that could not be fanned out and were set aside for a while")
 
 # any constant will do: it names the lock "I am the one who sequences"
 SEQUENCER_LOCK = 0x0B0B
@@ -28,9 +30,11 @@ BATCH = 500
 QUICK_SECONDS, SLOW_SECONDS, SLOWEST_SECONDS = 0.05, 1.0, 5.0
 IDLE_SECONDS = 0.25
 STALLED_SECONDS = 3.0
+ASIDE_SECONDS = 60.0
 
 UNSEQUENCED = """
-    SELECT id, type, aggregate FROM events_outboxevent WHERE position IS NULL ORDER BY id LIMIT %s"""
+    SELECT id, type, aggregate FROM events_outboxevent WHERE position IS NULL AND id <> ALL(%s) ORDER BY id LIMIT %s"""
+ONE = "SELECT id, type, aggregate FROM events_outboxevent WHERE position IS NULL AND id = %s"
 POSITIONS = "SELECT nextval('events_position') FROM generate_series(1, %s)"
 SEQUENCE = """
     UPDATE events_outboxevent e SET position = s.position
@@ -42,8 +46,10 @@ FAN_OUT = """
     ON CONFLICT (event_id, receiver) DO NOTHING"""
 
 
-def fan_out(limit: int = BATCH) -> int:
+def fan_out(limit: int = BATCH, *, only: int | None = None, but: Iterable[int] = ()) -> int:
     """Sequence up to `limit` committed events and make their deliveries, in one transaction; returns how many events.
+
+    `only` names the one event to take, `but` those to leave.
 
     Positions are given out by one relay at a time, so the feed, which reads by position, cannot pass over an event that
     commits late under a lower id.
@@ -52,7 +58,10 @@ def fan_out(limit: int = BATCH) -> int:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        cursor.execute(UNSEQUENCED, [limit])
+        if only is None:
+            cursor.execute(UNSEQUENCED, [list(but), limit])
+        else:
+            cursor.execute(ONE, [only])
         events = cursor.fetchall()
         if not events:
             return 0
@@ -94,15 +103,20 @@ class Throttle:
 
 @dataclass
 class Relay:
-    """Runs until `stop` is set; one round is `turn`."""
+    """Runs until `stop` is set; one round is `turn`.
+
+    An event that cannot be fanned out is set aside for a minute and tried again: nothing is lost, the others go on,
+    and it shows as not taken, which the alert on the oldest one is for.
+    """
 
     stop: threading.Event = field(default_factory=threading.Event)
     _throttles: dict[str, Throttle] = field(default_factory=lambda: defaultdict(Throttle))
     _broker_away_until: float = 0.0
+    _aside: dict[int, float] = field(default_factory=dict)
 
     def turn(self) -> int:
         """Fan out one batch and wake whoever has due work; returns the number of events taken."""
-        events = fan_out()
+        events = self._take()
         RELAYED.inc(events)
         for wake in WAKES.values():
             now = time.monotonic()
@@ -112,6 +126,29 @@ class Relay:
                 self._throttles[wake.name].next_at = now
                 self._broker_away_until = time.monotonic() + SLOW_SECONDS
         return events
+
+    def _take(self) -> int:
+        now = time.monotonic()
+        self._aside = {key: until for key, until in self._aside.items() if until > now}
+        try:
+            return fan_out(but=self._aside)
+        except REFUSED_ROW as error:
+            log.warning("batch_split", error=str(error).strip())
+            return self._take_singly()
+
+    def _take_singly(self) -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(UNSEQUENCED, [list(self._aside), BATCH])
+            keys = [key for key, _, _ in cursor.fetchall()]
+        taken = 0
+        for key in keys:
+            try:
+                taken += fan_out(only=key)
+            except REFUSED_ROW as error:
+                log.error("event_set_aside", event_id=key, error=str(error).strip(), seconds=ASIDE_SECONDS)  # noqa: TRY400 - the reason is the database's, not a place in the code
+                RELAY_REFUSED.inc()
+                self._aside[key] = time.monotonic() + ASIDE_SECONDS
+        return taken
 
     def run(self) -> None:
         """Relay until `stop`; a lost database connection is logged and tried again."""

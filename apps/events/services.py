@@ -34,7 +34,7 @@ class EventService:
     def replay(self, command: ReplayDeliveries) -> int:
         """Make the deliveries due now. Raises NotFound naming ids that are not failed or dead deliveries."""
         rows = Delivery.objects.filter(id__in=command.ids, state__in=[DeliveryState.DEAD, DeliveryState.FAILED])
-        found = set(rows.select_for_update().values_list("id", flat=True))
+        found = set(rows.select_for_update(no_key=True).values_list("id", flat=True))
         missing = sorted(set(command.ids) - found)
         if missing:
             raise NotFound(f"no failed or dead delivery with id {', '.join(map(str, missing))}")

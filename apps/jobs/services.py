@@ -181,7 +181,7 @@ class JobService:
         transaction.on_commit(JOBS.labels(job.kind, status).inc)
 
     def _lock(self, job_id: uuid.UUID) -> Job:
-        job = Job.objects.select_for_update().filter(id=job_id).first()
+        job = Job.objects.select_for_update(no_key=True).filter(id=job_id).first()
         if job is None:
             raise NotFound(f"There is no job {job_id}.")
         return job

@@ -33,6 +33,10 @@ class Users(Protocol):
         """Like `get`, locked until the transaction ends."""
         ...
 
+    def lock_to_delete(self, key: int) -> User:
+        """Like `lock`, and nothing that refers to the user can be added any more."""
+        ...
+
     def by_email(self, email: str) -> User:
         """The user with this e-mail in any letter case. Raises NotFound."""
         ...

@@ -49,7 +49,7 @@ class UserService:
 
     def update(self, command: UpdateUser) -> UserSnapshot:
         """Change what is given and differs; nothing to change leaves version and outbox alone."""
-        user = self._lock(command.user_id, command.expected_version)
+        user = checked(self._users.lock(command.user_id), command.expected_version)
         changes: dict[str, str | bool] = {}
         if command.name is not None:
             rules.check([rules.name_problem(command.name)])
@@ -69,7 +69,7 @@ class UserService:
 
     def delete(self, command: DeleteUser) -> None:
         """Delete the user; tokens, sessions and profile go too, events and jobs stay."""
-        user = self._lock(command.user_id, command.expected_version)
+        user = checked(self._users.lock_to_delete(command.user_id), command.expected_version)
         if self._users.is_last_staff(user):
             raise LastStaff
         publish(UserDeleted(user.id, user.email, user.name))
@@ -82,11 +82,12 @@ class UserService:
         self._users.update(user, password=make_password(command.password))
         self._sessions.end_all(user.id)
 
-    def _lock(self, user_id: int, expected_version: int | None) -> User:
-        user = self._users.lock(user_id)
-        if expected_version is not None and user.version != expected_version:
-            raise VersionConflict("It was changed since you read it; read it again and decide anew.")
-        return user
+
+def checked(user: User, expected_version: int | None) -> User:
+    """`user`, if it is still of the version that the caller has read. Raises VersionConflict."""
+    if expected_version is not None and user.version != expected_version:
+        raise VersionConflict("It was changed since you read it; read it again and decide anew.")
+    return user
 
 
 def unusable_password() -> str:

@@ -9,41 +9,21 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import socket
-from collections.abc import Callable
+from contextlib import suppress
 from urllib.parse import urlsplit
 
 import httpx
 
 from apps.core.errors import FieldProblem, Invalid
 from apps.webhooks.models import URL_LENGTH
+from apps.webhooks.names import Busy, Names, Resolver, system_resolver
+from apps.webhooks.special_networks import is_public
 
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-# Python calls these global, but each leads on to an IPv4 address inside it or to many machines
-DENIED = [
-    ipaddress.ip_network(n)
-    for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32", "fec0::/10", "192.88.99.0/24")
-]
 NOT_IN_URLS = re.compile(r'["<>\\^`{|}]|%(?![0-9A-Fa-f]{2})')
 WEB_PORTS = (80, 443)
 FIRST_FREE_PORT = 1024
-
-
-def is_public(address: Address) -> bool:
-    """Whether `address` belongs to the public internet: no private, loopback, link-local, shared or mapped one."""
-    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
-        return is_public(address.ipv4_mapped)
-    if not address.is_global or address.is_multicast or address.is_reserved:
-        return False
-    return not any(address in network for network in DENIED if network.version == address.version)
-
-
-def system_resolver(host: str) -> list[str]:
-    """The addresses of `host` as the system knows them; also of odd spellings such as 0x7f.1 or 2130706433.
-
-    Raises OSError where there are none.
-    """
-    return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
+# names that lead inside wherever they lead: RFC 6761, RFC 6762, RFC 8375, ICANN's "internal", and what hosts files have
+INSIDE = ("localhost", "localdomain", "local", "internal", "home.arpa")
 
 
 def can_be_sent(url: str) -> bool:
@@ -58,24 +38,30 @@ def can_be_sent(url: str) -> bool:
     return True
 
 
-Resolver = Callable[[str], list[str]]
-
-
 class AddressPolicy:
-    """What this deployment allows; `resolve` turns a host name into addresses."""
+    """What this deployment allows; `resolve` turns a host name into addresses, and may block."""
 
     def __init__(self, *, allow_private: bool, resolve: Resolver = system_resolver) -> None:
         self._allow_private = allow_private
-        self._resolve = resolve
+        self._names = Names(resolve)
 
     def check_url(self, url: str) -> None:
-        """Raises Invalid where `url` is no address that a webhook may be sent to, with the reason."""
-        if reason := self._wrong_with(url):
+        """Raises Invalid where `url` is no address that a webhook may be sent to, with the reason.
+
+        Looks the host up; inside a transaction `look_up` must have done so before.
+        """
+        if reason := wrong_with(url) or ("" if self._allow_private else self._wrong_with_target(httpx.URL(url))):
             raise Invalid([FieldProblem("/url", "invalid_url", reason)])
 
-    def dialable(self, host: str) -> str:
-        """The address to dial for `host`. Raises OSError where it has none that is allowed."""
-        addresses = self._resolve(host)
+    def look_up(self, url: str) -> None:
+        """Find out where the host of `url` leads, and remember it for `check_url`; nothing where that will not ask."""
+        if not self._allow_private and not wrong_with(url):
+            with suppress(OSError, Busy):
+                self._names.look_up(asked_host(httpx.URL(url)))
+
+    async def dialable(self, host: str) -> str:
+        """The address to dial for `host`. Raises OSError where it has none that is allowed, Busy as `Names` does."""
+        addresses = await self._names.find(host)
         allowed = [text for text in addresses if self._allowed(text)]
         if len(allowed) != len(addresses) or not allowed:
             # one bad address among good ones is an attack or a mistake; neither is worth a guess
@@ -84,37 +70,42 @@ class AddressPolicy:
 
     def _allowed(self, text: str) -> bool:
         try:
-            address = ipaddress.ip_address(text.partition("%")[0])
+            address = ipaddress.ip_address(text)
         except ValueError:
             return False
         return self._allow_private or is_public(address)
 
-    def _wrong_with(self, url: str) -> str:
-        if len(url) > URL_LENGTH or any(ord(c) <= 32 or ord(c) == 127 for c in url):
-            return f"must be a URL of up to {URL_LENGTH} characters without blanks"
-        if NOT_IN_URLS.search(url):
-            return "holds characters that a URL spells with a percent sign (RFC 3986), as in %20"
-        if not can_be_sent(url):
-            return "is not a URL, or names a host that cannot exist"
-        parts = urlsplit(url)
-        host, port = parts.hostname, parts.port
-        if parts.scheme not in ("https", "http") or not host:
-            return "must begin with https:// or http:// and name a host"
-        if parts.username is not None or parts.password is not None or parts.fragment:
-            return "must hold neither credentials nor a fragment"
-        return "" if self._allow_private else self._wrong_with_target(host, port)
-
-    def _wrong_with_target(self, host: str, port: int | None) -> str:
+    def _wrong_with_target(self, url: httpx.URL) -> str:
+        host, port = asked_host(url), url.port
         inside = "must lead to the public internet, not to a private, loopback or link-local address"
-        if "%" in host or host.rstrip(".").endswith("localhost"):
+        if any(host == name or host.endswith(f".{name}") for name in INSIDE):
             return inside
         if port is not None and port not in WEB_PORTS and port < FIRST_FREE_PORT:
             return f"must use port 80, 443, or one from {FIRST_FREE_PORT} up"
         try:
-            addresses = self._resolve(host)
-        except (OSError, UnicodeError):
+            addresses = self._names.look_up(host)
+        except (OSError, Busy):
             # the name may exist by the time it is needed; it is checked again then
             return ""
-        if not all(self._allowed(text) for text in addresses):
-            return inside
-        return ""
+        return "" if all(self._allowed(text) for text in addresses) else inside
+
+
+def asked_host(url: httpx.URL) -> str:
+    """The host as the HTTP client will ask for it: another parser could see another one."""
+    return url.raw_host.decode("ascii").lower().rstrip(".")
+
+
+def wrong_with(url: str) -> str:
+    """What is wrong with `url` as a URL, wherever it leads; "" where nothing is."""
+    if len(url) > URL_LENGTH or any(ord(c) <= 32 or ord(c) == 127 for c in url):
+        return f"must be a URL of up to {URL_LENGTH} characters without blanks"
+    if NOT_IN_URLS.search(url):
+        return "holds characters that a URL spells with a percent sign (RFC 3986), as in %20"
+    if not can_be_sent(url):
+        return "is not a URL, or names a host that cannot exist"
+    parts = httpx.URL(url)
+    if parts.scheme not in ("https", "http") or not asked_host(parts) or "%" in asked_host(parts):
+        return "must begin with https:// or http:// and name a host, without a percent sign in it"
+    if parts.userinfo or "@" in urlsplit(url).netloc or "#" in url:
+        return "must hold neither credentials nor a fragment"
+    return ""

@@ -27,8 +27,9 @@ class EndpointSnapshot:
 
 @dataclass(frozen=True)
 class RegisterEndpoint(Command[EndpointSnapshot]):
-    """Make an endpoint; no event types means all. Refused with Invalid."""
+    """Make an endpoint; no event types means all. Looks the host up before its transaction. Refused with Invalid."""
 
+    atomic: ClassVar[bool] = False
     url: str
     event_types: tuple[str, ...] = ()
     description: str = ""
@@ -37,15 +38,28 @@ class RegisterEndpoint(Command[EndpointSnapshot]):
 
 @dataclass(frozen=True)
 class CheckEndpoint(Command[None]):
-    """Whether a webhook may be sent to this URL. Refused with Invalid."""
+    """Whether a webhook may be sent to this URL; looks its host up. Refused with Invalid."""
 
+    atomic: ClassVar[bool] = False
+    url: str
+
+
+@dataclass(frozen=True)
+class LookUpHost(Command[None]):
+    """Look the host of `url` up ahead: in a transaction the commands here answer from what is remembered of it."""
+
+    atomic: ClassVar[bool] = False
     url: str
 
 
 @dataclass(frozen=True)
 class UpdateEndpoint(Command[EndpointSnapshot]):
-    """Change an endpoint; None leaves a value as it is. Refused with NotFound, Invalid."""
+    """Change an endpoint; None leaves a value as it is. Looks a new host up before its transaction.
 
+    Refused with NotFound, Invalid.
+    """
+
+    atomic: ClassVar[bool] = False
     endpoint_id: int
     url: str | None = None
     event_types: tuple[str, ...] | None = None
@@ -62,7 +76,10 @@ class DeleteEndpoint(Command[None]):
 
 @dataclass(frozen=True)
 class RotateSecret(Command[EndpointSnapshot]):
-    """Give an endpoint a new secret; the old one still signs beside it for a day. Refused with NotFound."""
+    """Give an endpoint a new secret; the old one still signs beside it for a day, if it can be read.
+
+    Refused with NotFound.
+    """
 
     endpoint_id: int
 

@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
 from apps.events.bus import Event, event
+from apps.webhooks.names import host_of
 
 
 @event
 @dataclass(frozen=True)
 class WebhookDisabled(Event):
-    """An endpoint was taken out of service, since it has failed for days or said that it is gone."""
+    """An endpoint was taken out of service, since it has failed for days or said that it is gone.
+
+    Every receiver hears of it, so it names the host alone: for many services the rest of the URL is the secret.
+    """
 
     type: ClassVar[str] = "webhook.disabled"
     webhook_id: int
-    url: str
+    host: str
     reason: str
 
     @property
     def aggregate(self) -> str:
         return f"webhook:{self.webhook_id}"
+
+    @classmethod
+    def read(cls, data: dict[str, Any]) -> Self:
+        """Events of versions before this one have the URL."""
+        known = dict(data)
+        if url := known.pop("url", None):
+            known["host"] = host_of(url)
+        return cls(**known)

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.db.models.functions import Now
 
 from apps.core.queue.work_queue import WorkItem
+from apps.webhooks.names import host_of
 
 URL_LENGTH = 2000
 
@@ -40,7 +41,8 @@ class Endpoint(models.Model):
         verbose_name = "webhook"
 
     def __str__(self) -> str:
-        return self.url
+        """For logs and messages: without the URL, which is a secret for many services."""
+        return f"webhook {self.pk} at {host_of(self.url)}" if self.pk else host_of(self.url)
 
 
 class DeliveryState(models.TextChoices):

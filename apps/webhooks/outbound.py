@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,9 +15,11 @@ import httpcore
 import httpx
 
 from apps.core.http.dates import retry_after
+from apps.core.queue.work_queue import storable
 from apps.core.resilience.transport import use_pool
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.connections import Connections
+from apps.webhooks.names import Busy
 from apps.webhooks.secrets import sign
 
 # Standard Webhooks: a receiver has 15 s for the whole of its answer
@@ -27,12 +28,12 @@ CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 4096
 KEPT_CHARACTERS = 500
 GONE = 410
-RESOLVER_THREADS = 32
+UNREADABLE = "the signing secret cannot be read: rotate it"
 
 
 @dataclass(frozen=True)
 class Message:
-    """A claimed delivery, ready to be sent; `secrets` sign it, the newest first."""
+    """A claimed delivery, ready to be sent; `secrets` sign it, the newest first. None: the newest cannot be read."""
 
     id: int
     token: UUID
@@ -44,12 +45,16 @@ class Message:
     body: str
     request_id: str
     url: str
-    secrets: tuple[str, ...]
+    secrets: tuple[str, ...] | None
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended; `retry_after` in seconds, where the receiver asked for it."""
+    """How an attempt ended; `retry_after` in seconds, where the receiver asked for it.
+
+    `sent` says whether the receiver, or what leads to it, had any part in it. `postponed`: nothing was tried, since
+    this service had no room for it; it does not count as an attempt.
+    """
 
     message: Message
     at: datetime
@@ -58,11 +63,13 @@ class Outcome:
     error: str = ""
     answer: str = ""
     retry_after: float | None = None
+    sent: bool = True
+    postponed: bool = False
 
     @property
     def ok(self) -> bool:
         """2xx, in time."""
-        return not self.error
+        return not self.error and not self.postponed
 
     def entry(self) -> dict[str, Any]:
         """The attempt's entry in the delivery's log."""
@@ -78,10 +85,9 @@ class Outcome:
 class CheckedBackend(httpcore.AnyIOBackend):
     """Dials only addresses that the policy allows, and the very one that it has checked."""
 
-    def __init__(self, policy: AddressPolicy, resolvers: ThreadPoolExecutor) -> None:
+    def __init__(self, policy: AddressPolicy) -> None:
         super().__init__()
         self._policy = policy
-        self._resolvers = resolvers
 
     async def connect_tcp(
         self,
@@ -91,10 +97,9 @@ class CheckedBackend(httpcore.AnyIOBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        loop = asyncio.get_running_loop()
         try:
-            address = await loop.run_in_executor(self._resolvers, self._policy.dialable, host)
-        except (OSError, UnicodeError) as error:
+            address = await self._policy.dialable(host)
+        except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
         return await super().connect_tcp(address, port, timeout, local_address, socket_options)
 
@@ -102,42 +107,63 @@ class CheckedBackend(httpcore.AnyIOBackend):
 @asynccontextmanager
 async def client(policy: AddressPolicy) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client for webhooks: no proxies, no redirects, no cookies, only checked addresses."""
-    with ThreadPoolExecutor(RESOLVER_THREADS, "resolve") as resolvers:
-        transport = httpx.AsyncHTTPTransport(trust_env=False)
-        use_pool(transport, Connections(httpx.create_ssl_context(trust_env=False), CheckedBackend(policy, resolvers)))
-        timeout = httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS, pool=None)
-        async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as made:
-            yield made
+    transport = httpx.AsyncHTTPTransport(trust_env=False)
+    use_pool(transport, Connections(httpx.create_ssl_context(trust_env=False), CheckedBackend(policy)))
+    timeout = httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS, pool=None)
+    async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as made:
+        yield made
 
 
 async def attempt(http: httpx.AsyncClient, message: Message) -> Outcome:
     """Send `message` once; every way to fail is an Outcome."""
     at, start = datetime.now(UTC), time.monotonic()
-    headers = {
-        **sign(message.body, message.message_id, at, message.secrets),
-        "content-type": "application/json",
-        "user-agent": "patterns-webhooks/1",
-    }
-    status, answer, error, wait = None, b"", "", None
+    if message.secrets is None:
+        return Outcome(message, at, 0, error=UNREADABLE, sent=False)
+    answer = Answer()
+    error = ""
     try:
-        async with (
-            asyncio.timeout(TOTAL_SECONDS),
-            http.stream("POST", message.url, content=message.body.encode(), headers=headers) as response,
-        ):
-            status = response.status_code
-            wait = retry_after(response.headers.get("Retry-After", ""))
-            async for chunk in response.aiter_raw():
-                answer += chunk
-                if len(answer) >= ANSWER_BYTES:
-                    break
+        async with asyncio.timeout(TOTAL_SECONDS):
+            await _post(http, message, at, message.secrets, answer)
+    except Busy:
+        return Outcome(message, at, 0, sent=False, postponed=True)
     except TimeoutError:
         error = f"no complete answer within {TOTAL_SECONDS:.0f} s"
     except Exception as raised:  # one bad address must not end the drain for everybody
         error = (
             f"{type(raised).__name__}: {raised}" if isinstance(raised, httpx.ConnectError) else type(raised).__name__
         )
-    if not error and not 200 <= (status or 0) < 300:
-        error = f"answered {status}"
+    if not error and not 200 <= (answer.status or 0) < 300:
+        error = f"answered {answer.status}"
     latency_ms = round((time.monotonic() - start) * 1000)
-    kept = answer[:KEPT_CHARACTERS].decode("utf-8", "replace").replace("\0", "")
-    return Outcome(message, at, latency_ms, status, error, kept, wait)
+    return Outcome(message, at, latency_ms, answer.status, storable(error), answer.kept, answer.retry_after)
+
+
+@dataclass
+class Answer:
+    """What has come back so far."""
+
+    status: int | None = None
+    body: bytes = b""
+    retry_after: float | None = None
+
+    @property
+    def kept(self) -> str:
+        """The beginning of the body, as a text that can be stored."""
+        return storable(self.body[:KEPT_CHARACTERS].decode("utf-8", "replace"))
+
+
+async def _post(
+    http: httpx.AsyncClient, message: Message, at: datetime, secrets: tuple[str, ...], answer: Answer
+) -> None:
+    headers = {
+        **sign(message.body, message.message_id, at, secrets),
+        "content-type": "application/json",
+        "user-agent": "patterns-webhooks/1",
+    }
+    async with http.stream("POST", message.url, content=message.body.encode(), headers=headers) as response:
+        answer.status = response.status_code
+        answer.retry_after = retry_after(response.headers.get("Retry-After", ""))
+        async for chunk in response.aiter_raw():
+            answer.body += chunk
+            if len(answer.body) >= ANSWER_BYTES:
+                break

@@ -26,7 +26,11 @@ def webhooks() -> Content:
         address = list_of("webhooks.endpoint", **filters)
         figures.append(Figure(f"webhooks {label}", said(count), address, "warn" if count else ""))
     bars = activity("Deliveries settled", WebhookDelivery._meta.db_table, "settled_at", "minute", 60)
-    dead = WebhookDelivery.objects.filter(state=DeliveryState.DEAD).order_by("-id").defer("body", "log")[:LISTED]
+    dead = (
+        WebhookDelivery.objects.filter(state=DeliveryState.DEAD)
+        .order_by("-id")
+        .only("event_type", "message_id", "last_error")[:LISTED]
+    )
     letters: list[list[Link | str]] = [
         [Link(str(one), page_of("webhooks.webhookdelivery", one.pk)), shortened(one.last_error)] for one in dead
     ]

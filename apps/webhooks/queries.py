@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from apps.core.bus import Query
 from apps.core.errors import NotFound
 from apps.core.reads import Cursor, newest_first
@@ -15,6 +17,20 @@ ENDPOINT = (
     "id", "url", "event_types", "description", "is_active", "disabled_reason", "created_at", "updated_at", "version",
 )  # fmt: skip
 DELIVERY = ("id", "event_id", "event_type", "state", "log", "due_at", "body")
+
+
+def attempts_of(log: object) -> list[dict[str, Any]]:
+    """The attempts in a delivery's `log`, without what is none."""
+    return [entry for entry in log if isinstance(entry, dict)] if isinstance(log, list) else []
+
+
+def payload_of(body: str) -> dict[str, Any]:
+    """What a delivery's `body` says; where it is no JSON object, `{"unreadable": body}`."""
+    try:
+        payload = orjson.loads(body)
+    except ValueError:
+        payload = None
+    return payload if isinstance(payload, dict) else {"unreadable": body}
 
 
 @dataclass(frozen=True)

@@ -20,4 +20,4 @@ def fan_out(event: StoredEvent) -> None:
 @on(WebhookDisabled, waits=True)
 def tell_staff(event: WebhookDisabled) -> None:
     """Let a person look at an endpoint that was disabled."""
-    mail.tell_staff(event.url, event.reason)
+    mail.tell_staff(event.webhook_id, event.host, event.reason)

@@ -29,6 +29,15 @@ class SecretBox(Box):
         """A new secret, `whsec_` and 32 random bytes in base64."""
         return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
+    def readable(self, closed: str) -> str | None:
+        """The secret that `closed` holds; None where it cannot be opened, or is none that signs."""
+        try:
+            secret = self.open(closed)
+            Webhook(secret)
+        except Exception:  # whatever is wrong with it, nothing can be signed with it
+            return None
+        return secret
+
 
 def sign(body: str, message_id: str, at: datetime, signing_secrets: Sequence[str]) -> dict[str, str]:
     """The headers of one attempt; a signature for each secret, so that either verifies during a rotation."""

@@ -20,6 +20,8 @@ from prometheus_client import Histogram
 
 from apps.core.bus import bus
 from apps.core.context import bound
+from apps.core.errors import DomainError
+from apps.core.queue.work_queue import REFUSED_ROW
 from apps.webhooks import store
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import DisableEndpoint
@@ -31,6 +33,8 @@ log = structlog.get_logger("webhooks")
 MAX_IN_FLIGHT = 500
 # endpoints that fail may take half of the room, so that there is always some for the others
 MAX_FAILING = MAX_IN_FLIGHT // 2
+# what this service had no room for comes again soon
+POSTPONED_SECONDS = 1.0
 GATHER_SECONDS = 0.01
 LOOK_SECONDS = 0.25
 JITTER = 0.1
@@ -75,11 +79,11 @@ class Sender:
                         messages = await _in(database, partial(self._claim, room, MAX_FAILING - failing))
                         flying |= {asyncio.create_task(attempt(http, message)) for message in messages}
                         failing += sum(message.failing for message in messages)
-                        attempts += len(messages)
                     if not flying:
                         break
                     outcomes, flying = await _landed(flying)
                     failing -= sum(outcome.message.failing for outcome in outcomes)
+                    attempts += sum(not outcome.postponed for outcome in outcomes)
                     if outcomes:
                         await _in(database, partial(self.settle, outcomes))
             await _in(database, _disconnect)
@@ -93,15 +97,30 @@ class Sender:
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Write how the attempts ended, and take endpoints out of service that are gone or have failed for days."""
-        settlements = [(outcome, self._wait(outcome)) for outcome in outcomes]
-        given_up = store.settle(settlements, DISABLE_AFTER_HOURS)
+        if postponed := [outcome.message for outcome in outcomes if outcome.postponed]:
+            store.postpone(postponed, POSTPONED_SECONDS)
+            log.info("webhooks_postponed", messages=len(postponed), reason="every thread that looks hosts up is taken")
+        settlements = [(outcome, self._wait(outcome)) for outcome in outcomes if not outcome.postponed]
+        given_up = self._settle(settlements)
         for outcome, wait in settlements:
             _tell(outcome, last=wait is None)
             if outcome.status_code == GONE:
-                bus.execute(DisableEndpoint(outcome.message.endpoint_id, "the endpoint answered 410 Gone"))
+                _disable(outcome.message.endpoint_id, "the endpoint answered 410 Gone")
         for endpoint_id in given_up:
-            reason = f"every attempt of the last {DISABLE_AFTER_HOURS} hours failed"
-            bus.execute(DisableEndpoint(endpoint_id, reason))
+            _disable(endpoint_id, f"every attempt of the last {DISABLE_AFTER_HOURS} hours failed")
+
+    def _settle(self, settlements: list[store.Settlement]) -> list[int]:
+        """Together; where the database refuses one of them, each by itself."""
+        if not settlements:
+            return []
+        try:
+            return store.settle(settlements, DISABLE_AFTER_HOURS)
+        except REFUSED_ROW as error:
+            if len(settlements) > 1:
+                return [key for one in settlements for key in self._settle([one])]
+            # its lease runs out, and it is tried again
+            log.exception("webhook_not_settled", message_id=settlements[0][0].message.message_id, exc_info=error)
+            return []
 
     def _wait(self, outcome: Outcome) -> float | None:
         """Seconds to the next attempt after a failed one; None where no other follows."""
@@ -119,6 +138,14 @@ async def _landed(flying: set[asyncio.Task[Outcome]]) -> tuple[list[Outcome], se
         await asyncio.sleep(GATHER_SECONDS)
     done = {task for task in flying if task.done()}
     return [task.result() for task in done], flying - done
+
+
+def _disable(endpoint_id: int, reason: str) -> None:
+    try:
+        bus.execute(DisableEndpoint(endpoint_id, reason))
+    except (*REFUSED_ROW, DomainError) as error:
+        # the next failure asks for it again; the other endpoints' outcomes are not to wait for this one
+        log.exception("webhook_not_disabled", webhook_id=endpoint_id, exc_info=error)
 
 
 def _disconnect() -> None:

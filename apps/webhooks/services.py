@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import structlog
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.utils import timezone
 
@@ -23,6 +23,7 @@ from apps.webhooks.commands import (
     DisableEndpoint,
     EndpointSnapshot,
     FanOut,
+    LookUpHost,
     PruneDeliveries,
     RegisterEndpoint,
     RetryDelivery,
@@ -32,6 +33,7 @@ from apps.webhooks.commands import (
 )
 from apps.webhooks.events import WebhookDisabled
 from apps.webhooks.models import DeliveryState, Endpoint, WebhookDelivery
+from apps.webhooks.names import host_of
 from apps.webhooks.rules import check_description, check_event_types
 from apps.webhooks.secrets import SecretBox
 
@@ -44,6 +46,7 @@ FAN_OUT = """
         (endpoint_id, message_id, event_id, event_type, body, request_id, state, log, attempts, last_error)
     SELECT id, %s, %s, %s, %s, %s, 'pending', '[]', 0, '' FROM webhooks_endpoint
     WHERE is_active AND (event_types = '{}' OR %s = ANY(event_types))
+    FOR KEY SHARE
     ON CONFLICT (endpoint_id, message_id) DO NOTHING"""
 
 
@@ -64,6 +67,7 @@ class WebhookService:
 
     def register(self, command: RegisterEndpoint) -> EndpointSnapshot:
         """Keep the endpoint; its secret is in the answer and never shown again."""
+        # the check may wait for a name server: before the transaction
         self._policy.check_url(command.url)
         check_event_types(command.event_types)
         check_description(command.description)
@@ -75,7 +79,12 @@ class WebhookService:
             is_active=command.is_active,
             secret=self._box.close(secret),
         )
-        return snapshot(self._endpoints.create(row), secret)
+        with transaction.atomic():
+            return snapshot(self._endpoints.create(row), secret)
+
+    def look_up(self, command: LookUpHost) -> None:
+        """Ask ahead what a check in a transaction may not wait for."""
+        self._policy.look_up(command.url)
 
     def check(self, command: CheckEndpoint) -> None:
         """The rule by itself, for a form that is still being filled in."""
@@ -83,9 +92,9 @@ class WebhookService:
 
     def update(self, command: UpdateEndpoint) -> EndpointSnapshot:
         """Change what is given; switching an endpoint on again forgets that it failed."""
-        row = self._endpoints.lock(command.endpoint_id)
         changes: dict[str, Any] = {}
         if command.url is not None:
+            # before the lock, for which every sender would wait
             self._policy.check_url(command.url)
             changes["url"] = command.url
         if command.event_types is not None:
@@ -94,30 +103,39 @@ class WebhookService:
         if command.description is not None:
             check_description(command.description)
             changes["description"] = command.description
-        if command.is_active is not None:
-            changes["is_active"] = command.is_active
-            if command.is_active and not row.is_active:
-                changes |= {"disabled_reason": "", "failures": 0, "failing_since": None}
-        return snapshot(self._endpoints.update(row, **changes) if changes else row)
+        with transaction.atomic():
+            row = self._endpoints.lock(command.endpoint_id)
+            if command.is_active is not None:
+                changes["is_active"] = command.is_active
+                if command.is_active and not row.is_active:
+                    changes |= {"disabled_reason": "", "failures": 0, "failing_since": None}
+            return snapshot(self._endpoints.update(row, **changes) if changes else row)
 
     def delete(self, command: DeleteEndpoint) -> None:
         """Delete it; what is on its way in this moment still arrives."""
-        self._endpoints.delete(self._endpoints.lock(command.endpoint_id))
+        self._endpoints.delete(self._endpoints.lock_to_delete(command.endpoint_id))
 
     def rotate(self, command: RotateSecret) -> EndpointSnapshot:
-        """Keep the old secret for a day, so that the consumer can switch over without a gap."""
+        """Keep the old secret for a day, so that the consumer can switch over without a gap.
+
+        One that cannot be read is dropped, and what could not be signed with it is sent at once.
+        """
         row = self._endpoints.lock(command.endpoint_id)
         secret = self._box.make()
-        changes = {
-            "secret": self._box.close(secret),
-            "previous_secret": row.secret,
-            "previous_secret_until": timezone.now() + OLD_SECRET_SIGNS_FOR,
-        }
+        changes: dict[str, Any] = {"secret": self._box.close(secret)}
+        if self._box.readable(row.secret):
+            changes |= {"previous_secret": row.secret, "previous_secret_until": timezone.now() + OLD_SECRET_SIGNS_FOR}
+        else:
+            changes |= {"previous_secret": "", "previous_secret_until": None}
+            WebhookDelivery.objects.filter(endpoint_id=row.id, state=DeliveryState.FAILED, token=None).update(
+                due_at=Now()
+            )
         return snapshot(self._endpoints.update(row, **changes), secret)
 
     def send_test(self, command: SendTest) -> int:
         """Queue a message of type webhook.test."""
-        row = self._endpoints.get(command.endpoint_id)
+        # locked, so that it is not deleted before the delivery is there
+        row = self._endpoints.lock(command.endpoint_id)
         delivery = WebhookDelivery.objects.create(
             endpoint=row,
             message_id=f"test_{uuid.uuid4().hex}",
@@ -130,7 +148,7 @@ class WebhookService:
     def retry(self, command: RetryDelivery) -> None:
         """Make the delivery due; one that is under way in this moment is left to end."""
         rows = WebhookDelivery.objects.filter(id=command.delivery_id, endpoint_id=command.endpoint_id)
-        row = rows.select_for_update().first()
+        row = rows.select_for_update(no_key=True).first()
         if row is None:
             raise NotFound(f"There is no delivery {command.delivery_id} of webhook {command.endpoint_id}.")
         if row.token is None or (row.due_at and row.due_at <= timezone.now()):
@@ -150,7 +168,7 @@ class WebhookService:
         if rows.update(is_active=False, disabled_reason=command.reason, updated_at=Now()):
             row = self._endpoints.get(command.endpoint_id)
             log.warning("webhook_disabled", webhook_id=row.id, reason=command.reason)
-            publish(WebhookDisabled(row.id, row.url, command.reason))
+            publish(WebhookDisabled(row.id, host_of(row.url), command.reason))
 
     def prune(self, command: PruneDeliveries) -> int:
         """Delete in batches, each its own short transaction."""

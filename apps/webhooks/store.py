@@ -31,7 +31,7 @@ CLAIM = """
         SELECT d.id FROM ready CROSS JOIN LATERAL (
             SELECT q.id FROM webhooks_webhookdelivery q
             WHERE q.endpoint_id = ready.id AND q.due_at <= statement_timestamp()
-            ORDER BY q.due_at, q.id LIMIT greatest(ready.room, 0) FOR UPDATE SKIP LOCKED) d
+            ORDER BY q.due_at, q.id LIMIT greatest(ready.room, 0) FOR NO KEY UPDATE SKIP LOCKED) d
         LIMIT %(limit)s),
     claimed AS (
         UPDATE webhooks_webhookdelivery t SET token = gen_random_uuid(), attempts = attempts + 1,
@@ -40,6 +40,8 @@ CLAIM = """
     SELECT c.id, c.token, c.endpoint_id, e.failures > 0, c.attempts, c.message_id, c.event_type, c.body, c.request_id,
         e.url, e.secret, CASE WHEN e.previous_secret_until > now() THEN e.previous_secret ELSE '' END
     FROM claimed c JOIN webhooks_endpoint e ON e.id = c.endpoint_id"""
+# an outcome and the seconds to the next attempt; None: no other follows
+Settlement = tuple[Outcome, float | None]
 FACTS = (
     "id", "token", "endpoint_id", "failing", "attempts", "message_id", "event_type", "body", "request_id", "url",
 )  # fmt: skip
@@ -50,7 +52,11 @@ SETTLE = """
     FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::float8[], %s::text[], %s::text[])
         AS s(id, token, state, wait, entry, error)
     WHERE d.id = s.id AND d.token = s.token RETURNING d.id"""
-LOCK = "SELECT 1 FROM webhooks_endpoint WHERE id = ANY(%s) ORDER BY id FOR UPDATE"
+POSTPONE = """
+    UPDATE webhooks_webhookdelivery d SET token = NULL, attempts = greatest(attempts - 1, 0),
+        due_at = now() + make_interval(secs => %s)
+    FROM unnest(%s::bigint[], %s::uuid[]) AS s(id, token) WHERE d.id = s.id AND d.token = s.token"""
+LOCK = "SELECT 1 FROM webhooks_endpoint WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 SUCCEEDED = """
     UPDATE webhooks_endpoint SET failures = 0, failing_since = NULL, last_success_at = now()
     WHERE id = ANY(%s) AND (failures > 0 OR last_success_at IS NULL OR last_success_at < now() - interval '1 minute')"""
@@ -68,20 +74,30 @@ def claim(limit: int, box: SecretBox, *, failing: bool) -> list[Message]:
     with connection.cursor() as cursor:
         cursor.execute(CLAIM, values | {"lease": LEASE_SECONDS})
         rows = cursor.fetchall()
-    opened: dict[str, str] = {}
+    opened: dict[str, str | None] = {}
     return [_message(row, box, opened) for row in rows]
 
 
-def _message(row: Sequence[Any], box: SecretBox, opened: dict[str, str]) -> Message:
+def _message(row: Sequence[Any], box: SecretBox, opened: dict[str, str | None]) -> Message:
     secret, previous = row[-2:]
     facts: dict[str, Any] = dict(zip(FACTS, row, strict=False))
-    for closed in filter(None, (secret, previous)):
+    for closed in (secret, previous):
         if closed not in opened:
-            opened[closed] = box.open(closed)
-    return Message(**facts, secrets=tuple(opened[closed] for closed in (secret, previous) if closed))
+            opened[closed] = box.readable(closed)
+    newest, older = opened[secret], opened[previous]
+    # without the newest nothing is signed: a receiver that has switched over to it would refuse the older one
+    return Message(**facts, secrets=None if newest is None else (newest, older) if older else (newest,))
 
 
-def settle(outcomes: Sequence[tuple[Outcome, float | None]], disable_after_hours: int) -> list[int]:
+def postpone(messages: Sequence[Message], seconds: float) -> None:
+    """Make `messages` due again in `seconds`, as if they had not been claimed, where the lease still holds."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            POSTPONE, [seconds, [message.id for message in messages], [message.token for message in messages]]
+        )
+
+
+def settle(outcomes: Sequence[Settlement], disable_after_hours: int) -> list[int]:
     """Write the outcomes with the wait to the next attempt (None: no other); outcomes whose lease was lost are dropped.
 
     Returns the endpoints that have failed for `disable_after_hours` without a success.
@@ -93,7 +109,8 @@ def settle(outcomes: Sequence[tuple[Outcome, float | None]], disable_after_hours
         cursor.execute(LOCK, [endpoints])
         cursor.execute(SETTLE, [list(column) for column in zip(*rows, strict=True)])
         kept = {delivery_id for (delivery_id,) in cursor.fetchall()}
-        valid = [outcome for outcome, _ in outcomes if outcome.message.id in kept]
+        # what this service could not even send says nothing about the endpoint
+        valid = [outcome for outcome, _ in outcomes if outcome.sent and outcome.message.id in kept]
         return _count(cursor, valid, disable_after_hours)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
@@ -49,6 +50,7 @@ def from_env(env: Settings) -> dict[str, Any]:
     return {
         "VALKEY_URL": env.redis_url,
         "METRICS_ADDRESS": (env.metrics_host, env.metrics_port),
+        "HEARTBEAT_FILE": env.state_dir / f"heartbeat-{env.metrics_port}" if env.metrics_port else None,
         "TRUSTED_PROXY_COUNT": env.trusted_proxy_count,
         "BODY_LIMIT": env.body_limit,
         "ACCESS_TOKEN_EXPIRE_MINUTES": env.access_token_expire_minutes,
@@ -103,6 +105,7 @@ def _cache(env: Settings) -> dict[str, Any]:
 # filled in by django_settings()
 VALKEY_URL = ""
 METRICS_ADDRESS = ("", 0)
+HEARTBEAT_FILE: Path | None = None
 TRUSTED_PROXY_COUNT = 0
 BODY_LIMIT = 0
 ACCESS_TOKEN_EXPIRE_MINUTES = 0

@@ -9,16 +9,15 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
 from typing import BinaryIO, Literal
 
 from config.stack.console import plain
 
-Identity = Literal["same", "namespace", "nobody"]
-LAUNCHER = Path(__file__).with_name("launch.py")
+Identity = Literal["same", "nobody"]
+LAUNCHER = Path(__file__).parents[1] / "server" / "launch.py"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +26,9 @@ class Child:
 
     `stop` lists the signals of an orderly end, each with the seconds it may take; SIGKILL for the group follows.
     `orphan_signal` is what it gets when the supervisor itself is killed. Tiers stop one after the other, highest
-    first; the children of one tier stop together. `shown` sends its lines to the terminal, too.
+    first; the children of one tier stop together. `shown` sends its lines to the terminal, too. `input` is what it
+    reads from standard input, which is where secrets go: every account sees command lines. It starts in `folder`,
+    which its `identity` need not be able to reach by path.
     """
 
     name: str
@@ -38,6 +39,8 @@ class Child:
     identity: Identity = "same"
     tier: int = 1
     shown: bool = False
+    input: str = field(default="", repr=False)
+    folder: Path | None = None
 
 
 class Process:
@@ -57,13 +60,18 @@ class Process:
             self._popen = subprocess.Popen(
                 [*launcher, *child.command],
                 env=dict(child.environment),
-                stdin=subprocess.DEVNULL,
+                cwd=child.folder,
+                stdin=subprocess.PIPE if child.input else subprocess.DEVNULL,
                 stdout=subprocess.PIPE if child.shown else file,
                 stderr=subprocess.STDOUT,
                 process_group=0,
                 pass_fds=(*keep, *([guard] if guard >= 0 else [])),
             )
         self.pid = self._popen.pid
+        if self._popen.stdin:
+            # short enough for the pipe to take it at once, whether it is read or not
+            with contextlib.suppress(BrokenPipeError), self._popen.stdin as pipe:
+                pipe.write(child.input.encode())
         if child.shown:
             source = self._popen.stdout
             threading.Thread(target=_pump, args=(source, log, show), name=f"{child.name} lines", daemon=True).start()
@@ -93,14 +101,3 @@ def _pump(source: BinaryIO, log: Path, show: Callable[[str], None]) -> None:
                 file.flush()
             if line:
                 show(line)
-
-
-@cache
-def server_identity() -> Identity:
-    """The identity for a server that refuses to run as root: `same` unless this process is root."""
-    if os.geteuid() != 0:
-        return "same"
-    attempt = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), "-1", "0", "namespace"]
-    program = [sys.executable, "-I", "-S", "-c", "pass"]
-    refused = subprocess.run([*attempt, *program], capture_output=True, check=False).returncode
-    return "nobody" if refused else "namespace"

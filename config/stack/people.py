@@ -1,12 +1,12 @@
 """A small people directory on loopback: the external API of development and tests, which fails when told to.
 
-    GET /people?email=ada@example.com    with `Authorization: Bearer KEY`: display_name, company, avatar_url
+    GET /people?email=ada@example.com    display_name, company, avatar_url
     GET /avatars/NAME.svg                the picture that avatar_url points to
     PUT /control                         {"status": 503, "delay": 2.0, "times": 3, "retry_after": 5, "garbage": true}
     GET /control                         what it was told last, and how many requests for people it has served
 
-Everything in /control is optional, and `{}` means well again; after `times` answers it is well again by itself.
-An e-mail whose local part begins with "unknown" is nobody's: 404.
+All but the pictures want `Authorization: Bearer KEY`. Everything in /control is optional, and `{}` means well again;
+after `times` answers it is well again by itself. An e-mail whose local part begins with "unknown" is nobody's: 404.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from urllib.parse import parse_qs, urlsplit
 
 LONGEST_DELAY = 600.0
 LONGEST_BODY = 10_000
+NO_KEY = {"detail": "a bearer token with the right key is needed"}
 GARBAGE = b'{"display_name": "Half an ans'
 
 
@@ -155,12 +156,14 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
-        if url.path == "/people":
+        if re.fullmatch(r"/avatars/[0-9a-f]{12}\.svg", url.path):
+            self._send(HTTPStatus.OK, _avatar(url.path), "image/svg+xml")
+        elif not self._has_key():
+            self._answer(HTTPStatus.UNAUTHORIZED, NO_KEY)
+        elif url.path == "/people":
             self._people(parse_qs(url.query).get("email", [""])[0])
         elif url.path == "/control":
             self._answer(HTTPStatus.OK, self.server.state())
-        elif re.fullmatch(r"/avatars/[0-9a-f]{12}\.svg", url.path):
-            self._send(HTTPStatus.OK, _avatar(url.path), "image/svg+xml")
         else:
             self._answer(HTTPStatus.NOT_FOUND, {"detail": "try /people?email=… or /control"})
 
@@ -171,6 +174,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, {"detail": f"at most {LONGEST_BODY} bytes"})
             return
         raw = self.rfile.read(int(length))
+        if not self._has_key():
+            self._answer(HTTPStatus.UNAUTHORIZED, NO_KEY)
+            return
         if urlsplit(self.path).path != "/control":
             self._answer(HTTPStatus.NOT_FOUND, {"detail": "only /control can be put"})
             return
@@ -188,16 +194,16 @@ class _Handler(BaseHTTPRequestHandler):
             self._send(control.status or HTTPStatus.OK, GARBAGE, "application/json")
         elif control.status not in {None, 200}:
             self._answer(control.status or 0, {"detail": "told to fail"}, control.retry_after)
-        elif not hmac.compare_digest(
-            self.headers.get("Authorization", "").encode(), f"Bearer {self.server.key}".encode()
-        ):
-            self._answer(HTTPStatus.UNAUTHORIZED, {"detail": "a bearer token with the right key is needed"})
         elif not email:
             self._answer(HTTPStatus.BAD_REQUEST, {"detail": "email is missing"})
         elif found := person(email, self.server.url):
             self._answer(HTTPStatus.OK, found, control.retry_after)
         else:
             self._answer(HTTPStatus.NOT_FOUND, {"detail": "nobody here has this e-mail"})
+
+    def _has_key(self) -> bool:
+        sent, right = self.headers.get("Authorization", ""), f"Bearer {self.server.key}"
+        return hmac.compare_digest(sent.encode(), right.encode())
 
     def _answer(self, status: int, data: dict[str, Any], retry_after: int | None = None) -> None:
         self._send(status, json.dumps(data).encode(), "application/json", retry_after)

@@ -10,11 +10,17 @@ from pathlib import Path
 from signal import SIGTERM
 
 from apps.core.telemetry.slots import VARIABLE
-from config.serve import address
+from config.server.serve import address
 from config.stack.child import Child
 
 ROOT = Path(__file__).resolve().parents[2]
+# for an EXTERNAL_API_URL that was set without a key; our own directory gets a key of its own
 PEOPLE_KEY = "development-people-key"
+# the name of the worker that takes from each queue: a long job must not hold up events, nor a slow mail server,
+# directory or receiver
+QUEUES = {"events": "worker", "io": "io", "webhooks": "webhooks", "jobs": "jobs"}
+# how `prepare` ends where there is some
+DEMO_DATA = "demo data in place"
 PYTHON = sys.executable
 # of no use on a developer's machine, and six lines long
 ROOT_WARNING = "ignore:You're running the worker with superuser privileges:Warning"
@@ -22,17 +28,22 @@ ROOT_WARNING = "ignore:You're running the worker with superuser privileges:Warni
 
 @dataclass(frozen=True)
 class Plan:
-    """Where this copy of the stack listens and keeps its state."""
+    """Where this copy of the stack listens and keeps its state.
+
+    `metrics_folder` is where all processes add up their metrics, so that /metrics shows the workers', too.
+    """
 
     host: str
     port: int
     state_dir: Path
+    metrics_folder: Path
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Plan:
         """Read HOST, PORT and STATE_DIR. Raises `AddressError` when the port cannot be had."""
         host, port = address(environment)
-        return cls(host, port, Path(environment.get("STATE_DIR") or ROOT / ".local").absolute())
+        state_dir = Path(environment.get("STATE_DIR") or ROOT / ".local").absolute()
+        return cls(host, port, state_dir, Path(environment.get(VARIABLE) or state_dir / "metrics").absolute())
 
     @property
     def url(self) -> str:
@@ -44,11 +55,6 @@ class Plan:
     def env_file(self) -> Path:
         """The file that tells manage.py in a second terminal where database and cache are."""
         return self.state_dir / "env"
-
-    @property
-    def metrics_folder(self) -> Path:
-        """Where all processes add up their metrics, so that /metrics shows the workers', too."""
-        return self.state_dir / "metrics"
 
     def environment(self, addresses: Mapping[str, str], *, coloured: bool) -> dict[str, str]:
         """The environment of every process: ours, `addresses`, and what development takes for granted."""
@@ -77,32 +83,28 @@ def people(environment: Mapping[str, str], port: int) -> Child:
     return Child(name="people", command=command, environment=environment, stop=((SIGTERM, 1.0),), tier=0)
 
 
-def prepare(environment: Mapping[str, str]) -> Child:
-    """Migrations and demo data; ends by itself."""
-    return Child(name="prepare", command=(PYTHON, "-m", "config.stack.prepare"), environment=environment)
+def prepare(environment: Mapping[str, str], *, seed: bool) -> Child:
+    """Migrations and, with `seed`, demo data; ends by itself, and says in its last line what became of the data."""
+    command = (PYTHON, "-m", "config.stack.prepare", *(["--seed"] if seed else []))
+    return Child(name="prepare", command=command, environment=environment)
 
 
 def front(environment: Mapping[str, str]) -> list[Child]:
     """What answers requests and passes on what they caused: web server and relay."""
-    commands = {"web": (PYTHON, "-m", "config.serve"), "relay": (PYTHON, "manage.py", "relay")}
+    commands = {"web": (PYTHON, "-m", "config.server"), "relay": (PYTHON, "manage.py", "relay")}
     return [Child(name=name, command=it, environment=environment, shown=True) for name, it in commands.items()]
 
 
 def background(environment: Mapping[str, str], state_dir: Path) -> list[Child]:
-    """Celery's workers and its beat.
-
-    A worker for each queue: a long job must not hold up events, nor a slow mail server, directory or receiver.
-    """
+    """Celery's workers, one for each queue, and its beat."""
     silence = ("-W", ROOT_WARNING) if os.geteuid() == 0 else ()
-    celery = (PYTHON, *silence, "-m", "celery", "--quiet", "-A", "config.celery")
-    worker = (*celery, "worker", "--without-gossip", "--without-mingle")
+    celery = (PYTHON, *silence, "-m", "config.background")
+    worker = (*celery, "worker")
     commands = {
-        "worker": (*worker, "-n", "events@%h", "-Q", "events", "-c", "1"),
-        "io": (*worker, "-n", "io@%h", "-Q", "io", "-c", "2"),
-        "webhooks": (*worker, "-n", "webhooks@%h", "-Q", "webhooks", "-c", "1"),
-        "jobs": (*worker, "-n", "jobs@%h", "-Q", "jobs", "-c", "1"),
-        "beat": (*celery, "beat", "--schedule", str(state_dir / "beat-schedule"), "--pidfile="),
+        name: (*worker, "-n", f"{queue}@%h", "-Q", queue, "-c", "2" if queue == "io" else "1")
+        for queue, name in QUEUES.items()
     }
+    commands["beat"] = (*celery, "beat", "--schedule", str(state_dir / "beat-schedule"), "--pidfile=")
     return [
         Child(name=name, command=command, environment=environment, shown=name != "beat")
         for name, command in commands.items()

@@ -1,6 +1,6 @@
 """Migrates the database and makes the demo data, in one process: starting Django is most of what either costs.
 
-python -m config.stack.prepare     # with DJANGO_SETTINGS_MODULE set
+python -m config.stack.prepare [--seed]     # with DJANGO_SETTINGS_MODULE set
 """
 
 from __future__ import annotations
@@ -8,20 +8,31 @@ from __future__ import annotations
 import sys
 
 import django
+from django.conf import settings
 from django.core.management import CommandError, call_command
 
-COMMANDS: tuple[tuple[str, dict[str, bool]], ...] = (("migrate", {"interactive": False}), ("seed_demo", {}))
+from config.stack.plan import DEMO_DATA
 
 
-def main() -> None:
-    """Run the commands one after the other; exits with status 1, naming the one that failed."""
+def main(*, seed: bool) -> None:
+    """Do it, and print in the end whether there is demo data; exits with status 1, naming the command that failed."""
     django.setup()
-    for name, options in COMMANDS:
-        try:
-            call_command(name, **options)
-        except CommandError as error:
-            sys.exit(f"manage.py {name}: {error}")
+    _run("migrate", interactive=False)
+    if not seed:
+        print("no demo data: the database is not this stack's own")
+    elif settings.ENV.profile != "development":
+        print(f"no demo data: the settings are those of {settings.ENV.profile}")
+    else:
+        _run("seed_demo")
+        print(DEMO_DATA)
+
+
+def _run(command: str, **options: bool) -> None:
+    try:
+        call_command(command, **options)
+    except CommandError as error:
+        sys.exit(f"manage.py {command}: {error}")
 
 
 if __name__ == "__main__":
-    main()
+    main(seed="--seed" in sys.argv[1:])

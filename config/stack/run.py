@@ -3,26 +3,34 @@
 from __future__ import annotations
 
 import os
+import secrets
+import shlex
 import signal
 import sys
 import threading
-from collections.abc import Mapping
-from urllib.parse import urlsplit
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 
-import environ
 import httpx
+from redis import RedisError
 
+from apps.core.resilience.valkey import patient_client
+from apps.core.telemetry.heartbeats import served
 from apps.core.telemetry.slots import start_afresh
-from config.serve import AddressError
+from config.files import read_env_file
+from config.server.ports import free_port
+from config.server.serve import AddressError
 from config.stack.console import Console
-from config.stack.plan import PEOPLE_KEY, ROOT, Plan, background, front, people, prepare
-from config.stack.ports import free_port
-from config.stack.services import Postgres, ServiceError, Valkey, database_answers, listens
+from config.stack.plan import DEMO_DATA, QUEUES, ROOT, Plan, background, front, people, prepare
+from config.stack.services import Postgres, ServiceError, Valkey, database_answers, listens, remembered
 from config.stack.state import StateError, locked, read_addresses, write_addresses
 from config.stack.supervisor import Interrupted, Supervisor
 
 SERVICE_WITHIN = 30.0
 WEB_WITHIN = 60.0
+WORKERS_WITHIN = 60.0
+WORKERS_PROBE_SECONDS = 0.5
 PROBE_TIMEOUT = 3.0
 FATAL_FAILURES = 3
 LOG_LINES = 20
@@ -43,8 +51,14 @@ def main(arguments: list[str]) -> int:
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: stopping.set())
     os.chdir(ROOT)
-    environ.Env.read_env(ROOT / ".env")
+    # logs, mail, metrics: nothing that it or a child makes is for other accounts
+    os.umask(0o077)
     console = Console(sys.stdout)
+    if problems := read_env_file(ROOT / ".env").problems:
+        for problem in problems:
+            console.problem(problem)
+        console.close()
+        return 1
     parent = os.getppid() if "--with-parent" in arguments else None
     try:
         plan = Plan.from_environment(os.environ)
@@ -62,9 +76,18 @@ def main(arguments: list[str]) -> int:
 
 def _run(plan: Plan, supervisor: Supervisor, console: Console, parent: int | None) -> int:
     status = 0
+
+    def orphaned() -> bool:
+        return parent is not None and os.getppid() != parent
+
     try:
-        _Boot(plan, supervisor, console).bring_up()
-        supervisor.wait_for(lambda: parent is not None and os.getppid() != parent, float("inf"))
+        ready = workers_ready(_Boot(plan, supervisor, console).bring_up())
+        if not supervisor.wait_for(lambda: orphaned() or ready(), WORKERS_WITHIN):
+            console.problem(f"after {WORKERS_WITHIN:.0f} s the workers are not ready: {plan.url}/readyz says why")
+            supervisor.wait_for(lambda: orphaned() or ready(), float("inf"))
+        if not orphaned():
+            console.step("workers are ready")
+        supervisor.wait_for(orphaned, float("inf"))
     except Interrupted:
         pass
     except (BootError, ServiceError) as error:
@@ -84,16 +107,21 @@ class _Boot:
         self.supervisor = supervisor
         self.console = console
 
-    def bring_up(self) -> None:
-        """Start everything and say where it is. Raises `BootError`, `ServiceError` or `Interrupted`."""
+    def bring_up(self) -> dict[str, str]:
+        """Start everything, say where it is and return the addresses.
+
+        Raises `BootError`, `ServiceError` or `Interrupted`.
+        """
         addresses = self._addresses()
         write_addresses(self.plan.env_file, addresses)
-        start_afresh(self.plan.metrics_folder)
+        with suppress(OSError):  # each process says that it cannot use it, and counts for itself
+            start_afresh(self.plan.metrics_folder)
         people_at = self._people()
         environment = self.plan.environment(addresses | people_at, coloured=self.console.coloured)
+        seed = not os.environ.get("DATABASE_URL")
         first, then = front(environment), background(environment, self.plan.state_dir)
         self.console.expect(*(child.name for child in (*first, *then) if child.shown))
-        self._prepare(environment)
+        demo = self._prepare(environment, seed=seed)
         for child in first:
             self.supervisor.start(child)
         self._wait_for_web()
@@ -101,14 +129,17 @@ class _Boot:
         for child in then:
             self.supervisor.start(child)
         self.console.step("workers are starting")
-        self.console.say(closing_lines(self.plan, self.console, people_at.get("EXTERNAL_API_URL")))
+        self.console.say(closing_lines(self.plan, self.console, people_at, demo=demo))
+        return addresses
 
     def _addresses(self) -> dict[str, str]:
         """Start PostgreSQL and Valkey unless others are set, and return where they are."""
         given = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "REDIS_URL")}
         earlier = read_addresses(self.plan.env_file)
-        valkey = Valkey(self.plan.state_dir / "valkey", free_port(_local_port(earlier.get("REDIS_URL"))))
-        postgres = Postgres(self.plan.state_dir / "pg", free_port(_local_port(earlier.get("DATABASE_URL"))))
+        cache_port, cache_password = remembered(earlier.get("REDIS_URL", ""))
+        valkey = Valkey(self.plan.state_dir / "valkey", free_port(cache_port), cache_password)
+        database_port, database_password = remembered(earlier.get("DATABASE_URL", ""))
+        postgres = Postgres(self.plan.state_dir / "pg", free_port(database_port), database_password)
         if not given["REDIS_URL"]:
             self.supervisor.start(valkey.child())
         if not given["DATABASE_URL"]:
@@ -150,16 +181,19 @@ class _Boot:
             return {}
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        key = os.environ.get("EXTERNAL_API_KEY") or PEOPLE_KEY
+        key = os.environ.get("EXTERNAL_API_KEY") or secrets.token_urlsafe(16)
         self.supervisor.start(people({**os.environ, "EXTERNAL_API_KEY": key}, port))
         self.console.step(f"people directory on 127.0.0.1:{port}")
         return {"EXTERNAL_API_URL": url, "EXTERNAL_API_KEY": key}
 
-    def _prepare(self, environment: Mapping[str, str]) -> None:
-        outcome = self.supervisor.run_once(prepare(environment))
+    def _prepare(self, environment: Mapping[str, str], *, seed: bool) -> bool:
+        """Migrate the database; True where there is demo data, too."""
+        outcome = self.supervisor.run_once(prepare(environment, seed=seed))
+        said = outcome.output.strip()
         if outcome.status:
-            raise BootError(f"{outcome.output.strip()}\nmigrations and demo data failed with status {outcome.status}")
-        self.console.step("database migrated, demo data in place")
+            raise BootError(f"{said}\nmigrations and demo data failed with status {outcome.status}")
+        self.console.step(f"database migrated, {said.rpartition(chr(10))[2]}")
+        return said.endswith(DEMO_DATA)
 
     def _wait_for_web(self) -> None:
         def answered() -> bool:
@@ -182,31 +216,53 @@ class _Boot:
         return "\n".join(self.supervisor.log(name).read_text(errors="replace").splitlines()[-LOG_LINES:])
 
 
-def _local_port(url: str | None) -> int | None:
-    parts = urlsplit(url or "")
-    return parts.port if parts.hostname == "127.0.0.1" else None
+def workers_ready(addresses: Mapping[str, str]) -> Callable[[], bool]:
+    """A question to ask often: do workers that have started since now take from every queue?"""
+    begun, asked = int(time.time()), 0.0
+    valkey = patient_client(addresses["REDIS_URL"], PROBE_TIMEOUT)
+
+    def ready() -> bool:
+        nonlocal asked
+        if time.monotonic() - asked < WORKERS_PROBE_SECONDS:
+            return False
+        asked = time.monotonic()
+        try:
+            return all(served(valkey, QUEUES, since=begun).values())
+        except RedisError:
+            return False
+
+    return ready
 
 
-def closing_lines(plan: Plan, console: Console, people_url: str | None) -> str:
-    """Where everything is, and three commands to try it with."""
+def closing_lines(plan: Plan, console: Console, people_at: Mapping[str, str], *, demo: bool) -> str:
+    """Where everything is, and commands to try it with."""
     url, json = plan.url, "-H 'Content-Type: application/json'"
-    login = '{"email":"admin@example.com","password":"admin"}'
-    pick = """sed 's/.*"access": *"\\([^"]*\\)".*/\\1/'"""
-    failing = f"curl -X PUT {people_url}/control -d '{{\"status\":503}}' makes enrichment fail" if people_url else ""
     places = {
         "Tour": f"{url}/",
         "Docs": f"{url}/api/docs",
-        "Admin": f"{url}/admin/   admin@example.com / admin",
+        "Admin": f"{url}/admin/   {'admin@example.com / admin' if demo else 'there is no demo login here'}",
         "State": f"{plan.state_dir}   database, logs, sent mail",
-        **({"People": failing} if failing else {}),
+        **({"People": _failing(people_at)} if people_at else {}),
     }
     lines = [f"  {console.emphasis(f'{name:<7}')} {place}" for name, place in places.items()]
+    register = f"""curl -s {url}/api/v1/users {json} -d '{{"email":"ada@example.com","name":"Ada"}}'"""
+    login = '{"email":"admin@example.com","password":"admin"}'
+    pick = """sed 's/.*"access": *"\\([^"]*\\)".*/\\1/'"""
+    token = f"curl -s {url}/api/v1/auth/token {json} -d '{login}' | {pick}"
+    if not demo:
+        place = "" if plan.state_dir == ROOT / ".local" else f"STATE_DIR={shlex.quote(str(plan.state_dir))} "
+        token = f"{place}.venv/bin/python manage.py issue_token ada@example.com"
     return "\n".join(
         [
-            *("", *lines, "", "  Register a person, log in, read a user:", ""),
-            f"""curl -s {url}/api/v1/users {json} -d '{{"email":"ada@example.com","name":"Ada"}}'""",
-            f"TOKEN=$(curl -s {url}/api/v1/auth/token {json} -d '{login}' | {pick})",
+            *("", *lines, "", "  Register a person, log in, read a user:", "", register, f"TOKEN=$({token})"),
             f'curl -s {url}/api/v1/users/me -H "Authorization: Bearer $TOKEN"',
             *("", "  Ctrl-C stops everything.", ""),
         ]
     )
+
+
+def _failing(people_at: Mapping[str, str]) -> str:
+    """How to make the people directory fail; with its key, unless that is somebody's own."""
+    key = "$EXTERNAL_API_KEY" if os.environ.get("EXTERNAL_API_KEY") else people_at["EXTERNAL_API_KEY"]
+    where = f'{people_at["EXTERNAL_API_URL"]}/control -H "Authorization: Bearer {key}"'
+    return f"curl -X PUT {where} -d '{{\"status\":503}}' makes enrichment fail"

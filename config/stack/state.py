@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 LEFTOVERS_GONE_WITHIN = 10.0
+OPEN_TO_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
 
 class StateError(Exception):
@@ -20,12 +22,15 @@ class StateError(Exception):
 def locked(state_dir: Path, who: str) -> Iterator[int]:
     """Hold the folder, creating it if need be, and yield the lock's descriptor. Raises `StateError`.
 
+    Other accounts are kept out of the folder (mode 0700).
+
     The lock holds as long as any process has the descriptor open. Children inherit it, so after a SIGKILL the next
     start waits until the last of them has let go of its files. `who` is what a second copy is told.
     """
     try:
-        state_dir.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _close_to_others(state_dir)
+        descriptor = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise StateError(f"STATE_DIR={state_dir} cannot be used: {error.strerror}") from None
     try:
@@ -35,6 +40,32 @@ def locked(state_dir: Path, who: str) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
+
+
+def _close_to_others(state_dir: Path) -> None:
+    """Let nobody else into the folder; raises `StateError` where that is not possible, or would shut a shared one."""
+    status = state_dir.stat()
+    if status.st_uid != os.geteuid():
+        raise StateError(f"STATE_DIR={state_dir} belongs to another account: name a folder of your own")
+    if not status.st_mode & OPEN_TO_OTHERS:
+        return
+    if status.st_mode & stat.S_IWOTH or not _is_ours(state_dir):
+        raise StateError(
+            f"STATE_DIR={state_dir} is open to other accounts, and has files in it that are not the stack's: "
+            "name a folder of its own"
+        )
+    state_dir.chmod(stat.S_IRWXU)
+    for path in state_dir.rglob("*"):
+        if not path.is_symlink():
+            path.chmod(path.stat().st_mode & ~OPEN_TO_OTHERS)
+    if state_dir.stat().st_mode & OPEN_TO_OTHERS:
+        raise StateError(f"STATE_DIR={state_dir} cannot be closed to other accounts: name one on another file system")
+
+
+def _is_ours(folder: Path) -> bool:
+    """Whether only the stack, or manage.py without it, has put something into the folder."""
+    names = {path.name for path in folder.iterdir()}
+    return (folder / "lock").is_file() or all(name.startswith(("mail", "metrics")) for name in names)
 
 
 def _acquire(descriptor: int, state_dir: Path) -> None:

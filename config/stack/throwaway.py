@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.stack.ports import free_port
+from config.server.ports import free_port
 from config.stack.services import Postgres, ServiceError, Valkey
 from config.stack.supervisor import Supervisor
 
@@ -39,8 +39,6 @@ def throwaway_services() -> Iterator[Services]:
     They end even when this process is killed. Call it from the main thread.
     """
     folder = Path(tempfile.mkdtemp(prefix="throwaway-"))
-    # a server that runs under another account has to get to its data
-    folder.chmod(0o711)
     with Supervisor(folder / "logs", discard=folder) as supervisor:
         yield _start(supervisor, folder)
 
@@ -65,7 +63,8 @@ def main() -> int:
         print("usage: python -m config.stack.throwaway PROGRAM [ARGUMENT …]", file=sys.stderr)
         return 2
     # an exception, so that the program and the servers are ended on the way out
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    for number in signal.SIGTERM, signal.SIGINT:
+        signal.signal(number, lambda received, _: sys.exit(128 + received))
     try:
         with throwaway_services() as services:
             addresses = {"DATABASE_URL": services.postgres.url(), "REDIS_URL": services.valkey.url()}

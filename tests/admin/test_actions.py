@@ -164,7 +164,7 @@ def test_a_breaker_is_closed(support: Client, valkey: redis.Redis) -> None:
 def test_deleting_names_the_rows_without_reading_what_goes_with_them(support: Client, endpoint: Endpoint) -> None:
     bus.execute(FanOut(1, "user.created", '{"type":"user.created"}'))
     asked = support.get(f"/admin/webhooks/endpoint/{endpoint.pk}/delete/").content.decode()
-    assert f"{endpoint.url}, with everything that belongs to it" in asked
+    assert f"{endpoint}, with everything that belongs to it" in asked
     support.post(f"/admin/webhooks/endpoint/{endpoint.pk}/delete/", {"post": "yes"})
     assert not Endpoint.objects.exists()
     assert entry()[0] == "boss@example.com"

@@ -22,7 +22,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from apps.core.queue.work_queue import WAKES
 from apps.core.telemetry.slots import VARIABLE, Slots
 from apps.core.telemetry.state import VALKEY, StateCollector
-from config.stack.ports import free_port
+from config.server.ports import free_port
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for
 

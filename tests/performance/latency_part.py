@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import httpx
 
+from config.server.ports import free_port
 from config.stack.plan import PEOPLE_KEY, Plan, background, front, people
-from config.stack.ports import free_port
 from config.stack.supervisor import Supervisor
 from tests.performance.options import Options
 from tests.performance.report import Section, Value, percentile, say
@@ -28,7 +28,8 @@ BEGUN = """
 
 def run_latency(stack: Stack, options: Options) -> list[Section]:
     """Register at an even rate, then wait for what follows."""
-    part, plan = stack.part("latency"), Plan("127.0.0.1", free_port(), stack.folder / "latency")
+    folder = stack.folder / "latency"
+    part, plan = stack.part("latency"), Plan("127.0.0.1", free_port(), folder, folder / "metrics")
     with sink() as receiver, _service(part, plan, receiver) as supervisor:
         _warm_up(part, plan, receiver)
         say(f"latency: {options.rate} registrations a second for {options.seconds} s")

@@ -9,13 +9,14 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 import psutil
 import pytest
 
+from config.server.ports import free_port
 from config.stack.plan import ROOT
-from config.stack.ports import free_port
 from tests.stack.programs import Program, all_gone, clean, running
 from tests.waiting import wait_for
 
@@ -58,7 +59,8 @@ def stack(tmp_path: Path) -> Stack:
 
 def test_one_life_of_the_stack(stack: Stack, tmp_path: Path) -> None:
     with running(tmp_path, *STACK, **stack.environment) as program:
-        program.says("Ctrl-C stops everything")
+        program.says("workers are ready", 240)
+        nothing_in_the_state_folder_is_for_others(stack, program)
         the_commands_it_prints_work(program)
         a_second_copy_is_told_why_it_cannot_start(stack, program)
         every_killed_process_comes_back(stack, program)
@@ -71,6 +73,21 @@ def test_one_life_of_the_stack(stack: Stack, tmp_path: Path) -> None:
         program.says("Ctrl-C stops everything")
         assert stack.register("before@example.com") == 409
         it_stops_in_time_although_a_task_runs(stack, program)
+
+
+def nothing_in_the_state_folder_is_for_others(stack: Stack, program: Program) -> None:
+    assert program.output().index("Ctrl-C stops everything") < program.output().index("workers are ready")
+    state = Path(stack.environment["STATE_DIR"])
+    wait_for(lambda: list((state / "mail").glob("*")), "the demo data's mail is there")
+    assert (state / "valkey" / "appendonlydir").is_dir()
+    open_to_others = [path for path in [state, *state.rglob("*")] if path.stat().st_mode & 0o077]
+    assert open_to_others == []
+    family = psutil.Process(program.popen.pid).children(recursive=True)
+    command_lines = " ".join(word for process in family for word in process.cmdline())
+    for line in (state / "env").read_text().splitlines():
+        password = urlsplit(line.partition("=")[2]).password
+        assert password
+        assert password not in command_lines + program.output()
 
 
 def the_commands_it_prints_work(program: Program) -> None:
@@ -90,13 +107,13 @@ def a_second_copy_is_told_why_it_cannot_start(stack: Stack, program: Program) ->
 
 
 def every_killed_process_comes_back(stack: Stack, program: Program) -> None:
-    for marker in "config.serve", "manage.py relay", "events@", "postgres -D", "valkey-server":
+    for marker in "config.server", "manage.py relay", "events@", "postgres -D", "valkey-server":
         old = find(program, marker)
         assert old
         old.kill()
         wait_for(lambda marker=marker, old=old: find(program, marker) not in {None, old}, f"{marker} is back")  # type: ignore[misc]
-    wait_for(stack.answers, "the web server answers")
-    wait_for(lambda: stack.register(f"{time.monotonic()}@example.com") == 201, "the database is back")
+    wait_for(stack.answers, "the web server answers", 150)
+    wait_for(lambda: stack.register(f"{time.monotonic()}@example.com") == 201, "the database is back", 150)
 
 
 def find(program: Program, marker: str) -> psutil.Process | None:
@@ -110,10 +127,10 @@ def find(program: Program, marker: str) -> psutil.Process | None:
 
 
 def it_stops_in_time_although_a_task_runs(stack: Stack, program: Program) -> None:
-    found = re.search(r"people directory on (\S+)", program.output())
+    found = re.search(r'curl -X PUT (\S+/control) -H "(\S+): ([^"]+)"', program.output())
     assert found
-    control = f"http://{found[1]}/control"
-    with httpx.Client(trust_env=False) as people:
+    control, name, key = found.groups()
+    with httpx.Client(trust_env=False, headers={name: key}) as people:
         people.put(control, json={"delay": 60})
         assert stack.register("slow@example.com") == 201
         wait_for(lambda: people.get(control).json()["served"] > 0, "the task waits for the people directory")

@@ -91,3 +91,13 @@ def test_a_second_copy_is_refused_in_the_same_folder_and_welcome_in_another(tmp_
             assert two.stop(signal.SIGTERM) == 0
         assert psutil.Process(one.popen.pid).is_running()
         psycopg.connect(addresses(first)[0]).close()
+
+
+def test_manage_py_that_finds_no_stack_says_where_it_has_looked(tmp_path: Path) -> None:
+    environment = clean({"STATE_DIR": str(tmp_path / "elsewhere")})
+    command = [sys.executable, "manage.py", "outbox"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    for name in "DATABASE_URL", "REDIS_URL":
+        missing = f"{name} is missing: run `make run`, which starts one, with the same STATE_DIR as here"
+        assert f"{missing} ({tmp_path}/elsewhere)" in done.stderr

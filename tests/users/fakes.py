@@ -31,6 +31,9 @@ class FakeUsers:
     def lock(self, key: int) -> User:
         return self.get(key)
 
+    def lock_to_delete(self, key: int) -> User:
+        return self.get(key)
+
     def by_email(self, email: str) -> User:
         for user in self._rows.values():
             if user.email.lower() == email.strip().lower():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,7 @@ from django.db import connection
 from apps.core.bus import bus
 from apps.profiles.commands import LookUpPerson
 from apps.webhooks.addresses import AddressPolicy
-from apps.webhooks.commands import CheckEndpoint, EndpointSnapshot, RegisterEndpoint
+from apps.webhooks.commands import CheckEndpoint, EndpointSnapshot, LookUpHost, RegisterEndpoint, UpdateEndpoint
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from apps.webhooks.services import Endpoints, WebhookService
@@ -33,12 +34,23 @@ def receiver() -> Iterator[Receiver]:
         yield running
 
 
+@contextmanager
+def in_use(policy: AddressPolicy) -> Iterator[AddressPolicy]:
+    """Let the service go by `policy`."""
+    service = WebhookService(Endpoints(), policy, SecretBox(settings.ENV.secret_key), timedelta(days=1))
+    with (
+        bus.replaced(RegisterEndpoint, service.register),
+        bus.replaced(UpdateEndpoint, service.update),
+        bus.replaced(CheckEndpoint, service.check),
+        bus.replaced(LookUpHost, service.look_up),
+    ):
+        yield policy
+
+
 @pytest.fixture
 def private_allowed() -> Iterator[AddressPolicy]:
     """Loopback addresses may be registered."""
-    policy = AddressPolicy(allow_private=True)
-    service = WebhookService(Endpoints(), policy, SecretBox(settings.ENV.secret_key), timedelta(days=1))
-    with bus.replaced(RegisterEndpoint, service.register), bus.replaced(CheckEndpoint, service.check):
+    with in_use(AddressPolicy(allow_private=True)) as policy:
         yield policy
 
 

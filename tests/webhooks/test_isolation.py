@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from apps.core.bus import bus
 from apps.webhooks import outbound, store
-from apps.webhooks.commands import EndpointSnapshot, RegisterEndpoint, SendTest
+from apps.webhooks.commands import DeleteEndpoint, EndpointSnapshot, FanOut, RegisterEndpoint, SendTest
 from apps.webhooks.models import Endpoint, WebhookDelivery
 from apps.webhooks.sender import Sender
+from apps.webhooks.services import Endpoints
+from tests.core.racing import at_once, held_open, waiting_for_a_lock
 from tests.receiver import Receiver, answer
+from tests.waiting import wait_for
 
 
 @pytest.fixture
@@ -93,6 +98,32 @@ def test_endpoints_that_fail_take_at_most_half_of_the_room(
     claimed = sender._claim(16, 8)
     assert sum(message.failing for message in claimed) == 8
     assert sum(not message.failing for message in claimed) == 4
+
+
+def test_a_change_of_an_endpoint_does_not_hold_up_the_events_for_it(endpoint: EndpointSnapshot) -> None:
+    """A delivery's foreign key waits for FOR UPDATE, and not for FOR NO KEY UPDATE."""
+    with transaction.atomic():
+        Endpoints().lock(endpoint.id)
+        assert at_once(1, lambda number: bus.execute(FanOut(1, "user.created", "{}"))) == [1]
+
+
+def test_what_comes_while_an_endpoint_is_deleted_goes_with_it_and_fails_nobody(endpoint: EndpointSnapshot) -> None:
+    with ThreadPoolExecutor(1) as pool:
+        with held_open(lambda: bus.execute(DeleteEndpoint(endpoint.id))):
+            coming = pool.submit(at_once, 1, lambda number: bus.execute(FanOut(1, "user.created", "{}")))
+            wait_for(waiting_for_a_lock, "the event waits for the deletion")
+        assert coming.result(10) == [0]
+
+
+def test_what_was_deleted_meanwhile_is_dropped(endpoint: EndpointSnapshot, sender: Sender, receiver: Receiver) -> None:
+    other = bus.execute(RegisterEndpoint(receiver.url)).id
+    for endpoint_id in (endpoint.id, other):
+        bus.execute(SendTest(endpoint_id))
+    outcomes = [outbound.Outcome(one, datetime.now(UTC), 1, 410, "answered 410") for one in sender._claim(10, 10)]
+    bus.execute(DeleteEndpoint(other))
+    sender.settle(outcomes)
+    assert [one.state for one in WebhookDelivery.objects.all()] == ["dead"]
+    assert not Endpoint.objects.get().is_active
 
 
 def test_claims_of_a_dead_sender_fall_due_again(endpoint: EndpointSnapshot, sender: Sender, receiver: Receiver) -> None:

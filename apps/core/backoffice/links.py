@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from django.db.models import Model
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -53,7 +53,11 @@ def aggregate(name: str) -> Link | str:
     """A link to what an event is about ("user:5"), as far as there is a page for it."""
     kind, _, key = name.partition(":")
     model = _aggregates.get(kind)
-    return Link(name, page_of(model, key)) if model and key else name
+    try:
+        return Link(name, page_of(model, key)) if model and key else name
+    except NoReverseMatch:
+        # no page can have such a key
+        return name
 
 
 def related(model: str) -> Callable[[F], F]:

@@ -104,12 +104,13 @@ class Content:
 
 @dataclass(frozen=True)
 class Panel:
-    """A registered panel; `route` names the page that shows more, if there is one."""
+    """A registered panel; `route` names the page that shows more, if there is one; `of_database`: what it asks."""
 
     title: str
     route: str
     place: int
     content: Callable[[], Content]
+    of_database: bool = True
 
 
 @dataclass(frozen=True)
@@ -125,11 +126,16 @@ class Drawn:
 PANELS: list[Panel] = []
 
 
-def panel(title: str, *, route: str = "", place: int) -> Callable[[Callable[[], Content]], Callable[[], Content]]:
-    """Decorator: show what the function answers with as a panel, in the order of `place`."""
+def panel(
+    title: str, *, route: str = "", place: int, of_database: bool = True
+) -> Callable[[Callable[[], Content]], Callable[[], Content]]:
+    """Decorator: show what the function answers with as a panel, in the order of `place`.
+
+    One that asks somebody else than the database is not `of_database`: nobody waits for others in a transaction.
+    """
 
     def register(content: Callable[[], Content]) -> Callable[[], Content]:
-        PANELS.append(Panel(title, route, place, content))
+        PANELS.append(Panel(title, route, place, content, of_database))
         PANELS.sort(key=lambda one: one.place)
         return content
 
@@ -137,13 +143,15 @@ def panel(title: str, *, route: str = "", place: int) -> Callable[[Callable[[], 
 
 
 def draw() -> list[Drawn]:
-    """Every panel, each in a transaction and a time limit of its own."""
+    """Every panel; those of the database each in a transaction and a time limit of its own."""
     return [_draw(one) for one in PANELS]
 
 
 def _draw(one: Panel) -> Drawn:
     link = reverse(one.route) if one.route else ""
     try:
+        if not one.of_database:
+            return Drawn(one.title, link, one.content())
         with transaction.atomic():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(STATEMENT_MS)])

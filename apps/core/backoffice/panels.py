@@ -14,14 +14,14 @@ TONES = {"closed": "good", "half_open": "warn", "open": "bad"}
 MINUTES = 60
 
 
-@panel("Circuit breakers", route="breakers", place=70)
+@panel("Circuit breakers", route="breakers", place=70, of_database=False)
 def breakers() -> Content:
     """Each breaker's state."""
     states = bus.ask(GetBreakers())
     return Content([Figure(name, state, tone=TONES.get(state, "")) for name, state in states.items()])
 
 
-@panel("Rate limit", place=80)
+@panel("Rate limit", place=80, of_database=False)
 def rate_limit() -> Content:
     """Refusals by the minute; fails where Valkey, which counts them, is away."""
     counts = refusals(valkey_at(settings.VALKEY_URL), MINUTES)

@@ -86,6 +86,9 @@ class ServiceAdmin(admin.ModelAdmin[M]):
             # rendered here, where the query runs and its errors can still be answered
             return response.render() if isinstance(response, TemplateResponse) else response
         except (ValueError, OverflowError, ValidationError, DataError):
+            if not request.GET:
+                self.message_user(request, "The list cannot be shown: one of its rows cannot be read.", messages.ERROR)
+                return redirect("admin:index")
             self.message_user(request, "The address of this page makes no sense; here is everything.", messages.ERROR)
             return redirect(request.path)
         except DomainError as error:

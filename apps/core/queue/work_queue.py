@@ -12,11 +12,11 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from celery import Celery, current_app
-from django.db import connection, models
+from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError, connection, models
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
 from prometheus_client import Counter
@@ -24,6 +24,9 @@ from prometheus_client import Counter
 log = structlog.get_logger("work_queue")
 WAKE_UPS = Counter("relay_wake_ups_total", "Wake-up messages sent to the broker", ["queue", "outcome"])
 LEASE_SECONDS = 30
+M = TypeVar("M", bound=models.Model)
+# what the database says of one row; of itself it says OperationalError
+REFUSED_ROW = (DataError, IntegrityError, InternalError)
 
 
 class LeaseLost(Exception):
@@ -69,7 +72,7 @@ def claim(
     sql = f"""
         WITH chosen AS (
             SELECT id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where}
-            ORDER BY q.due_at, q.id LIMIT %s FOR UPDATE SKIP LOCKED)
+            ORDER BY q.due_at, q.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
         UPDATE {table} t SET token = gen_random_uuid(), attempts = attempts + 1,
                due_at = statement_timestamp() + make_interval(secs => %s)
         FROM chosen WHERE t.id = chosen.id RETURNING t.id"""  # noqa: S608 - table and where are constants of the code
@@ -78,12 +81,41 @@ def claim(
         return sorted(row[0] for row in cursor.fetchall())
 
 
+def load(rows: models.QuerySet[M], keys: Sequence[Any]) -> tuple[list[M], dict[Any, Exception]]:
+    """Those of `rows` that have `keys`, in their order, and for each that cannot be read the reason.
+
+    JSON may hold numbers that Python refuses, and a time may be infinite: that is no reason to leave the others.
+    """
+    try:
+        return list(rows.filter(pk__in=keys).order_by("pk")), {}
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # whichever it is, it shows below
+        log.warning("rows_read_singly", model=rows.model._meta.label, rows=len(keys))
+    found: list[M] = []
+    unreadable: dict[Any, Exception] = {}
+    for key in keys:
+        try:
+            found += rows.filter(pk=key)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # a column's own type may raise anything
+            unreadable[key] = error
+    return found, unreadable
+
+
+def storable(text: str) -> str:
+    """`text` as PostgreSQL can keep it: without NUL, and without halves of surrogate pairs."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
 def settle(rows: models.QuerySet[Any], token: object, **changes: Any) -> None:
-    """Write the outcome of an attempt: the lease ends and `changes` are kept.
+    """Write the outcome of an attempt: the lease ends and `changes` are kept, texts as far as they can be stored.
 
     Raises LeaseLost where `token` no longer holds the row; the caller's transaction must then be rolled back.
     """
-    if token is None or rows.filter(token=token).update(token=None, **changes) != 1:
+    kept = {name: storable(value) if type(value) is str else value for name, value in changes.items()}
+    if token is None or rows.filter(token=token).update(token=None, **kept) != 1:
         raise LeaseLost("the lease ran out and another worker has the row")
 
 

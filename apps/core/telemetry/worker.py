@@ -33,10 +33,8 @@ from prometheus_client import Counter, Histogram
 
 from apps.core.queue.work_queue import WAKES
 from apps.core.resilience.valkey import patient_client
-from apps.core.telemetry import pulse
+from apps.core.telemetry import heartbeats, pulse
 
-# a worker reports every two seconds: one that is gone is missed after this
-WORKER_SECONDS = 10
 # a child that does not get its turn for so long, or is stopped, does not work
 CHILD_SECONDS = 15
 VALKEY_TIMEOUT_SECONDS = 2
@@ -56,13 +54,7 @@ _last_beat = mmap.mmap(-1, _moment.size)
 
 def served_queues(valkey: redis.Redis) -> dict[str, bool]:
     """Every queue by name, and whether a worker has said lately that it takes from it. Raises redis.RedisError."""
-    names = sorted({wake.queue for wake in WAKES.values()})
-    seen = valkey.mget([_heartbeat_key(name) for name in names])
-    return {name: moment is not None for name, moment in zip(names, seen, strict=True)}
-
-
-def _heartbeat_key(queue: str) -> str:
-    return f"worker:{queue}"
+    return heartbeats.served(valkey, sorted({wake.queue for wake in WAKES.values()}))
 
 
 def _valkey() -> redis.Redis:
@@ -91,8 +83,8 @@ def keep_heartbeat(**_: Any) -> None:
         return
     # a cache that is away shows in /readyz anyway
     with suppress(redis.RedisError), _valkey() as valkey:
-        for queue in current_app.amqp.queues.consume_from:
-            valkey.set(_heartbeat_key(queue), int(time.time()), ex=WORKER_SECONDS)
+        heartbeats.report(valkey, current_app.amqp.queues.consume_from)
+    pulse.touch_heartbeat()
 
 
 @worker_shutting_down.connect
@@ -100,7 +92,7 @@ def end_heartbeat(**_: Any) -> None:
     """A worker that is told to stop is missed at once, though it still ends its tasks."""
     _stopping.set()
     with suppress(redis.RedisError), _valkey() as valkey:
-        valkey.delete(*[_heartbeat_key(queue) for queue in current_app.amqp.queues.consume_from])
+        heartbeats.withdraw(valkey, current_app.amqp.queues.consume_from)
 
 
 @worker_init.connect

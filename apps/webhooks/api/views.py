@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, ClassVar
 
-import orjson
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import BasePermission
@@ -28,13 +27,14 @@ from apps.webhooks.api.serializers import (
 from apps.webhooks.commands import (
     DeleteEndpoint,
     EndpointSnapshot,
+    LookUpHost,
     RegisterEndpoint,
     RetryDelivery,
     RotateSecret,
     SendTest,
     UpdateEndpoint,
 )
-from apps.webhooks.queries import GetEndpoint, ListDeliveries, ListEndpoints, Row
+from apps.webhooks.queries import GetEndpoint, ListDeliveries, ListEndpoints, Row, attempts_of, payload_of
 
 NO_STORE = {"Cache-Control": "no-store"}
 FIELDS = tuple(EndpointAnswer().fields)
@@ -47,7 +47,19 @@ class StaffView(ApiView):
     permission_classes: tuple[type[BasePermission], ...] = (IsStaff,)
 
 
-class EndpointList(StaffView):
+class TargetView(StaffView):
+    """Takes the URL of a webhook. Its host is looked up here, before an Idempotency-Key opens a transaction."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.method in ("POST", "PATCH"):
+            body = self.body(request)
+            url = body.get("url") if isinstance(body, dict) else None
+            if isinstance(url, str):
+                self.bus.execute(LookUpHost(url))
+
+
+class EndpointList(TargetView):
     """Endpoints: make one, list them."""
 
     problems: ClassVar = {"post": (403,), "get": (400, 403)}
@@ -70,7 +82,7 @@ class EndpointList(StaffView):
         return paged(request, lambda limit, cursor: self.bus.ask(ListEndpoints(limit, cursor)), represent, NO_STORE)
 
 
-class EndpointDetail(StaffView):
+class EndpointDetail(TargetView):
     """One endpoint."""
 
     problems: ClassVar = {"get": (403,), "patch": (403,), "delete": (403,)}
@@ -183,7 +195,7 @@ def represent_delivery(row: Row) -> dict[str, Any]:
         "event_id": row["event_id"],
         "event_type": row["event_type"],
         "status": row["state"],
-        "attempts": [{name: entry[name] for name in ATTEMPT_FIELDS} for entry in row["log"]],
+        "attempts": [{name: entry.get(name) for name in ATTEMPT_FIELDS} for entry in attempts_of(row["log"])],
         "next_attempt_at": row["due_at"],
-        "payload": orjson.loads(row["body"]),
+        "payload": payload_of(row["body"]),
     }

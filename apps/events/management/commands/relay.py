@@ -32,5 +32,5 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop.set())
         listen(*settings.METRICS_ADDRESS)
-        pulse.start("relay")
+        pulse.start("relay", pulse.touch_heartbeat)
         relay.run()

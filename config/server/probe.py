@@ -1,6 +1,6 @@
 """Asks the web server on this machine whether it is well; the image's health check.
 
-python -m config.stack.probe [/healthz]     # exit status 0: well
+python -m config.server.probe [/healthz]     # exit status 0: well
 """
 
 from __future__ import annotations

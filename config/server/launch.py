@@ -12,7 +12,6 @@ import pwd
 import signal
 import sys
 
-CLONE_NEWUSER = 0x10000000
 PR_SET_PDEATHSIG = 1
 NOBODY = 65534
 CANNOT_RUN = 127
@@ -41,24 +40,12 @@ def main(arguments: list[str]) -> None:
 
 
 def become(identity: str) -> None:
-    """Take on `same` (nothing changes), `namespace` (nobody, in a user namespace) or `nobody` (the account)."""
-    if identity == "namespace":
-        enter_user_namespace()
-    elif identity == "nobody":
+    """Take on `same` (nothing changes) or `nobody` (the account, and no group but its own); for good."""
+    if identity == "nobody":
         uid, gid = nobody()
         os.setgroups([])
         os.setgid(gid)
         os.setuid(uid)
-
-
-def enter_user_namespace() -> None:
-    """Be the user nobody inside and stay root outside; needs neither an account nor a chown. Linux only."""
-    libc = ctypes.CDLL(None, use_errno=True)
-    if libc.unshare(CLONE_NEWUSER) != 0:
-        raise OSError(ctypes.get_errno(), "a user namespace is refused here")
-    for name, text in ("setgroups", "deny"), ("uid_map", f"{NOBODY} 0 1"), ("gid_map", f"{NOBODY} 0 1"):
-        with open(f"/proc/self/{name}", "w") as file:
-            file.write(text)
 
 
 def die_with_parent(signal_number: int) -> None:

@@ -1,6 +1,6 @@
 """The production web server: Granian with settings from the environment. What `make serve` and the image run.
 
-    HOST=0.0.0.0 PORT=8000 WEB_WORKERS=2 WEB_THREADS=2 python -m config.serve
+    HOST=0.0.0.0 PORT=8000 WEB_WORKERS=2 WEB_THREADS=2 python -m config.server
 
 On SIGTERM every answer closes its connection; after `CLOSING_SECONDS` it takes no new one, and it ends when the
 requests in hand are answered, `DRAIN_SECONDS` at the latest. On SIGHUP it does so worker by worker, each replaced by
@@ -26,14 +26,15 @@ from typing import Any
 
 from apps.core.telemetry.slots import VARIABLE, start_afresh
 from config.chosen import choose_settings
-from config.stack.launch import die_with_parent
-from config.stack.ports import is_free, parse_port
+from config.server.launch import die_with_parent
+from config.server.ports import is_free, parse_port
 
 TARGET = "config.wsgi:application"
 CLOSING_SECONDS = 1.0
 DRAIN_SECONDS = 30
 BACKLOG = 1024
 FIRST_PASSED_FD = 3
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 # Granian's own lines go where all others go, in the same form
 LOGGING: dict[str, Any] = {
     "formatters": {},
@@ -107,6 +108,7 @@ def serve(target: str, listener: socket.socket, *, workers: int, threads: int) -
         log_dictconfig=LOGGING,
     )
     server._init_shared_socket = lambda: share(server, listener)
+    held_back(server)
     server.serve(target_loader=load_in_worker)
 
 
@@ -121,6 +123,30 @@ def share(server: Any, listener: socket.socket) -> None:
     server._shd = holder(listener.fileno(), False, BACKLOG)
 
 
+def held_back(server: Any) -> None:
+    """Have every worker of `server` start with SIGTERM and SIGINT held back, for `close_before_the_end` to take.
+
+    Otherwise one that comes while a worker still imports would end it in the middle of a line, with a traceback.
+    """
+    spawn = server._spawn_worker
+
+    def spawn_worker(**arguments: Any) -> Any:
+        worker = spawn(**arguments)
+        start = worker.start
+
+        def start_held_back() -> None:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+            try:
+                start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+        worker.start = start_held_back
+        return worker
+
+    server._spawn_worker = spawn_worker
+
+
 def load_in_worker(target: str) -> Callable[..., Any]:
     """Import the application in a worker, and have the worker end when the main process is killed."""
     closing = threading.Event()
@@ -129,7 +155,7 @@ def load_in_worker(target: str) -> Callable[..., Any]:
     parent = multiprocessing.parent_process()
     if parent is not None and not parent.is_alive():
         # it went between the start of this process and the line above
-        sys.exit("the server's main process is gone")
+        os._exit(0)
     module, _, name = target.partition(":")
     application: Callable[..., Any] = getattr(import_module(module), name)
     return closing_connections(application, closing)
@@ -139,16 +165,21 @@ def close_before_the_end(closing: threading.Event) -> None:
     """On SIGTERM set `closing`, and let Granian's own shutdown follow `CLOSING_SECONDS` later.
 
     Granian ends idle connections at once, and with them a request that is already on its way; a client that was told
-    `Connection: close` sends none.
+    `Connection: close` sends none. A worker that is not serving yet has nobody to tell, and ends at once. SIGINT is a
+    terminal's, which the main process gets as well.
     """
     # before Granian starts its threads, which inherit it
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
 
     def wait() -> None:
         signal.sigwait({signal.SIGTERM})
+        # Granian's handler, once it serves
+        shut_down = signal.getsignal(signal.SIGTERM)
+        if not callable(shut_down):
+            os._exit(0)
         closing.set()
         time.sleep(CLOSING_SECONDS)
-        os.kill(os.getpid(), signal.SIGINT)
+        shut_down(signal.SIGTERM, None)
 
     threading.Thread(target=wait, name="closing", daemon=True).start()
 
@@ -184,7 +215,3 @@ def main() -> None:
         sys.exit(str(error))
     prepare_metrics(env.state_dir / f"metrics-{listener.getsockname()[1]}")
     serve(TARGET, listener, workers=env.web_workers, threads=env.web_threads)
-
-
-if __name__ == "__main__":
-    main()

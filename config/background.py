@@ -1,0 +1,60 @@
+"""Celery's worker and beat, as the image and `make run` start them; what is behind the name goes to Celery.
+
+    python -m config.background worker -n events@%h -Q events -c 2
+    python -m config.background beat --schedule /tmp/beat-schedule --pidfile=
+
+A program of our own, so that the log is JSON from the first line on, and because Celery takes signals before it can
+handle them: one that comes while it starts is held back until it can.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+from typing import Any
+
+from config.chosen import choose_settings
+
+# a worker asks its neighbours nothing: what is to be done stands in PostgreSQL
+OPTIONS = {"worker": ("--without-gossip", "--without-mingle"), "beat": ()}
+STOPPING = {signal.SIGTERM, signal.SIGINT}
+
+
+def main(arguments: list[str]) -> None:
+    """Run what the first of `arguments` names, with the rest as Celery's options."""
+    if not arguments or arguments[0] not in OPTIONS:
+        sys.exit("usage: python -m config.background worker|beat [OPTION …]")
+    choose_settings("config.settings.production")
+    hold_signals_back()
+    from celery.bin.celery import main as celery  # noqa: PLC0415 - only now may it be interrupted
+
+    name, *options = arguments
+    sys.argv = ["celery", "--quiet", "-A", "config.celery", name, *OPTIONS[name], *options]
+    sys.exit(celery())
+
+
+def hold_signals_back() -> None:
+    """Let SIGTERM and SIGINT wait until beat has its schedule, or a worker its pool, whose children begin anew."""
+    from celery import bootsteps, signals  # noqa: PLC0415 - as above
+
+    from config.celery import app  # noqa: PLC0415 - as above
+
+    class TakesSignals(bootsteps.StartStopStep):
+        requires = ("celery.worker.components:Pool",)
+
+        def start(self, parent: Any) -> None:
+            release()
+
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+    app.steps["worker"].add(TakesSignals)
+    signals.beat_init.connect(release)
+    signals.worker_process_init.connect(release)
+
+
+def release(**_: Any) -> None:
+    """Take SIGTERM and SIGINT from here on, those that came meanwhile first."""
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
