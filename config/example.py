@@ -34,7 +34,15 @@ ELSEWHERE = (
         "",
         "The password of docker compose's database, of any characters; it counts when the volume is made",
     ),
-    ("GRAFANA_PASSWORD", "", "The password of Grafana's user admin, with `docker compose --profile monitoring up`"),
+    ("ENV_FILE", ".env", "The file of settings that docker compose gives the service"),
+    ("IMAGE", "patterns", "The image that docker compose builds and runs"),
+    (
+        "PROMETHEUS_PORT",
+        "9090",
+        "The port of Prometheus on this machine, with `docker compose --profile monitoring up`",
+    ),
+    ("GRAFANA_PORT", "3000", "The port of Grafana, likewise"),
+    ("GRAFANA_PASSWORD", "", "The password of Grafana's user admin"),
 )
 
 
