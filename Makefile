@@ -42,7 +42,8 @@ lock: dev ## resolve requirements/*.in into the hashed locks beside them
 	done
 
 clean: ## remove the environment and every cache; `make run`'s data in .local stays
-	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis static
+	@rm -rf .venv .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .schemathesis static \
+		tests/api_schema/typescript/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 local dev:

@@ -42,4 +42,5 @@ class Faces(Contract):
         mine, theirs = importer.split("."), imported.split(".")
         if theirs[0] != self.root or len(theirs) < 2 or theirs[1] in (mine[1], *self.shared):
             return False
-        return len(theirs) < 3 or theirs[2] not in self.public
+        inside = ".".join(theirs[2:])
+        return not any(inside == face or inside.startswith(f"{face}.") for face in self.public)

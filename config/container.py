@@ -46,7 +46,7 @@ from apps.webhooks import queries as webhook_queries
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
-from apps.webhooks.services import Endpoints, WebhookService
+from apps.webhooks.services import Endpoints, Retention, WebhookService
 from config.env import Settings
 from config.notices import say_where_mail_goes
 from config.sentry import report_errors
@@ -132,12 +132,14 @@ class Container(Parts):
         bus.register(users.DeleteUser, service.delete)
         bus.register(users.SetPassword, service.set_password)
         bus.register(users.CheckCredentials, self.sessions.check)
+        bus.register(users.ConfirmLogin, self.sessions.confirm)
         bus.register(users.LogIn, self.sessions.log_in)
         bus.register(users.RefreshSession, self.sessions.refresh)
         bus.register(users.IssueToken, self.sessions.issue)
         bus.register(users.PruneSessions, self.sessions.prune)
         bus.register(user_queries.ReadToken, user_queries.TokenReader(self.tokens).read)
         bus.register(user_queries.GetCaller, user_queries.get_caller)
+        bus.register(user_queries.FindUser, user_queries.find_user)
         bus.register(user_queries.GetUser, user_queries.get_user)
         bus.register(user_queries.ListUsers, user_queries.list_users)
         bus.register(user_queries.ListStaffEmails, user_queries.list_staff_emails)
@@ -149,7 +151,9 @@ class Container(Parts):
         bus.register(profiles.RecordEnrichment, service.record)
 
     def _wire_events(self, bus: Bus) -> None:
-        service = EventService(timedelta(days=self.env.event_retention_days))
+        service = EventService(
+            timedelta(days=self.env.event_retention_days), timedelta(days=self.env.undelivered_retention_days)
+        )
         bus.register(events.ReplayDeliveries, service.replay)
         bus.register(events.PruneEvents, service.prune)
         bus.register(event_queries.ReadFeed, event_queries.read_feed)
@@ -172,7 +176,8 @@ class Container(Parts):
         policy = AddressPolicy(allow_private=env.webhook_allow_private_networks)
         box = SecretBox(env.secret_key, env.secret_key_fallbacks)
         sender = Sender(policy, box, env.webhook_retry_schedule)
-        service = WebhookService(Endpoints(), policy, box, timedelta(days=env.event_retention_days))
+        retention = Retention(timedelta(days=env.event_retention_days), timedelta(days=env.undelivered_retention_days))
+        service = WebhookService(Endpoints(), policy, box, retention)
         bus.register(webhooks.RegisterEndpoint, service.register)
         bus.register(webhooks.CheckEndpoint, service.check)
         bus.register(webhooks.LookUpHost, service.look_up)

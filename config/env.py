@@ -221,6 +221,15 @@ class Settings:
     event_retention_days: int = integer(
         30, "Finished events, deliveries and jobs are deleted after this", at_most=36_500
     )
+    undelivered_retention_days: int = integer(
+        depends(lambda known: max(90, known["event_retention_days"])),
+        "Events and deliveries that are dead, or still wait, are deleted after this; empty: 90, but at least "
+        "EVENT_RETENTION_DAYS",
+        at_most=36_500,
+    )
+    admin_log_retention_days: int = integer(
+        365, "What was done in the admin, and by whom, is deleted after this", at_most=36_500
+    )
     debug: bool = flag("Show settings and source on error pages; refused in production")
 
 
@@ -270,6 +279,10 @@ def _contradictions(settings: Settings) -> list[str]:
         problems.append("CELERY_TASK_SOFT_TIME_LIMIT must be below CELERY_TASK_TIME_LIMIT: the soft limit comes first")
     if settings.retry_base_delay > settings.retry_max_delay:
         problems.append("RETRY_BASE_DELAY must not be above RETRY_MAX_DELAY: the first wait would pass the longest")
+    if settings.undelivered_retention_days < settings.event_retention_days:
+        problems.append(
+            "UNDELIVERED_RETENTION_DAYS must not be below EVENT_RETENTION_DAYS: what was delivered would stay longer"
+        )
     if settings.external_api_url and not settings.external_api_key:
         problems.append("EXTERNAL_API_KEY is missing: EXTERNAL_API_URL is set and wants a key")
     return problems

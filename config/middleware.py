@@ -9,12 +9,14 @@ from django.http import HttpRequest, HttpResponse
 
 from apps.core.http.client import client_network
 from apps.core.http.middleware.rate_limit import RateLimitMiddleware
-from apps.core.http.problems import problem
+from apps.core.http.problems import page_or_problem, problem
 from apps.core.http.versioning import VersionMiddleware, is_api
 from apps.core.resilience.valkey import valkey_at
 from apps.users.api.authentication import caller_id
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
+# where passwords are typed in the admin: guessing there costs as much time here as at the API
+GUESSED_AT = ("/admin/login/", "/admin/password_change/")
 
 
 def version(get_response: GetResponse) -> VersionMiddleware:
@@ -30,9 +32,14 @@ def rate_limit(get_response: GetResponse) -> RateLimitMiddleware:
         limit=env.rate_limit_per_minute,
         valkey=valkey_at(env.redis_url),
         who=who,
-        applies=is_api,
-        refuse=lambda request, detail: problem(request, 429, "rate_limited", detail),
+        applies=lambda request: is_api(request) or request.path_info in GUESSED_AT,
+        refuse=refuse,
     )
+
+
+def refuse(request: HttpRequest, detail: str) -> HttpResponse:
+    """The answer past the limit: a page in the admin, else a problem document."""
+    return page_or_problem(request, problem(request, 429, "rate_limited", detail))
 
 
 def who(request: HttpRequest) -> str:

@@ -30,8 +30,6 @@ WIDTH = 120
 REQUIRED: Any = object()
 # in place of a value that is not to be had
 UNKNOWN: Any = object()
-
-
 Expected = str | Callable[..., str]
 
 
@@ -144,6 +142,8 @@ class Reader(Generic[S]):
         return UNKNOWN if default is REQUIRED else default
 
     def _expected(self, setting: Setting, default: Any, rules: Mapping[str, Any]) -> str:
+        if UNKNOWN in rules.values():
+            return "it goes by another setting that is missing or malformed"
         expected = self._resolved(setting.expected)
         example = written(default) and f", e.g. {written(default)}"
         return str(expected(example, **rules) if callable(expected) else expected)

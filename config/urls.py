@@ -11,7 +11,7 @@ from apps.core.telemetry import health
 from apps.core.telemetry.view import metrics_view
 from apps.events.api.urls import urlpatterns as events
 from apps.jobs.api.urls import urlpatterns as jobs
-from apps.users.admin_login import change_password
+from apps.users.admin_login import change_password, log_in
 from apps.users.api.urls import urlpatterns as users
 from apps.webhooks.api.urls import urlpatterns as webhooks
 
@@ -30,6 +30,7 @@ urlpatterns = [
     # the same routes without a version: X-API-Version decides
     path("api/", include((api, "api"), namespace="unversioned")),
     path("admin/breakers/", admin.site.admin_view(breakers_admin.breakers), name="breakers"),
+    path("admin/login/", log_in),
     path("admin/password_change/", admin.site.admin_view(change_password)),
     path("admin/", admin.site.urls),
 ]

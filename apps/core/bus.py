@@ -16,10 +16,11 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
 import structlog
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from prometheus_client import Histogram
+from psycopg.errors import ForeignKeyViolation
 
-from apps.core.errors import DomainError
+from apps.core.errors import DomainError, Gone
 
 R = TypeVar("R")
 log = structlog.get_logger("bus")
@@ -44,6 +45,21 @@ class Query(Generic[R]):
 
 class HandlerError(Exception):
     """The composition root made a mistake: no handler for a message, or two."""
+
+
+@contextmanager
+def unit_of_work() -> Iterator[None]:
+    """`transaction.atomic()`, for whole use cases. Raises Gone if what a new row belongs to was deleted meanwhile.
+
+    Django's foreign keys are checked at the COMMIT, so none of the statements before it would tell.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if isinstance(error.__cause__, ForeignKeyViolation):
+            raise Gone from error
+        raise
 
 
 class Bus:
@@ -71,7 +87,8 @@ class Bus:
     def execute(self, command: Command[R]) -> R:
         """Run `command` and return its handler's answer; nothing is kept where it raises.
 
-        Raises HandlerError without a handler, else whatever the handler raises.
+        Raises HandlerError without a handler, Gone if what it made belongs to something that was deleted meanwhile,
+        else whatever the handler raises.
         """
         handler: Callable[[Command[R]], R] = self._find(type(command))
         name = type(command).__name__
@@ -79,7 +96,7 @@ class Bus:
         outcome = "failed"
         try:
             if command.atomic:
-                with transaction.atomic():
+                with unit_of_work():
                     answer = handler(command)
             else:
                 answer = handler(command)

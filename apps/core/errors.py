@@ -42,6 +42,15 @@ class Conflict(DomainError):
     code = "conflict"
 
 
+class Gone(Conflict):
+    """What something new belongs to was deleted meanwhile: its owner, for example."""
+
+    code = "gone"
+
+    def __init__(self) -> None:
+        super().__init__("What this belongs to was deleted meanwhile; nothing was kept.")
+
+
 class VersionConflict(DomainError):
     """The thing was changed since the caller read it (optimistic locking)."""
 

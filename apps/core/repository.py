@@ -27,6 +27,13 @@ class Versioned(Protocol):
 
 
 M = TypeVar("M", bound=models.Model)
+CHANGED = "It was changed since you read it; read it again and decide anew."
+
+
+def check_version(row: Versioned, expected: int | None) -> None:
+    """Raises VersionConflict if `row` has another version than the one that is expected; None expects nothing."""
+    if expected is not None and row.version != expected:
+        raise VersionConflict(CHANGED)
 
 
 class DjangoRepository(Generic[M]):
@@ -71,7 +78,7 @@ class DjangoRepository(Generic[M]):
             changed = rows.update(**changes, version=F("version") + 1, updated_at=Now())
         if not changed:
             self.get(int(row.pk))
-            raise VersionConflict("It was changed since you read it; read it again and decide anew.")
+            raise VersionConflict(CHANGED)
         row.refresh_from_db()
         return row
 

@@ -18,6 +18,9 @@ class ReplayDeliveries(Command[int]):
 
 @dataclass(frozen=True)
 class PruneEvents(Command[int]):
-    """Delete events older than the retention whose deliveries are all delivered; answers how many."""
+    """Delete events older than the retention whose deliveries are all delivered; answers how many.
+
+    With a delivery that is dead, or still waits, an event stays for a second, longer retention.
+    """
 
     atomic: ClassVar[bool] = False

@@ -17,9 +17,10 @@ log = structlog.get_logger("events")
 PRUNE = """
     WITH old AS (
         SELECT e.id FROM events_outboxevent e
-        WHERE e.occurred_at < now() - make_interval(secs => %s) AND e.position IS NOT NULL
-          AND NOT EXISTS (SELECT 1 FROM events_delivery d WHERE d.event_id = e.id AND d.state <> 'delivered')
-        ORDER BY e.occurred_at LIMIT %s),
+        WHERE e.occurred_at < now() - make_interval(secs => %(retention)s) AND e.position IS NOT NULL
+          AND (e.occurred_at < now() - make_interval(secs => %(undelivered)s) OR NOT EXISTS (
+              SELECT 1 FROM events_delivery d WHERE d.event_id = e.id AND d.state <> 'delivered'))
+        ORDER BY e.occurred_at LIMIT %(batch)s),
     told AS (DELETE FROM events_delivery WHERE event_id IN (SELECT id FROM old))
     DELETE FROM events_outboxevent WHERE id IN (SELECT id FROM old) RETURNING id"""
 
@@ -27,8 +28,9 @@ PRUNE = """
 class EventService:
     """Handlers of the commands in apps/events/commands.py."""
 
-    def __init__(self, retention: timedelta, prune_batch: int = 1000) -> None:
+    def __init__(self, retention: timedelta, undelivered: timedelta, prune_batch: int = 1000) -> None:
         self._retention = retention
+        self._undelivered = undelivered
         self._prune_batch = prune_batch
 
     def replay(self, command: ReplayDeliveries) -> int:
@@ -45,10 +47,12 @@ class EventService:
 
     def prune(self, command: PruneEvents) -> int:
         """Delete in batches, each its own short transaction."""
+        retention, undelivered = self._retention.total_seconds(), self._undelivered.total_seconds()
+        values = {"retention": retention, "undelivered": undelivered, "batch": self._prune_batch}
         total = 0
         while True:
             with connection.cursor() as cursor:
-                cursor.execute(PRUNE, [self._retention.total_seconds(), self._prune_batch])
+                cursor.execute(PRUNE, values)
                 deleted = len(cursor.fetchall())
             total += deleted
             if deleted < self._prune_batch:

@@ -27,5 +27,5 @@ def deliver_waiting() -> None:
 
 @shared_task(name="events.prune")
 def prune() -> None:
-    """Delete what is finished and older than EVENT_RETENTION_DAYS."""
+    """Delete what is finished and older than EVENT_RETENTION_DAYS, and the rest after UNDELIVERED_RETENTION_DAYS."""
     bus.execute(PruneEvents())

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import IO, Any, ClassVar
 
 from apps.core.bus import Command
 
 
 @dataclass(frozen=True)
 class SubmitJob(Command[uuid.UUID]):
-    """Ask for a job; answers its id. `total` is the number of steps where it is known, `upload` the job's file."""
+    """Ask for a job; answers its id. `total` is the number of steps if it is known.
+
+    `upload` is the job's file, whole and at hand: it is read from its beginning while a transaction is open.
+    Refused with TooManyJobs.
+    """
 
     kind: str
     owner_id: int | None
     input: dict[str, Any]
     total: int | None = None
-    upload: Iterable[bytes] = ()
+    upload: IO[bytes] | None = None
 
 
 @dataclass(frozen=True)
@@ -30,14 +33,17 @@ class CancelJob(Command[None]):
 
 @dataclass(frozen=True)
 class RetryJob(Command[None]):
-    """Run a failed or cancelled job again, from its last checkpoint. Refused with NotFound, or Conflict."""
+    """Run a failed or cancelled job again, from its last checkpoint.
+
+    Refused with NotFound, or Conflict: it has not failed, or what it was given is deleted.
+    """
 
     job_id: uuid.UUID
 
 
 @dataclass(frozen=True)
 class PruneJobs(Command[int]):
-    """Delete jobs that finished longer ago than the retention; answers how many."""
+    """Delete jobs that ended longer ago than the retention, and earlier what they were given; answers how many."""
 
     atomic: ClassVar[bool] = False
 

@@ -36,11 +36,14 @@ class Job(WorkItem):
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     done = models.PositiveBigIntegerField(default=0)
     total = models.PositiveBigIntegerField(null=True)
-    input = models.JSONField(default=dict)
+    # null once it is deleted; what came as a file is in `chunks`, and goes with it
+    input = models.JSONField(default=dict, null=True)
     checkpoint = models.JSONField(null=True)
     result = models.JSONField(null=True)
     error = models.TextField(blank=True, default="")
     request_id = models.CharField(max_length=128, blank=True, default="")
+    # when its owner was served last, or it was asked for: the smallest is next
+    turn = models.DateTimeField(db_default=Now(), editable=False)
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)
     finished_at = models.DateTimeField(null=True)
@@ -48,8 +51,15 @@ class Job(WorkItem):
     class Meta:
         indexes: ClassVar = [
             models.Index(fields=["due_at", "id"], name="jobs_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["turn", "id"], name="jobs_turn", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["owner"], name="jobs_unfinished_of", condition=Q(due_at__isnull=False)),
             models.Index(fields=["-created_at"], name="jobs_created_at"),
             models.Index(fields=["finished_at"], name="jobs_finished_at"),
+            models.Index(
+                fields=["finished_at"],
+                name="jobs_input_kept",
+                condition=Q(finished_at__isnull=False, input__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:

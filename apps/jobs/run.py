@@ -37,8 +37,8 @@ class Run:
     @property
     def input(self) -> dict[str, Any]:
         """What was asked for."""
-        data: dict[str, Any] = self.job.input
-        return data
+        # kept until the job has ended
+        return self.job.input or {}
 
     @property
     def checkpoint(self) -> Any:

@@ -19,23 +19,41 @@ from django.db.models.functions import Coalesce, Greatest, Now
 from prometheus_client import Counter
 
 from apps.core.context import bound, request_id
-from apps.core.errors import Conflict, NotFound
-from apps.core.queue.work_queue import Backoff, LeaseLost, claim, in_seconds, settle
+from apps.core.errors import Conflict, NotFound, TooMany
+from apps.core.queue.work_queue import Backoff, LeaseLost, in_seconds, settle
 from apps.events.bus import publish
+from apps.jobs import store
 from apps.jobs.commands import CancelJob, PruneJobs, RetryJob, RunNextJob, SubmitJob
 from apps.jobs.events import JobFinished
-from apps.jobs.models import FINISHED, Chunk, Job, Status
-from apps.jobs.run import LEASE_SECONDS, Handler, JobError, Run, Stopping
+from apps.jobs.models import FINISHED, Job, Status
+from apps.jobs.run import Handler, JobError, Run, Stopping
 
 log = structlog.get_logger("jobs")
 JOBS = Counter("jobs_finished_total", "Background jobs that have ended", ["kind", "status"])
 BACKOFF = Backoff(base=2.0, longest=300.0, max_attempts=4)
+# of one owner, waiting and running
+MOST_UNFINISHED = 10
+RETRY_AFTER_SECONDS = 10
+# a failed or cancelled job can be run again for so long: until then its file and the rest of its input are kept
+INPUT_KEPT = timedelta(days=7)
 
 
 class AlreadyFinished(Conflict):
     """The job has ended and can no longer be cancelled."""
 
     code = "already_finished"
+
+
+class TooManyJobs(TooMany):
+    """The owner has as many jobs that have not ended as anyone may have."""
+
+    code = "too_many_jobs"
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"You have {MOST_UNFINISHED} jobs that have not ended, the most there may be: wait for one, or cancel one.",
+            RETRY_AFTER_SECONDS,
+        )
 
 
 class JobService:
@@ -48,7 +66,9 @@ class JobService:
         self._prune_batch = prune_batch
 
     def submit(self, command: SubmitJob) -> uuid.UUID:
-        """Insert the row; the relay sees it once it is committed."""
+        """Insert the row and its file; the relay sees it once it is committed."""
+        if command.owner_id is not None and store.unfinished_of(command.owner_id) >= MOST_UNFINISHED:
+            raise TooManyJobs
         job = Job.objects.create(
             kind=command.kind,
             owner_id=command.owner_id,
@@ -56,8 +76,8 @@ class JobService:
             total=command.total,
             request_id=request_id(),
         )
-        for number, data in enumerate(command.upload):
-            Chunk.objects.create(job=job, number=number, data=data)
+        if command.upload is not None:
+            store.keep_file(job.id, command.upload)
         return job.id
 
     def cancel(self, command: CancelJob) -> None:
@@ -72,12 +92,17 @@ class JobService:
         job = self._lock(command.job_id)
         if job.status not in (Status.FAILURE, Status.REVOKED):
             raise Conflict(f"Only a failed or cancelled job can run again; this one is {job.status}.")
+        if job.input is None:
+            days = INPUT_KEPT.days
+            raise Conflict(f"What the job was given is deleted {days} days after its end; ask for it anew.")
         Job.objects.filter(id=job.id).update(
-            status=Status.PENDING, due_at=Now(), attempts=0, token=None, error="", finished_at=None
+            status=Status.PENDING, due_at=Now(), turn=Now(), attempts=0, token=None, error="", finished_at=None
         )
 
     def prune(self, command: PruneJobs) -> int:
         """Delete in batches, each its own short transaction."""
+        while store.drop_old_inputs(INPUT_KEPT, self._prune_batch) == self._prune_batch:
+            pass
         total = 0
         while True:
             old = Job.objects.filter(finished_at__lt=Now() - self._retention).values("id")[: self._prune_batch]
@@ -90,17 +115,20 @@ class JobService:
 
     def run_next(self, command: RunNextJob) -> bool:
         """Claim one due job and run it to its end or its next attempt; False where none is due."""
-        ids = claim("jobs_job", limit=1, lease=LEASE_SECONDS)
-        if not ids:
+        job_id = store.claim_next()
+        if job_id is None:
             return False
-        held = Job.objects.filter(id=ids[0], token__isnull=False)
+        held = Job.objects.filter(id=job_id, token__isnull=False)
         held.update(status=Status.STARTED, started_at=Coalesce("started_at", Now()))
         job = held.first()
         if job is None:
             # cancelled between the claim and here
             return True
+        store.served(job.owner_id)
         with bound(job.request_id, task_id=str(job.id), kind=job.kind, attempt=job.attempts):
             self._run(job)
+        # whoever came while it ran goes before this owner's next
+        store.served(job.owner_id)
         return True
 
     def _run(self, job: Job) -> None:
@@ -133,7 +161,7 @@ class JobService:
             self._fail(job, f"The job failed {job.attempts} times; the last time: {error}")
             return
         log.warning("job_attempt_failed", exc_info=error, next_in_seconds=round(wait, 1))
-        message = f"{type(error).__name__}: {error}"[:2000]
+        message = told(f"{type(error).__name__}: {error}")
         try:
             held = Job.objects.filter(id=job.id)
             settle(held, job.token, status=Status.RETRY, due_at=in_seconds(wait), error=message, last_error=message)
@@ -160,7 +188,7 @@ class JobService:
 
     def _fail(self, job: Job, reason: str) -> None:
         try:
-            self._finish_held(job, Status.FAILURE, error=reason[:2000])
+            self._finish_held(job, Status.FAILURE, error=told(reason))
         except LeaseLost as error:
             log.info("job_let_go", reason=str(error))
 
@@ -170,8 +198,7 @@ class JobService:
             settle(Job.objects.filter(id=job.id), job.token, status=status, due_at=None, finished_at=Now(), **changes)
             publish(JobFinished(str(job.id), job.kind, status))
             if status == Status.SUCCESS:
-                # a failed job may be run again, and needs its file for that
-                Chunk.objects.filter(job_id=job.id).delete()
+                store.drop_inputs(Job.objects.filter(id=job.id))
         JOBS.labels(job.kind, status).inc()
         log.info("job_finished", status=status)
 
@@ -185,3 +212,8 @@ class JobService:
         if job is None:
             raise NotFound(f"There is no job {job_id}.")
         return job
+
+
+def told(reason: str) -> str:
+    """`reason` as PostgreSQL can keep it: a handler's error may quote anything, a NUL or half a character too."""
+    return reason[:2000].replace("\0", "\ufffd").encode("utf-8", "replace").decode()

@@ -9,13 +9,13 @@ from apps.profiles.commands import CreateProfile, LookUpPerson, Person, RecordEn
 from apps.profiles.events import ProfileEnriched
 from apps.profiles.people import People
 
-# INSERT … SELECT from the users, so that a user deleted meanwhile means no row instead of an error
+# INSERT … SELECT from the users, held until the commit: a user deleted meanwhile means no row instead of an error
 CREATE = """
     INSERT INTO profiles_profile (user_id, display_name, company, avatar_url)
-    SELECT id, '', '', '' FROM users_user WHERE id = %s ON CONFLICT (user_id) DO NOTHING"""
+    SELECT id, '', '', '' FROM users_user WHERE id = %s FOR KEY SHARE ON CONFLICT (user_id) DO NOTHING"""
 ENRICH = """
     INSERT INTO profiles_profile AS p (user_id, display_name, company, avatar_url, enriched_at)
-    SELECT id, %s, %s, %s, now() FROM users_user WHERE id = %s
+    SELECT id, %s, %s, %s, now() FROM users_user WHERE id = %s FOR KEY SHARE
     ON CONFLICT (user_id) DO UPDATE SET display_name = excluded.display_name, company = excluded.company,
         avatar_url = excluded.avatar_url, enriched_at = excluded.enriched_at
     RETURNING user_id"""

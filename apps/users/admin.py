@@ -12,7 +12,8 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 
-from apps.core.backoffice.actions import CommandAction
+from apps.core.backoffice.actions import CommandAction, deletion
+from apps.core.backoffice.forms import VersionedForm
 from apps.core.backoffice.links import Link, is_aggregate, list_of, related
 from apps.core.backoffice.site import ServiceAdmin
 from apps.core.bus import bus
@@ -22,15 +23,12 @@ from apps.users import (
     rules,
 )
 from apps.users.admin_import import upload
-from apps.users.admin_login import LoginForm
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser
 from apps.users.models import User
 from apps.users.search import searchable
 
-admin.site.login_form = LoginForm
 
-
-class UserForm(forms.ModelForm[User]):
+class UserForm(VersionedForm[User]):
     """Checks a user by the same rules as every other entrance."""
 
     password = forms.CharField(
@@ -84,6 +82,9 @@ ACTIVATE = CommandAction[User](
 )
 
 
+DELETE = deletion(User, lambda user, request: DeleteUser(user.pk))
+
+
 @admin.register(User)
 class UserAdmin(ServiceAdmin[User]):
     """Users: register, import, rename, deactivate, delete."""
@@ -97,7 +98,7 @@ class UserAdmin(ServiceAdmin[User]):
     sortable_by = ("created_at", "id")
     date_hierarchy = "created_at"
     tools: ClassVar = (("Import users", "admin:users_user_import"),)
-    actions = (DEACTIVATE, ACTIVATE)
+    actions = (DEACTIVATE, ACTIVATE, DELETE)
 
     def get_urls(self) -> list[URLPattern]:
         """Django's, and the page that takes a file."""
@@ -126,7 +127,8 @@ class UserAdmin(ServiceAdmin[User]):
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
         """Run the command instead of saving the row."""
         if change:
-            bus.execute(UpdateUser(obj.pk, name=obj.name, is_active=obj.is_active))
+            known: Any = form
+            bus.execute(UpdateUser(obj.pk, **known.changes, expected_version=known.seen_version))
         else:
             password = form.cleaned_data.get("password") or None
             user = bus.execute(RegisterUser(obj.email, obj.name, password, is_staff=obj.is_staff))
@@ -135,11 +137,6 @@ class UserAdmin(ServiceAdmin[User]):
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         """Run the command instead of deleting the row."""
         bus.execute(DeleteUser(obj.pk))
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
-        """Run the command for each."""
-        for user_id in queryset.values_list("pk", flat=True):
-            bus.execute(DeleteUser(user_id))
 
 
 is_aggregate("user", "users.user")
@@ -151,4 +148,4 @@ def of_user(user: User) -> Iterable[Link]:
     yield Link("Events", list_of("events.outboxevent", aggregate=f"user:{user.pk}"))
     yield Link("Event deliveries", list_of("events.delivery", aggregate=f"user:{user.pk}"))
     if user.is_staff:
-        yield Link("Done in the admin", list_of("admin.logentry", user=user.pk))
+        yield Link("Done in the admin", list_of("core.adminnote", user_id=user.pk))

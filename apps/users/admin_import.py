@@ -7,7 +7,6 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.contrib.admin.models import ADDITION
 from django.core.files.uploadedfile import TemporaryUploadedFile
 from django.core.files.uploadhandler import TemporaryFileUploadHandler
 from django.http import HttpRequest, HttpResponse
@@ -16,13 +15,13 @@ from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from apps.core.api.bodies import pieces
-from apps.core.backoffice.actions import note
 from apps.core.backoffice.links import page_of
+from apps.core.backoffice.log import ADDITION, note
 from apps.core.bus import bus
+from apps.core.errors import DomainError, TooMany
 from apps.jobs.commands import SubmitJob
 from apps.users.api.import_view import LIMIT_BYTES
-from apps.users.import_lines import CSV_TYPE, NDJSON_TYPE, NotImportable, read_lines
+from apps.users.import_lines import CSV_TYPE, NDJSON_TYPE, NotImportable, is_binary, read_lines
 
 # what a form adds around its file
 FORM_BYTES = 64 * 1024
@@ -65,8 +64,7 @@ def problem_of(file: TemporaryUploadedFile, kind: str) -> str:
     if (file.size or 0) > LIMIT_BYTES:
         return TOO_LARGE
     with Path(file.temporary_file_path()).open("rb") as stream:
-        start = stream.read(1000)
-        if b"\0" in start and not start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        if is_binary(stream.read(1000)):
             return "The file is not text; a spreadsheet has to be saved as CSV first."
         stream.seek(0)
         try:
@@ -101,7 +99,10 @@ def _upload(request: HttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _page(request, form, status=400)
     file, kind = form.cleaned_data["file"], form.cleaned_data["kind"]
-    job_id = bus.execute(SubmitJob("import_users", request.user.pk, {"kind": kind}, upload=pieces(file, LIMIT_BYTES)))
+    try:
+        job_id = bus.execute(SubmitJob("import_users", request.user.pk, {"kind": kind}, upload=file))
+    except DomainError as error:
+        return _page(request, form, str(error), status=429 if isinstance(error, TooMany) else 409)
     said = f"from {file.name}, {filesizeformat(file.size)}"
     note(request, ADDITION, said, str(job_id), f"import_users {job_id}", "jobs.job")
     messages.success(request, f"The import of {file.name} has begun.")

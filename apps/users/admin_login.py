@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.forms import AdminAuthenticationForm, AdminPasswordChangeForm
-from django.contrib.auth.views import PasswordChangeView
+from django.contrib.auth.views import LoginView, PasswordChangeView
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from django.urls import reverse_lazy
+from django.shortcuts import redirect
+from django.urls import reverse, reverse_lazy
+from django.views.decorators.cache import never_cache
 
-from apps.core.bus import bus
+from apps.core.bus import bus, unit_of_work
 from apps.core.errors import TooMany
 from apps.core.http.client import client_network
-from apps.users.commands import CheckCredentials, SetPassword
+from apps.users import rules
+from apps.users.commands import CheckCredentials, ConfirmLogin, Login, SetPassword
 from apps.users.errors import WrongCredentials
 from apps.users.models import User
 
@@ -23,23 +27,78 @@ from apps.users.models import User
 class LoginForm(AdminAuthenticationForm):
     """Asks the bus who that is; a refusal is the form's error."""
 
+    login: Login
+
     def clean(self) -> dict[str, Any]:
-        """Finds `user_cache`. Raises ValidationError, also for a user who is no staff."""
+        """Finds `login` and `user_cache`. Raises ValidationError, also for a user who is no staff."""
         email, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if email and password and self.request is not None:
             try:
-                user_id = bus.execute(CheckCredentials(email, client_network(self.request), password))
+                self.login = bus.execute(CheckCredentials(email, client_network(self.request), password))
             except WrongCredentials:
                 raise self.get_invalid_login_error() from None
             except TooMany as error:
                 raise ValidationError(str(error), code=error.code) from None
-            self.user_cache = User.objects.get(id=user_id)
+            self.user_cache = User.objects.filter(id=self.login.user_id, password=self.login.password).first()
+            if self.user_cache is None:
+                raise self.get_invalid_login_error()
             self.confirm_login_allowed(self.user_cache)
         return self.cleaned_data
 
 
+class AdminLogin(LoginView):
+    """Django's view, which begins the session only while the user is still the one who was checked."""
+
+    def form_valid(self, form: Any) -> Any:
+        """Log in, or show the form again."""
+        try:
+            with unit_of_work():
+                bus.execute(ConfirmLogin(form.login))
+                return super().form_valid(form)
+        except WrongCredentials:
+            form.add_error(None, form.get_invalid_login_error())
+            return self.form_invalid(form)
+
+
+@never_cache
+def log_in(request: HttpRequest) -> HttpResponseBase:
+    """The admin's page for logging in; as AdminSite's own, over the view above."""
+    index = reverse("admin:index")
+    if request.method == "GET" and admin.site.has_permission(request):
+        return redirect(index)
+    context = {**admin.site.each_context(request), "title": "Log in", "app_path": request.get_full_path()}
+    if "next" not in {*request.GET, *request.POST}:
+        context["next"] = index
+    view = AdminLogin.as_view(authentication_form=LoginForm, template_name="admin/login.html", extra_context=context)
+    return view(request)
+
+
 class PasswordForm(AdminPasswordChangeForm):
-    """Saves by the command, which ends every login made with the old password but this one."""
+    """Saves by the command, which ends every login made with the old password but this one.
+
+    Guesses at the old password count like failed logins: whoever finds a browser open should not have more of them.
+    """
+
+    def __init__(self, *args: Any, address: str = "", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._address = address
+
+    def clean_old_password(self) -> str:
+        """Raises ValidationError."""
+        old: str = self.cleaned_data["old_password"]
+        try:
+            bus.execute(CheckCredentials(self.user.email, self._address, old))
+        except TooMany as error:
+            raise forms.ValidationError(str(error), code=error.code) from None
+        except WrongCredentials:
+            raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect") from None
+        return old
+
+    def validate_password_for_user(self, *_: Any, **__: Any) -> None:
+        """The command's rules, said at the field."""
+        if new := self.cleaned_data.get("new_password1"):
+            for problem in rules.password_problems(new, self.user.email, self.user.name):
+                self.add_error("new_password2", problem.detail)
 
     def save(self, commit: bool = True) -> User:
         """The user as they are after it."""
@@ -48,10 +107,18 @@ class PasswordForm(AdminPasswordChangeForm):
         return self.user
 
 
+class PasswordChange(PasswordChangeView):
+    """Django's view over the form above."""
+
+    form_class = PasswordForm
+
+    def get_form_kwargs(self) -> dict[str, Any]:
+        return super().get_form_kwargs() | {"address": client_network(self.request)}
+
+
 def change_password(request: HttpRequest) -> HttpResponseBase:
     """The admin's page for one's own password."""
-    view = PasswordChangeView.as_view(
-        form_class=PasswordForm,
+    view = PasswordChange.as_view(
         success_url=reverse_lazy("admin:password_change_done"),
         extra_context=admin.site.each_context(request),
     )

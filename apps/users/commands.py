@@ -75,16 +75,25 @@ class SetPassword(Command[None]):
 
 @dataclass(frozen=True)
 class TokenPair:
-    """What a login gives: an access token, a refresh token, and the access token's life in seconds."""
+    """What a login of `user_id` gives: an access token, a refresh token, and the access token's life in seconds."""
 
     access: str = field(repr=False)
     refresh: str = field(repr=False)
-    expires_in: int = 0
+    expires_in: int
+    user_id: int
 
 
 @dataclass(frozen=True)
-class CheckCredentials(Command[int]):
-    """The id of the active user with this e-mail and password; the attempt counts against the limit of logins.
+class Login:
+    """Somebody who has shown their password: whose it is, and the hash that it fits."""
+
+    user_id: int
+    password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class CheckCredentials(Command[Login]):
+    """The active user with this e-mail and password; the attempt counts against the limit of logins.
 
     Not atomic as a whole: a failed attempt must be remembered, though the login itself is refused. Refused with
     WrongCredentials, or TooMany after too many failures.
@@ -94,6 +103,16 @@ class CheckCredentials(Command[int]):
     email: str
     address: str
     password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class ConfirmLogin(Command[None]):
+    """Send it in the transaction that makes something of a login: the user is held until that ends.
+
+    Refused with WrongCredentials if the user is gone, inactive, or has another password by now.
+    """
+
+    login: Login
 
 
 @dataclass(frozen=True)

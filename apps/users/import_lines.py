@@ -6,8 +6,10 @@ more than `MOST_LINES` lines, whatever the file holds.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import io
+import re
 from collections import deque
 from collections.abc import Iterator
 from contextlib import suppress
@@ -17,12 +19,18 @@ import orjson
 
 from apps.core.api.strict_json import repeated_name
 from apps.core.errors import FieldProblem
-from apps.jobs.run import JobError
+from apps.jobs.kinds import JobError
 
 CSV_TYPE, NDJSON_TYPE = "text/csv", "application/x-ndjson"
 HEADER = ("email", "name")
+# what a file may be written in, by IANA's names
+CHARSETS = (
+    "utf-8", "us-ascii", "utf-16", "utf-16le", "utf-16be", "iso-8859-1", "iso-8859-15", "windows-1252",
+)  # fmt: skip
+UTF_16_MARKS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 LONGEST = 64 * 1024
 MOST_LINES = 100
+_SHOWN = re.compile(r"[^\s,;]")
 
 
 class NotImportable(JobError):
@@ -42,17 +50,28 @@ class TooLong(Exception):
     """A line, or a record of several, is longer than any that can be imported."""
 
 
-def read_lines(stream: BinaryIO, kind: str) -> Iterator[Line]:
-    """The lines of a file of media type `kind`, their values as they stand there. Raises NotImportable."""
-    start = stream.peek(4)[:2] if isinstance(stream, io.BufferedReader) else b""
-    encoding = "utf-16" if start in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    # bytes that are no UTF-8 become lone surrogates, by which the line that has them is found
-    text = io.TextIOWrapper(stream, encoding=encoding, errors="surrogateescape", newline="")
+def is_binary(start: bytes, charset: str = "utf-8") -> bool:
+    """Whether a file that begins with `start` is no text: it has a NUL, which only UTF-16 is full of."""
+    return b"\0" in start[:1000] and not start.startswith(UTF_16_MARKS) and not charset.startswith("utf-16")
+
+
+def read_lines(stream: BinaryIO, kind: str, charset: str = "utf-8") -> Iterator[Line]:
+    """The lines of a file of media type `kind`, their values as they stand there. Raises NotImportable.
+
+    `charset` is one of CHARSETS, by any of its names; a byte order mark at the beginning is believed before it.
+    """
+    start = stream.peek(4)[:3] if isinstance(stream, io.BufferedReader) else b""
+    if start.startswith(UTF_16_MARKS):
+        charset = "utf-16"
+    elif codecs.lookup(charset).name == "utf-8" or start == codecs.BOM_UTF8:
+        charset = "utf-8-sig"
+    # bytes that are no text in it become lone surrogates, by which the line that has them is found
+    text = io.TextIOWrapper(stream, encoding=charset, errors="surrogateescape", newline="")
     lines = Lines(text)
     try:
         yield from (_read_ndjson if kind == NDJSON_TYPE else _read_csv)(lines)
     except UnicodeDecodeError:
-        raise _not_text(lines.number + 1, "UTF-16") from None
+        raise lines.not_text(lines.number + 1) from None
     finally:
         # the stream is the caller's to close, and may be closed already
         with suppress(ValueError):
@@ -100,12 +119,13 @@ class Lines(Iterator[str]):
             try:
                 line.encode()
             except UnicodeEncodeError:
-                raise _not_text(self.number + 1, "UTF-8") from None
+                raise self.not_text(self.number + 1) from None
         return line
 
-
-def _not_text(number: int, encoding: str) -> NotImportable:
-    return NotImportable(f"Line {number} is not text in {encoding}: save the file as UTF-8 and import it again.")
+    def not_text(self, number: int) -> NotImportable:
+        """The error for bytes that the file's charset has no character for."""
+        charset = self._text.encoding.removesuffix("-sig").upper()
+        return NotImportable(f"Line {number} is not text in {charset}: save the file as UTF-8 and import it again.")
 
 
 def _malformed(number: int, detail: str) -> Line:
@@ -113,8 +133,9 @@ def _malformed(number: int, detail: str) -> Line:
 
 
 def _read_csv(lines: Lines) -> Iterator[Line]:
-    reader = csv.reader(lines, strict=True)
-    columns, places = _header(reader)
+    # a blank behind a comma would make the quote after it a part of the value
+    reader = csv.reader(lines, strict=True, skipinitialspace=True)
+    columns, (email, name) = _header(reader, lines)
     while True:
         lines.begin()
         first = lines.number + 1
@@ -130,19 +151,43 @@ def _read_csv(lines: Lines) -> Iterator[Line]:
             lines.back()
             yield _malformed(first, f"This is no CSV: {error}.")
             continue
+        if not any(row) or _is_blank(row):
+            continue
+        _trim(row, columns)
         if len(row) == columns:
-            yield Line(first, row[places[0]], row[places[1]])
-        elif any(value.strip() for value in row):
+            yield Line(first, row[email], row[name])
+        else:
             yield _malformed(first, f"The line has {len(row)} values, the header {columns}.")
 
 
-def _header(reader: Iterator[list[str]]) -> tuple[int, list[int]]:
+def _is_blank(row: list[str]) -> bool:
+    """Whether a spreadsheet shows nothing for the row; its separators may be others."""
+    return not _SHOWN.search("".join(row))
+
+
+def _trim(row: list[str], columns: int = 0) -> None:
+    """Take away empty values at the end, which spreadsheets write for empty columns, down to `columns`."""
+    while len(row) > columns and not row[-1].strip():
+        row.pop()
+
+
+def _first_row(reader: Iterator[list[str]], lines: Lines) -> list[str]:
+    """The first row that shows anything, behind the one in which Excel notes its separator; [] if there is none."""
+    for row in reader:
+        lines.begin()
+        if not _is_blank(row) and not row[0].lower().startswith("sep="):
+            return row
+    return []
+
+
+def _header(reader: Iterator[list[str]], lines: Lines) -> tuple[int, list[int]]:
     """How many columns there are, and where e-mail and name stand. Raises NotImportable."""
     wanted = ",".join(HEADER)
     try:
-        header = [name.strip().lower() for name in next(reader, [])]
+        header = [name.strip().lower() for name in _first_row(reader, lines)]
     except (csv.Error, TooLong):
         raise NotImportable(f"The first line is no CSV: it must be the header {wanted}.") from None
+    _trim(header)
     if all(header.count(name) == 1 for name in HEADER):
         return len(header), [header.index(name) for name in HEADER]
     for mark, name in ((";", "semicolons"), ("\t", "tabs")):

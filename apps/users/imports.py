@@ -13,19 +13,21 @@ from datetime import datetime
 from itertools import islice
 from typing import Any, BinaryIO
 
-from django.db import connection, transaction
+import structlog
+from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models.functions import Lower
 
 from apps.core.bus import bus
-from apps.jobs.refusals import Refusal
-from apps.jobs.run import Run
+from apps.core.errors import FieldProblem
+from apps.jobs.kinds import Refusal, Run
 from apps.users import rules
 from apps.users.commands import ImportUsers
-from apps.users.import_lines import CSV_TYPE, NDJSON_TYPE, Line, NotImportable, read_lines
+from apps.users.import_lines import CHARSETS, CSV_TYPE, NDJSON_TYPE, Line, NotImportable, read_lines
 from apps.users.models import User
 
-__all__ = ["CSV_TYPE", "NDJSON_TYPE", "NotImportable", "Tally", "import_users", "run_import"]
+__all__ = ["CHARSETS", "CSV_TYPE", "NDJSON_TYPE", "NotImportable", "Tally", "import_users", "run_import"]
 
+log = structlog.get_logger("imports")
 BATCH_LINES = 5000
 LISTED_ERRORS = 1000
 IN_FILE, IN_DATABASE = "in_file", "in_database"
@@ -33,6 +35,9 @@ TAKEN = {
     IN_FILE: "This e-mail is in the file a second time.",
     IN_DATABASE: "There is already a user with this e-mail.",
 }
+
+
+NOT_KEPT = FieldProblem("", "invalid", "The database cannot keep these values.")
 
 
 @dataclass
@@ -60,6 +65,7 @@ def import_users(
     tally: Tally | None = None,
     report: Report = lambda tally, refused: None,
     since: datetime | None = None,
+    charset: str = "utf-8",
 ) -> Tally:
     """Import the lines of `stream` and return how that went; `tally` of an earlier attempt goes on where it ended.
 
@@ -69,7 +75,7 @@ def import_users(
     """
     tally = tally or Tally()
     since = since or database_now()
-    lines = islice(read_lines(stream, kind), tally.total, None)
+    lines = islice(read_lines(stream, kind, charset), tally.total, None)
     while batch := list(islice(lines, BATCH_LINES)):
         with transaction.atomic():
             report(tally, _import_batch(batch, tally, since))
@@ -80,8 +86,9 @@ def import_users(
 
 def _import_batch(batch: Sequence[Line], tally: Tally, since: datetime) -> list[Refusal]:
     lines = [checked(line) for line in batch]
+    made, failed = _made([line for line in lines if line.problem is None])
+    lines = [failed.get(line.number, line) for line in lines]
     good = [line for line in lines if line.problem is None]
-    made = bus.execute(ImportUsers(tuple((line.email, line.name) for line in good))) if good else set()
     taken = {line.email.lower() for line in good} - made
     seen = _taken_since(taken, since) if taken else set()
     refused = []
@@ -102,6 +109,24 @@ def _import_batch(batch: Sequence[Line], tally: Tally, since: datetime) -> list[
     return refused
 
 
+def _made(lines: Sequence[Line]) -> tuple[set[str], dict[int, Line]]:
+    """The e-mails of the users made, in lower case, and the lines that the database does not take, by number.
+
+    One line's error is that line's outcome: what fails together is tried again in halves.
+    """
+    if not lines:
+        return set(), {}
+    try:
+        return bus.execute(ImportUsers(tuple((line.email, line.name) for line in lines))), {}
+    except (DataError, IntegrityError, ValueError) as error:
+        if len(lines) == 1:
+            log.warning("import_line_failed", line=lines[0].number, exc_info=error)
+            return set(), {lines[0].number: lines[0]._replace(problem=NOT_KEPT)}
+    half = len(lines) // 2
+    (made, failed), (more_made, more_failed) = _made(lines[:half]), _made(lines[half:])
+    return made | more_made, failed | more_failed
+
+
 def _taken_since(emails: set[str], since: datetime) -> set[str]:
     """Those of `emails` whose user was made after the import began: by an earlier batch."""
     users = User.objects.alias(lowered=Lower("email")).filter(lowered__in=emails, created_at__gte=since)
@@ -112,8 +137,11 @@ def checked(line: Line) -> Line:
     """The line with its values as they are kept, or with the first thing that is wrong with them."""
     if line.problem:
         return line
-    email, name = rules.clean_email(line.email), line.name.strip()
-    return Line(line.number, email, name, rules.email_problem(email) or rules.name_problem(name))
+    try:
+        email, name = rules.clean_email(line.email), line.name.strip()
+        return Line(line.number, email, name, rules.email_problem(email) or rules.name_problem(name))
+    except ValueError:
+        return line._replace(problem=NOT_KEPT)
 
 
 def database_now() -> datetime:
@@ -135,4 +163,5 @@ def run_import(run: Run) -> dict[str, Any]:
         run.refuse(refused)
         run.report(tally.total, checkpoint=asdict(tally))
 
-    return asdict(import_users(run.upload(), run.input["kind"], tally, report, run.began_at))
+    charset = run.input.get("charset", "utf-8")
+    return asdict(import_users(run.upload(), run.input["kind"], tally, report, run.began_at, charset))

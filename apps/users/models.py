@@ -6,11 +6,13 @@ import uuid
 from typing import ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import make_password
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
 
+from apps.users import passwords
 from apps.users.mailboxes import one_spelling
 
 EMAIL_LENGTH, NAME_LENGTH = 254, 150
@@ -59,6 +61,14 @@ class User(AbstractBaseUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def set_password(self, raw_password: str | None) -> None:
+        """Django's hook; the use case is the command SetPassword."""
+        self.password = passwords.hash_of(raw_password) if raw_password is not None else make_password(None)
+
+    def check_password(self, raw_password: str | None) -> bool:
+        """Whether that is the user's password, in any of its spellings."""
+        return raw_password is not None and passwords.matches(raw_password, self.password)
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Staff may."""

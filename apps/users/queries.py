@@ -100,6 +100,13 @@ def shown(rows: QuerySet[User], fields: tuple[str, ...]) -> QuerySet[User, Row]:
     return found
 
 
+@dataclass(frozen=True)
+class FindUser(Query[int]):
+    """The id of the user with this e-mail. Refused with NotFound."""
+
+    email: str
+
+
 def active(claims: Claims) -> QuerySet[User]:
     """The caller's own row, as long as they are active and their login has not ended."""
     rows = User.objects.filter(id=claims.user_id, is_active=True)
@@ -159,6 +166,14 @@ def list_users(query: ListUsers) -> list[Row]:
     found = _filtered(query) if query.search or query.is_active is not None else _unfiltered(query)
     if not found and not get_caller(GetCaller(query.caller)).is_staff:
         raise NotAllowed("Only staff may list users.")
+    return found
+
+
+def find_user(query: FindUser) -> int:
+    """One statement."""
+    found: int | None = User.objects.with_email(query.email).values_list("id", flat=True).first()
+    if found is None:
+        raise NotFound(f"There is no user with the e-mail {query.email}.")
     return found
 
 

@@ -30,7 +30,7 @@ class Users(Protocol):
         ...
 
     def lock(self, key: int) -> User:
-        """Like `get`, locked until the transaction ends."""
+        """Like `get`, locked until the transaction ends; what belongs to the user can still be added."""
         ...
 
     def lock_to_delete(self, key: int) -> User:

@@ -10,6 +10,7 @@ from apps.core.errors import FieldProblem, Invalid
 from apps.core.text import CONTROLS, INVISIBLE, has_controls, shows
 from apps.users.mailboxes import local_part, one_spelling
 from apps.users.models import EMAIL_LENGTH, NAME_LENGTH, User
+from apps.users.passwords import prepared
 
 # no control characters, and at least one that can be seen; `shows` is stricter than a pattern can be
 NAME = f"^[^{CONTROLS}]*[^{CONTROLS}{INVISIBLE}][^{CONTROLS}]*$"
@@ -54,7 +55,7 @@ def name_problem(name: str) -> FieldProblem | None:
 def password_problems(password: str, email: str, name: str) -> list[FieldProblem]:
     """What is wrong with `password` for this user, if anything."""
     try:
-        validate_password(password, User(email=email, name=name))
+        validate_password(prepared(password), User(email=email, name=prepared(name)))
     except ValidationError as error:
         return [FieldProblem("/password", e.code or "invalid", str(e.messages[0])) for e in error.error_list]
     return []

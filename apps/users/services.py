@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import secrets
 
-from django.contrib.auth.hashers import (
-    UNUSABLE_PASSWORD_PREFIX,
-    UNUSABLE_PASSWORD_SUFFIX_LENGTH,
-    make_password,
-)
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, UNUSABLE_PASSWORD_SUFFIX_LENGTH
 
-from apps.core.errors import VersionConflict
+from apps.core.repository import check_version
 from apps.events.bus import publish, publish_all
-from apps.users import rules
+from apps.users import passwords, rules
 from apps.users.commands import DeleteUser, ImportUsers, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.errors import LastStaff
 from apps.users.events import UserDeleted, UserRegistered, UserUpdated
@@ -35,7 +31,7 @@ class UserService:
         if command.password is not None:
             problems += rules.password_problems(command.password, email, name)
         rules.check(problems)
-        password = unusable_password() if command.password is None else make_password(command.password)
+        password = unusable_password() if command.password is None else passwords.hash_of(command.password)
         row = User(email=email, name=name, is_staff=command.is_staff, password=password)
         user = self._users.create(row)
         publish(UserRegistered(user.id, user.email, user.name))
@@ -49,7 +45,8 @@ class UserService:
 
     def update(self, command: UpdateUser) -> UserSnapshot:
         """Change what is given and differs; nothing to change leaves version and outbox alone."""
-        user = checked(self._users.lock(command.user_id), command.expected_version)
+        user = self._users.lock(command.user_id)
+        check_version(user, command.expected_version)
         changes: dict[str, str | bool] = {}
         if command.name is not None:
             rules.check([rules.name_problem(command.name)])
@@ -69,25 +66,20 @@ class UserService:
 
     def delete(self, command: DeleteUser) -> None:
         """Delete the user; tokens, sessions and profile go too, events and jobs stay."""
-        user = checked(self._users.lock_to_delete(command.user_id), command.expected_version)
+        user = self._users.lock_to_delete(command.user_id)
+        check_version(user, command.expected_version)
         if self._users.is_last_staff(user):
             raise LastStaff
         publish(UserDeleted(user.id, user.email, user.name))
+        self._sessions.forget(user.id)
         self._users.delete(user)
 
     def set_password(self, command: SetPassword) -> None:
         """Keep the new password's hash and end every login made with the old one."""
         user = self._users.lock(command.user_id)
         rules.check([*rules.password_problems(command.password, user.email, user.name)])
-        self._users.update(user, password=make_password(command.password))
+        self._users.update(user, password=passwords.hash_of(command.password))
         self._sessions.end_all(user.id)
-
-
-def checked(user: User, expected_version: int | None) -> User:
-    """`user`, if it is still of the version that the caller has read. Raises VersionConflict."""
-    if expected_version is not None and user.version != expected_version:
-        raise VersionConflict("It was changed since you read it; read it again and decide anew.")
-    return user
 
 
 def unusable_password() -> str:

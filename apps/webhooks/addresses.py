@@ -19,6 +19,8 @@ from apps.webhooks.models import URL_LENGTH
 from apps.webhooks.names import Busy, Names, Resolver, system_resolver
 from apps.webhooks.special_networks import is_public
 
+# RFC 3986 lets a name have these, the domain name system has none with them
+NOT_IN_HOSTS = re.compile(rb"[!$&'()*+,;=~]")
 NOT_IN_URLS = re.compile(r'["<>\\^`{|}]|%(?![0-9A-Fa-f]{2})')
 WEB_PORTS = (80, 443)
 FIRST_FREE_PORT = 1024
@@ -31,11 +33,11 @@ def can_be_sent(url: str) -> bool:
     try:
         parts = urlsplit(url)
         # both raise: the one for a port that is none, the other for a label that is empty or too long
-        _ = parts.port, (parts.hostname or "").encode("idna")
+        _, host = parts.port, (parts.hostname or "").encode("idna")
         httpx.Request("POST", url)
     except Exception:  # idna alone raises four kinds of errors
         return False
-    return True
+    return not NOT_IN_HOSTS.search(host)
 
 
 class AddressPolicy:

@@ -6,15 +6,14 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.http import HttpRequest, HttpResponse
 
-from apps.core.backoffice.actions import CommandAction
+from apps.core.backoffice.actions import CommandAction, deletion, shown_once
 from apps.core.backoffice.display import NOTHING, pretty, shortened, table
+from apps.core.backoffice.forms import VersionedForm
 from apps.core.backoffice.links import Link, anchor, is_aggregate, list_of, page_of, related
 from apps.core.backoffice.lists import by
 from apps.core.backoffice.site import HistoryAdmin, ServiceAdmin
@@ -25,8 +24,6 @@ from apps.webhooks import overview  # noqa: F401 - registers the panel
 from apps.webhooks.commands import (
     CheckEndpoint,
     DeleteEndpoint,
-    EndpointSnapshot,
-    LookUpHost,
     RegisterEndpoint,
     RetryDelivery,
     RotateSecret,
@@ -37,7 +34,7 @@ from apps.webhooks.models import Endpoint, WebhookDelivery
 from apps.webhooks.queries import attempts_of, payload_of
 
 
-class EndpointForm(forms.ModelForm[Endpoint]):
+class EndpointForm(VersionedForm[Endpoint]):
     """Checks an endpoint by the same rules as the API."""
 
     event_types = forms.MultipleChoiceField(
@@ -60,9 +57,9 @@ class EndpointForm(forms.ModelForm[Endpoint]):
         return url
 
 
-def show_secret(endpoint: Endpoint, made: EndpointSnapshot) -> SafeString:
-    """The message with a new secret: nothing keeps it, and no other page can show it."""
-    return format_html("{}: the signing secret, shown this once: <code>{}</code>", endpoint, made.secret)
+def values_of(given: dict[str, Any]) -> dict[str, Any]:
+    """A form's values as the commands take them."""
+    return {name: tuple(value) if name == "event_types" else value for name, value in given.items()}
 
 
 ROTATE = CommandAction[Endpoint](
@@ -72,7 +69,7 @@ ROTATE = CommandAction[Endpoint](
     " 24 hours; the one before that stops at once.",
     "secret rotated",
     lambda endpoint, request: RotateSecret(endpoint.pk),
-    answer=show_secret,
+    answer=lambda endpoint, made: made.secret,
 )
 TEST = CommandAction[Endpoint](
     "test",
@@ -98,6 +95,7 @@ ENABLE = CommandAction[Endpoint](
     lambda endpoint, request: UpdateEndpoint(endpoint.pk, is_active=True),
     lambda endpoint: not endpoint.is_active,
 )
+DELETE = deletion(Endpoint, lambda endpoint, request: DeleteEndpoint(endpoint.pk))
 SEND_AGAIN = CommandAction[WebhookDelivery](
     "send_again",
     "Send again",
@@ -122,41 +120,29 @@ class EndpointAdmin(ServiceAdmin[Endpoint]):
     search_fields = ("url", "description")
     ordering = ("-id",)
     sortable_by = ("url", "failures", "failing_since", "last_success_at", "created_at")
-    actions = (ROTATE, TEST, DISABLE, ENABLE)
+    actions = (ROTATE, TEST, DISABLE, ENABLE, DELETE)
     readonly_fields = ("disabled_reason", "failures", "failing_since", "last_success_at", "created_at", "updated_at")
 
     def get_fields(self, request: HttpRequest, obj: Endpoint | None = None) -> Any:
         return ["url", "event_types", "description", "is_active", *(self.readonly_fields if obj else ())]
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Looks the host up first: Django's own opens a transaction, in which nobody waits for a name server."""
-        if request.method == "POST":
-            bus.execute(LookUpHost(request.POST.get("url", "")))
-        return super().changeform_view(request, *args, **kwargs)
-
     def save_model(self, request: HttpRequest, obj: Endpoint, form: ModelForm[Endpoint], change: bool) -> None:
-        """Run the command instead of saving the row; a new secret is shown this once."""
-        values: dict[str, Any] = {
-            "url": obj.url,
-            "event_types": tuple(obj.event_types),
-            "description": obj.description,
-            "is_active": obj.is_active,
-        }
+        """Run the command instead of saving the row."""
+        known: Any = form
         if change:
-            bus.execute(UpdateEndpoint(obj.pk, **values))
+            bus.execute(UpdateEndpoint(obj.pk, **values_of(known.changes), expected_version=known.seen_version))
             return
-        made = bus.execute(RegisterEndpoint(**values))
-        obj.pk = made.id
-        self.message_user(request, show_secret(obj, made), messages.WARNING)
+        made = bus.execute(RegisterEndpoint(**values_of(form.cleaned_data)))
+        obj.pk, obj.secret = made.id, made.secret or ""
+
+    def response_add(self, request: HttpRequest, obj: Endpoint, post_url_continue: str | None = None) -> HttpResponse:
+        """The page with the new secret, this once."""
+        link = Link(str(obj), page_of(self.opts.label_lower, obj.pk))
+        return shown_once(self, request, "Signing secret", [(link, obj.secret)])
 
     def delete_model(self, request: HttpRequest, obj: Endpoint) -> None:
         """Run the command instead of deleting the row."""
         bus.execute(DeleteEndpoint(obj.pk))
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Run the command for each."""
-        for endpoint_id in queryset.values_list("pk", flat=True):
-            bus.execute(DeleteEndpoint(endpoint_id))
 
     @admin.display(description="deliveries")
     def its_deliveries(self, endpoint: Endpoint) -> object:

@@ -56,7 +56,7 @@ class LookUpHost(Command[None]):
 class UpdateEndpoint(Command[EndpointSnapshot]):
     """Change an endpoint; None leaves a value as it is. Looks a new host up before its transaction.
 
-    Refused with NotFound, Invalid.
+    Refused with NotFound, Invalid; with `expected_version` with VersionConflict if the endpoint has another by now.
     """
 
     atomic: ClassVar[bool] = False
@@ -65,6 +65,7 @@ class UpdateEndpoint(Command[EndpointSnapshot]):
     event_types: tuple[str, ...] | None = None
     description: str | None = None
     is_active: bool | None = None
+    expected_version: int | None = None
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,10 @@ class DisableEndpoint(Command[None]):
 
 @dataclass(frozen=True)
 class PruneDeliveries(Command[int]):
-    """Delete webhook deliveries that were settled longer ago than the retention; answers how many."""
+    """Delete webhook deliveries that were settled longer ago than the retention; answers how many.
+
+    One that still waits, for an endpoint that is switched off perhaps, stays for a second, longer retention.
+    """
 
     atomic: ClassVar[bool] = False
 

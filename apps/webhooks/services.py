@@ -5,16 +5,17 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import structlog
 from django.db import connection, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
 from django.utils import timezone
 
 from apps.core.context import request_id
 from apps.core.errors import NotFound
-from apps.core.repository import DjangoRepository
+from apps.core.repository import DjangoRepository, check_version
 from apps.events.bus import publish
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import (
@@ -40,6 +41,7 @@ from apps.webhooks.secrets import SecretBox
 log = structlog.get_logger("webhooks")
 OLD_SECRET_SIGNS_FOR = timedelta(hours=24)
 PRUNE_BATCH = 1000
+WAITING = (DeliveryState.PENDING, DeliveryState.FAILED)
 TEST_TYPE = "webhook.test"
 FAN_OUT = """
     INSERT INTO webhooks_webhookdelivery
@@ -48,6 +50,13 @@ FAN_OUT = """
     WHERE is_active AND (event_types = '{}' OR %s = ANY(event_types))
     FOR KEY SHARE
     ON CONFLICT (endpoint_id, message_id) DO NOTHING"""
+
+
+class Retention(NamedTuple):
+    """How long a delivery is kept once it is settled, and how long one that still waits."""
+
+    settled: timedelta
+    waiting: timedelta
 
 
 class Endpoints(DjangoRepository[Endpoint]):
@@ -59,7 +68,7 @@ class Endpoints(DjangoRepository[Endpoint]):
 class WebhookService:
     """Handlers of the commands of webhooks."""
 
-    def __init__(self, endpoints: Endpoints, policy: AddressPolicy, box: SecretBox, retention: timedelta) -> None:
+    def __init__(self, endpoints: Endpoints, policy: AddressPolicy, box: SecretBox, retention: Retention) -> None:
         self._endpoints = endpoints
         self._policy = policy
         self._box = box
@@ -105,6 +114,7 @@ class WebhookService:
             changes["description"] = command.description
         with transaction.atomic():
             row = self._endpoints.lock(command.endpoint_id)
+            check_version(row, command.expected_version)
             if command.is_active is not None:
                 changes["is_active"] = command.is_active
                 if command.is_active and not row.is_active:
@@ -174,8 +184,9 @@ class WebhookService:
         """Delete in batches, each its own short transaction."""
         total = 0
         while True:
-            old = WebhookDelivery.objects.filter(settled_at__lt=Now() - self._retention).values("id")[:PRUNE_BATCH]
-            deleted, _ = WebhookDelivery.objects.filter(id__in=old).delete()
+            settled, made = Now() - self._retention.settled, Now() - self._retention.waiting
+            old = WebhookDelivery.objects.filter(Q(settled_at__lt=settled) | Q(created_at__lt=made, state__in=WAITING))
+            deleted, _ = WebhookDelivery.objects.filter(id__in=old.values("id")[:PRUNE_BATCH]).delete()
             total += deleted
             if deleted < PRUNE_BATCH:
                 return total

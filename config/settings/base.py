@@ -53,6 +53,8 @@ def from_env(env: Settings) -> dict[str, Any]:
         "HEARTBEAT_FILE": env.state_dir / f"heartbeat-{env.metrics_port}" if env.metrics_port else None,
         "TRUSTED_PROXY_COUNT": env.trusted_proxy_count,
         "BODY_LIMIT": env.body_limit,
+        "PROFILE": env.profile,
+        "ADMIN_LOG_RETENTION_DAYS": env.admin_log_retention_days,
         "ACCESS_TOKEN_EXPIRE_MINUTES": env.access_token_expire_minutes,
     }
 
@@ -108,9 +110,13 @@ METRICS_ADDRESS = ("", 0)
 HEARTBEAT_FILE: Path | None = None
 TRUSTED_PROXY_COUNT = 0
 BODY_LIMIT = 0
+PROFILE = ""
+ADMIN_LOG_RETENTION_DAYS = 0
 ACCESS_TOKEN_EXPIRE_MINUTES = 0
 
 INSTALLED_APPS = [
+    # first: its createsuperuser and changepassword stand in for Django's, which know none of the users' rules
+    "apps.users",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -124,7 +130,6 @@ INSTALLED_APPS = [
     "corsheaders",
     "apps.core",
     "apps.events",
-    "apps.users",
     "apps.profiles",
     "apps.webhooks",
     "apps.jobs",
@@ -174,7 +179,10 @@ PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator",
+        "OPTIONS": {"user_attributes": ("email", "name")},
+    },
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
@@ -257,8 +265,19 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": r"/api/v[0-9]+",
     "SERVE_URLCONF": "config.urls",
-    "ENUM_NAME_OVERRIDES": {"JobStatus": "apps.jobs.models.Status"},
+    "ENUM_NAME_OVERRIDES": {
+        "JobStatus": "apps.jobs.models.Status",
+        "DeliveryStatus": "apps.webhooks.models.DeliveryState",
+    },
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "COMPONENT_SPLIT_REQUEST": True,
+    # the bodies of PATCH are serializers of their own, in which nothing is required
+    "COMPONENT_SPLIT_PATCH": False,
+    # keys are integers in bodies and in paths
+    "PATH_CONVERTER_OVERRIDES": {
+        "key": {"type": "integer", "format": "int64", "minimum": 1, "maximum": 10**18 - 1},
+        "any_case_uuid": {"type": "string", "format": "uuid"},
+    },
     "APPEND_COMPONENTS": {
         "securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}},
     },

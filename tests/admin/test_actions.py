@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 import redis
-from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from apps.core.backoffice import actions as admin_actions
 from apps.core.bus import bus
+from apps.core.models import AdminNote
 from apps.core.resilience.breakers import GetBreakers
 from apps.events.models import Delivery
 from apps.jobs.commands import CancelJob, SubmitJob
@@ -21,6 +21,7 @@ from apps.users.commands import UserSnapshot
 from apps.users.models import User
 from apps.webhooks.commands import FanOut, RegisterEndpoint
 from apps.webhooks.models import Endpoint, WebhookDelivery
+from tests.admin.conftest import changed
 
 pytestmark = pytest.mark.django_db
 
@@ -32,14 +33,14 @@ def run(support: Client, page: str, action: str, keys: list[Any], **more: str) -
     assert asked.status_code == 200
     said = asked.content.decode()
     assert re.findall(r'name="_selected_action" value="([^"]+)"', said) == chosen["_selected_action"]
-    assert not LogEntry.objects.exists(), "nothing is done before the person has said yes"
+    assert not AdminNote.objects.exists(), "nothing is done before the person has said yes"
     return support.post(f"/admin/{page}/", {**chosen, "post": "yes"}, follow=True)
 
 
 def entry() -> tuple[str, str, str]:
     """Who did what to what, by the only entry of the log."""
-    one = LogEntry.objects.get()
-    return one.user.get_username(), one.get_change_message(), one.object_id or ""
+    one = AdminNote.objects.get()
+    return one.who, one.message, one.object_id
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_a_job_is_cancelled_once_and_run_again(support: Client, boss: UserSnapsh
     run(support, "jobs/job", "cancel", [job_id])
     assert Job.objects.get().status == "REVOKED"
     assert entry() == ("boss@example.com", "cancelled", str(job_id))
-    LogEntry.objects.all().delete()
+    AdminNote.objects.all().delete()
     refused = run(support, "jobs/job", "cancel", [job_id])
     assert "The job has already ended: REVOKED." in refused.content.decode()
     run(support, "jobs/job", "run_again", [job_id])
@@ -102,7 +103,7 @@ def test_a_job_is_cancelled_once_and_run_again(support: Client, boss: UserSnapsh
 
 def test_a_webhook_is_switched_off_and_on(support: Client, endpoint: Endpoint) -> None:
     for action, active, done in (("disable", False, "switched off"), ("enable", True, "switched on")):
-        LogEntry.objects.all().delete()
+        AdminNote.objects.all().delete()
         run(support, "webhooks/endpoint", action, [endpoint.pk])
         assert Endpoint.objects.get().is_active is active
         assert entry() == ("boss@example.com", done, str(endpoint.pk))
@@ -135,11 +136,11 @@ def test_a_user_is_deactivated_and_activated_but_not_by_themselves(
 ) -> None:
     ada = register()
     for action, active in (("deactivate", False), ("activate", True)):
-        LogEntry.objects.all().delete()
+        AdminNote.objects.all().delete()
         run(support, "users/user", action, [ada.id])
         assert User.objects.get(pk=ada.id).is_active is active
         assert entry() == ("boss@example.com", f"{action}d", str(ada.id))
-    LogEntry.objects.all().delete()
+    AdminNote.objects.all().delete()
     assert "You would lock yourself out." in run(support, "users/user", "deactivate", [boss.id]).content.decode()
     assert User.objects.get(pk=boss.id).is_active
 
@@ -154,7 +155,7 @@ def test_a_breaker_is_closed(support: Client, valkey: redis.Redis) -> None:
     assert "The breaker people is closed." in answer.content.decode()
     assert bus.ask(GetBreakers()) == {"people": "closed"}
     assert entry() == ("boss@example.com", "closed by hand", "people")
-    listed = support.get("/admin/admin/logentry/").content.decode()
+    listed = support.get("/admin/core/adminnote/").content.decode()
     assert "circuit breaker people" in listed
     assert support.get("/admin/").status_code == 200
     unknown = support.post("/admin/breakers/", {"name": "nobody", "post": "yes"}, follow=True)
@@ -179,7 +180,8 @@ def test_a_refusal_while_a_form_is_saved_is_said(support: Client, register: Call
         raise Conflict("Not today.")
 
     with bus.replaced(UpdateUser, refuse):
-        answer = support.post(f"/admin/users/user/{ada.id}/change/", {"name": "Ada L."}, follow=True)
+        page = f"/admin/users/user/{ada.id}/change/"
+        answer = support.post(page, changed(support, page, name="Ada L."), follow=True)
     assert "Not today." in answer.content.decode()
 
 

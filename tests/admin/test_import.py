@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.contrib.admin.models import LogEntry
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.test import Client
 
+from apps.core.backoffice.log import address_of
 from apps.core.bus import bus
-from apps.jobs.commands import RunNextJob, SubmitJob
-from apps.jobs.models import Job
+from apps.core.models import AdminNote
+from apps.jobs.commands import RunNextJob
+from apps.jobs.models import Chunk, Job
+from apps.jobs.services import MOST_UNFINISHED
+from apps.jobs.store import PIECE_BYTES
 from apps.users import admin_import
 from apps.users.commands import UserSnapshot
 from apps.users.models import User
@@ -43,9 +46,9 @@ def test_a_file_becomes_a_job_with_a_page(support: Client, boss: UserSnapshot, n
     assert answer.redirect_chain == [(page, 302)]
     assert 'http-equiv="refresh"' in answer.content.decode(), "it runs"
     assert (job.kind, job.owner_id) == ("import_users", boss.id)
-    entry = LogEntry.objects.get()
-    assert (entry.user_id, entry.object_id, entry.get_admin_url()) == (boss.id, str(job.pk), page)
-    assert name in entry.get_change_message()
+    entry = AdminNote.objects.get()
+    assert (entry.user_id, entry.object_id, address_of(entry)) == (boss.id, str(job.pk), page)
+    assert name in entry.message
     bus.execute(RunNextJob())
     assert User.objects.filter(email="ada@example.com").exists()
     said = support.get(page).content.decode()
@@ -81,7 +84,7 @@ def test_a_wrong_file_is_refused_in_clear_words(
     assert answer.status_code == 400
     assert reason in answer.content.decode()
     assert not Job.objects.exists()
-    assert not LogEntry.objects.exists()
+    assert not AdminNote.objects.exists()
 
 
 def test_no_file_is_refused(support: Client) -> None:
@@ -117,16 +120,19 @@ def test_the_file_is_on_the_disk_and_not_in_memory(support: Client, monkeypatch:
 
 
 def test_it_goes_to_the_job_piece_by_piece(support: Client) -> None:
-    sizes: list[int] = []
+    give(support, b"email,name\n" + b"ada@example.com,Ada\n" * 50_000)
+    sizes = [len(data) for data in Chunk.objects.order_by("number").values_list("data", flat=True)]
+    assert (len(sizes), sum(sizes)) == (2, 1_000_011)
+    assert max(sizes) == PIECE_BYTES
 
-    def submit(command: SubmitJob) -> Any:
-        sizes.extend(len(piece) for piece in command.upload)
-        return Job.objects.create(kind=command.kind).pk
 
-    with bus.replaced(SubmitJob, submit):
-        give(support, b"email,name\n" + b"ada@example.com,Ada\n" * 150_000)
-    assert len(sizes) == 3
-    assert max(sizes) == 1024 * 1024
+def test_more_jobs_than_anyone_may_have_are_a_page_that_says_so(support: Client) -> None:
+    for _ in range(MOST_UNFINISHED):
+        give(support, b"email,name\nada@example.com,Ada\n")
+    answer = give(support, b"email,name\nada@example.com,Ada\n")
+    assert answer.status_code == 429
+    assert f"You have {MOST_UNFINISHED} jobs that have not ended" in answer.content.decode()
+    assert Job.objects.count() == MOST_UNFINISHED
 
 
 def test_it_needs_the_token_of_the_form_and_staff(boss: UserSnapshot) -> None:

@@ -28,7 +28,7 @@ from apps.webhooks.models import WebhookDelivery
 pytestmark = pytest.mark.django_db
 LISTS = [
     "users/user", "profiles/profile", "events/outboxevent", "events/delivery", "jobs/job", "webhooks/endpoint",
-    "webhooks/webhookdelivery", "admin/logentry",
+    "webhooks/webhookdelivery", "core/adminnote",
 ]  # fmt: skip
 
 

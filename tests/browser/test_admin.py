@@ -132,7 +132,7 @@ def test_support_looks_around_and_replays_a_dead_letter(browser: webdriver.Chrom
     wait_for(lambda: "1 delivery: will be tried again." in text(browser), "the replay is confirmed")
     replayed = Delivery.objects.get(receiver="users.send_welcome_email")
     assert (replayed.state, replayed.replayed_by) == ("pending", "boss@example.com")
-    browser.get(f"{web.url}/admin/admin/logentry/")
+    browser.get(f"{web.url}/admin/core/adminnote/")
     assert "will be tried again" in text(browser)
     picture(browser, "log")
 

@@ -12,9 +12,9 @@ from django.db import connection, transaction
 from rest_framework.test import APIClient
 
 from apps.core.api import idempotency
-from apps.core.bus import bus
+from apps.core.bus import Command, bus
 from apps.core.models import IdempotentAnswer
-from apps.users.commands import RegisterUser, UserSnapshot
+from apps.users.commands import DeleteUser, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.models import User
 from tests.core.racing import held_open, waiting_for_a_lock
 from tests.processes import Processes
@@ -106,6 +106,68 @@ def test_a_refusal_is_not_kept(anyone: APIClient) -> None:
     key = {"Idempotency-Key": "k1"}
     assert anyone.post("/api/v1/users", {"email": "x"}, headers=key).status_code == 400
     assert anyone.post("/api/v1/users", ADA, headers=key).status_code == 201
+
+
+def test_no_replay_for_whom_the_route_is_closed_by_now(
+    register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient]
+) -> None:
+    ada = register("ada@example.com", is_staff=True)
+    register("boss@example.com", is_staff=True)
+    client, key = client_of(ada), {"Idempotency-Key": "k1"}
+    posts = {
+        "/api/v1/users": {"email": "new@example.com", "name": "New"},
+        "/api/v1/webhooks": {"url": "https://93.184.216.34/hook"},
+        "/api/v1/process": {"rows": []},
+    }
+
+    def statuses(number: int) -> list[int]:
+        keys = [{"Idempotency-Key": f"{number} {path}"} for path in posts]
+        return [
+            client.post(path, body, headers=key).status_code
+            for (path, body), key in zip(posts.items(), keys, strict=True)
+        ]
+
+    assert statuses(1) == statuses(1) == [201, 201, 202]
+    User.objects.filter(id=ada.id).update(is_staff=False)
+    assert statuses(1) == [201, 403, 202], "staff no longer"
+    bus.execute(UpdateUser(ada.id, is_active=False))
+    assert statuses(1) == [401] * 3
+    bus.execute(UpdateUser(ada.id, is_active=True))
+    assert statuses(1) == [401] * 3, "the token is as dead as before"
+    assert client.post("/api/v1/users", ADA, headers=key).status_code == 401
+
+
+@pytest.mark.parametrize(
+    "end",
+    [lambda key: SetPassword(key, "quite another phrase"), lambda key: UpdateUser(key, is_active=False), DeleteUser],
+    ids=["password", "deactivation", "deletion"],
+)
+def test_a_kept_log_in_ends_with_what_let_it_in(
+    end: Callable[[int], Command[Any]], anyone: APIClient, register: Callable[..., UserSnapshot]
+) -> None:
+    ada = register("ada@example.com", password=PASSWORD)
+    login = {"email": "ada@example.com", "password": PASSWORD}
+    first = anyone.post("/api/v1/auth/token", login, headers={"Idempotency-Key": "k1"})
+    refresh = {"refresh": first.json()["refresh"]}
+    assert anyone.post("/api/v1/auth/token/refresh", refresh, headers={"Idempotency-Key": "k2"}).status_code == 200
+    bus.execute(end(ada.id))
+    assert anyone.post("/api/v1/auth/token", login, headers={"Idempotency-Key": "k1"}).status_code == 401
+    assert anyone.post("/api/v1/auth/token/refresh", refresh, headers={"Idempotency-Key": "k2"}).status_code == 401
+
+
+def test_of_a_deleted_person_no_answer_is_left(
+    anyone: APIClient, staff: APIClient, client_of: Callable[..., APIClient]
+) -> None:
+    key = {"Idempotency-Key": "k1"}
+    for by, email in ((anyone, "one@example.com"), (staff, "two@example.com")):
+        made = by.post("/api/v1/users", ADA | {"email": email}, headers=key).json()
+        own = client_of(User.objects.get(id=made["id"]))
+        assert own.post("/api/v1/process", {"rows": []}, headers=key).status_code == 202
+        assert IdempotentAnswer.objects.count() == 2
+        assert staff.delete(f"/api/v1/users/{made['id']}").status_code == 204
+        assert not IdempotentAnswer.objects.exists()
+        assert "Idempotency-Replayed" not in by.post("/api/v1/users", ADA | {"email": email}, headers=key)
+        IdempotentAnswer.objects.all().delete()
 
 
 def test_answers_are_kept_encrypted_and_for_a_day(staff: APIClient) -> None:

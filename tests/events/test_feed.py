@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
+from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
@@ -76,17 +79,22 @@ def test_nonsense_is_400(staff: APIClient, given: dict[str, str]) -> None:
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, f"/{next(iter(given))}")
 
 
-def test_only_what_is_old_and_told_is_pruned(
+def test_what_is_old_is_pruned_once_told_and_the_rest_when_it_is_older_still(
     staff: APIClient, register: Register, drain: Callable[[], int], directory: object
 ) -> None:
     register("old@example.com")
     drain()
     register("untold@example.com")
     fan_out()
-    OutboxEvent.objects.update(occurred_at="2020-01-01T00:00:00Z")
+    days = settings.ENV.event_retention_days, settings.ENV.undelivered_retention_days
+    OutboxEvent.objects.update(occurred_at=Now() - timedelta(days=days[0] + 1))
     register("new@example.com")
     fan_out()
     assert bus.execute(PruneEvents()) > 0
     left = OutboxEvent.objects.filter(type="user.created").order_by("id")
     assert [event.data["email"] for event in left] == ["untold@example.com", "new@example.com"]
     assert not Delivery.objects.exclude(event__in=left).exists()
+
+    OutboxEvent.objects.filter(id=left[0].id).update(occurred_at=Now() - timedelta(days=days[1] + 1))
+    assert bus.execute(PruneEvents()) == 1
+    assert [event.data["email"] for event in left.all()] == ["new@example.com"]

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from apps.jobs.statistics import MOST_COLUMNS, Distinct, Statistics, TooManyColumns
+from apps.jobs.statistics import EXACT_DISTINCT, MOST_COLUMNS, MOST_NAME_CHARACTERS, Statistics, TooManyColumns
 
 
 def columns(*rows: dict[str, Any]) -> dict[str, Any]:
@@ -137,17 +137,40 @@ def test_rows_may_come_in_parts() -> None:
     assert whole.result() == parts.result()
 
 
-def test_many_distinct_values_are_estimated_in_bounded_memory() -> None:
-    distinct = Distinct(bound=2000)
+def test_names_that_do_not_fit_in_memory_are_refused() -> None:
+    table = Statistics()
+    with pytest.raises(TooManyColumns, match="names"):
+        table.add([{"x" * (MOST_NAME_CHARACTERS // 2) + str(number): 1} for number in range(2)])
+
+
+def test_up_to_the_bound_distinct_values_are_counted_and_above_it_estimated() -> None:
+    table = Statistics()
     for _ in range(2):
-        for number in range(20_000):
-            distinct.add(number)
-    assert distinct.estimated
-    assert distinct.count() == pytest.approx(20_000, rel=0.15)
+        table.add({"few": f"value {number}"} for number in range(EXACT_DISTINCT))
+        table.add({"many": number} for number in range(3 * EXACT_DISTINCT))
+    found = table.result()["columns"]
+    assert found["few"]["distinct"] == EXACT_DISTINCT
+    assert "distinct_estimated" not in found["few"]
+    assert found["many"]["distinct_estimated"] is True
+    assert found["many"]["distinct"] == pytest.approx(3 * EXACT_DISTINCT, rel=0.05)
 
 
-def test_up_to_the_bound_they_are_counted() -> None:
-    distinct = Distinct(bound=2000)
-    for number in range(2000):
-        distinct.add(f"value {number}")
-    assert (distinct.count(), distinct.estimated) == (2000, False)
+def test_the_hashes_of_all_columns_together_are_bounded_and_small_columns_stay_exact() -> None:
+    bound = 4000
+    table = Statistics(most_hashes=bound)
+    for start in range(0, 10_000, 500):
+        table.add({**{f"c{column}": start + row for column in range(10)}, "small": row % 7} for row in range(500))
+        assert sum(column.distinct.kept for column in table._columns.values()) <= bound
+    found = table.result()["columns"]
+    assert (found["small"]["distinct"], "distinct_estimated" in found["small"]) == (7, False)
+    for column in range(10):
+        # each keeps some 200 hashes and more
+        assert found[f"c{column}"]["distinct"] == pytest.approx(10_000, rel=0.5)
+
+
+def test_sums_take_the_same_memory_whatever_the_numbers_are() -> None:
+    table = Statistics()
+    table.add({"x": random.random() * 10.0 ** random.randint(-300, 300)} for _ in range(20_000))
+    column = table._columns["x"]
+    assert column._sum._numerator.bit_length() < 2200
+    assert column._squares._numerator.bit_length() < 4400

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 import random
 import statistics
 import uuid
@@ -44,9 +46,9 @@ def run_with(handler: Handler) -> None:
     JobService({"process": handler}, timedelta(days=1)).run_next(RunNextJob())
 
 
-def submit(owner: UserSnapshot | None = None) -> uuid.UUID:
-    rows = [{"n": n} for n in range(10)]
-    return bus.execute(SubmitJob("process", owner.id if owner else None, {"rows": rows}, total=len(rows)))
+def submit(owner: UserSnapshot | None = None, size: int = 10) -> uuid.UUID:
+    table = io.BytesIO(json.dumps({"rows": [{"n": n} for n in range(size)]}).encode())
+    return bus.execute(SubmitJob("process", owner.id if owner else None, {}, total=size, upload=table))
 
 
 class TestSurvival:
@@ -70,8 +72,7 @@ class TestSurvival:
 
     def test_a_worker_killed_in_the_middle_of_a_job(self, processes: Processes) -> None:
         size = 300_000
-        rows = [{"n": n} for n in range(size)]
-        job_id = bus.execute(SubmitJob("process", None, {"rows": rows}, total=size))
+        job_id = submit(size=size)
         jobs = Job.objects.filter(id=job_id)
         processes.relay()
         victim = processes.worker(queues="jobs", concurrency=1)

@@ -153,6 +153,7 @@ def test_a_malformed_value_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatc
         ({"DEBUG": "true"}, "DEBUG"),
         ({"SECRET_KEY": "development-only-key-never-used-in-production"}, "SECRET_KEY"),
         ({"CELERY_TASK_SOFT_TIME_LIMIT": "300", "CELERY_TASK_TIME_LIMIT": "300"}, "CELERY_TASK_SOFT_TIME_LIMIT"),
+        ({"EVENT_RETENTION_DAYS": "30", "UNDELIVERED_RETENTION_DAYS": "29"}, "UNDELIVERED_RETENTION_DAYS"),
         ({"RETRY_BASE_DELAY": "61", "RETRY_MAX_DELAY": "60"}, "RETRY_BASE_DELAY"),
         ({"EXTERNAL_API_URL": "https://people.example.com", "EXTERNAL_API_KEY": ""}, "EXTERNAL_API_KEY"),
     ],
@@ -262,16 +263,20 @@ class Shop:
     currency: str = kinds.choice("EUR", "What prices are in", ("EUR", "CHF"))
     price_limit: int = kinds.integer(REQUIRED, "The highest price", at_most=1000)
     warning_at: int = kinds.integer(depends(lambda known: known["price_limit"] // 2), "Ask at this price")
+    gift_limit: int = kinds.integer(10, "The highest gift", at_most=depends(lambda known: known["price_limit"]))
 
 
-def test_a_default_may_depend_on_another_setting() -> None:
+def test_a_default_and_a_rule_may_depend_on_another_setting() -> None:
     reader = Reader(Shop, {"PRICE_LIMIT": "90", "CURRENCY": "chf"})
-    assert reader.read() == Shop(currency="CHF", price_limit=90, warning_at=45)
+    assert reader.read() == Shop(currency="CHF", price_limit=90, warning_at=45, gift_limit=10)
     assert Reader(Shop, {"PRICE_LIMIT": "90", "WARNING_AT": "7"}).read().warning_at == 7
+    reader = Reader(Shop, {"PRICE_LIMIT": "90", "GIFT_LIMIT": "91"})
+    reader.read()
+    assert reader.problems == ["GIFT_LIMIT is malformed: a whole number from 1 to 90, e.g. 10"]
 
 
 def test_what_depends_on_a_setting_that_is_missing_is_no_problem_of_its_own() -> None:
-    reader = Reader(Shop, {"CURRENCY": "USD"})
+    reader = Reader(Shop, {"CURRENCY": "USD", "GIFT_LIMIT": "20"})
     reader.read()
     assert reader.problems == [
         "CURRENCY is malformed: one of EUR, CHF",

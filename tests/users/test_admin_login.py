@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 from django.conf import settings
 from django.test import Client
 from rest_framework.test import APIClient
@@ -60,6 +61,39 @@ def test_the_api_and_the_admin_count_together(boss: UserSnapshot) -> None:
     for _ in range(LIMIT):
         assert Client().post("/api/v1/auth/token", body, content_type="application/json").status_code == 401
     assert "Too many failed logins" in errors(log_in())
+
+
+def test_an_address_has_only_so_many_requests_a_minute(boss: UserSnapshot, valkey: redis.Redis) -> None:
+    log_in(password="wrong")
+    (key,) = valkey.keys("rate:addr:*")
+    valkey.set(key, settings.ENV.rate_limit_per_minute, keepttl=True)
+    refused = log_in()
+    assert (refused.status_code, refused["Content-Type"]) == (429, "text/html; charset=utf-8")
+    assert 0 < int(refused["Retry-After"]) <= 60
+    assert "try again in" in refused.content.decode()
+    assert Client().get("/admin/").status_code == 302, "other pages of the admin are not counted"
+
+
+def test_one_address_locks_no_more_accounts_than_it_has_attempts(
+    boss: UserSnapshot, register: Callable[..., UserSnapshot]
+) -> None:
+    for number in range(LIMIT + 5):
+        register(f"staff{number}@example.com", password=PASSWORD, is_staff=True)
+        for _ in range(2):
+            log_in(f"staff{number}@example.com", "wrong")
+    elsewhere = {"REMOTE_ADDR": "203.0.113.99"}
+    assert {log_in(f"staff{number}@example.com", **elsewhere).status_code for number in range(LIMIT + 5)} == {302}
+
+
+def test_guesses_at_the_old_password_count_too(boss: UserSnapshot) -> None:
+    browser = Client()
+    browser.post("/admin/login/", {"username": boss.email, "password": PASSWORD})
+    new = "an entirely other pass phrase"
+    form = {"old_password": "wrong", "new_password1": new, "new_password2": new}
+    for _ in range(LIMIT):
+        assert "incorrect" in str(browser.post("/admin/password_change/", form).context["form"].errors)
+    right = browser.post("/admin/password_change/", form | {"old_password": PASSWORD})
+    assert "Too many failed logins" in str(right.context["form"].errors)
 
 
 def test_successful_logins_do_not_count(boss: UserSnapshot) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from apps.users.import_lines import CSV_TYPE, LONGEST, NDJSON_TYPE, Line, NotImportable, read_lines
+from apps.users.import_lines import CHARSETS, CSV_TYPE, LONGEST, NDJSON_TYPE, Line, NotImportable, read_lines
 
 
 def read(body: bytes, kind: str = CSV_TYPE) -> list[Line]:
@@ -47,7 +47,64 @@ class Endless(io.RawIOBase):
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"], ids=["unix", "windows", "old mac"])
 def test_every_line_end_and_empty_lines(end: str) -> None:
     lines = read(end.join(["email,name", "", "a@x.de,A", "", " ,  ", "b@x.de,B", ""]).encode())
-    assert good(lines) == [(3, "a@x.de", "A"), (5, " ", "  "), (6, "b@x.de", "B")]
+    assert good(lines) == [(3, "a@x.de", "A"), (6, "b@x.de", "B")]
+
+
+BLANK_ROWS = [",", "  ,  ", '"",""', ";;", "\t,\t", ",,,", '" "', " ; ", "\u00a0,"]
+
+
+@pytest.mark.parametrize("blank", BLANK_ROWS)
+def test_a_row_that_shows_nothing_is_no_line(blank: str) -> None:
+    body = f"{blank}\n{blank}\nemail,name\na@x.de,A\n{blank}\n,B\n{blank}\n"
+    lines = read(body.encode())
+    assert (good(lines), bad(lines)) == ([(4, "a@x.de", "A"), (6, "", "B")], [])
+
+
+def test_a_thousand_blank_rows_stand_before_the_header_and_hide_no_mistake() -> None:
+    lines = read(b",\n" * 1000 + b"email,name\n" + b",\n" * 1000 + b"one-value-only\n")
+    assert (good(lines), bad(lines)) == ([], [2002])
+
+
+SPREADSHEETS = {
+    "Excel's note of its separator": "sep=,\r\nemail,name\r\na@x.de,A\r\n",
+    "empty columns at the end": "email,name,,\na@x.de,A,,\n",
+    "empty columns that the header lacks": "email,name\na@x.de,A,,\n",
+    "empty columns that only the header has": "email,name,,\na@x.de,A\n",
+    "blanks around quotes": '"email", "name"\n"a@x.de", "A"\n',
+    "other letters and columns": "Id, NAME ,E-Mail,EMAIL\n7,A,x,a@x.de\n",
+    "blanks around values": " email , name \na@x.de,A\n",
+}
+
+
+@pytest.mark.parametrize("text", SPREADSHEETS.values(), ids=SPREADSHEETS)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_what_spreadsheets_write(text: str, encoding: str) -> None:
+    (line,) = read(text.encode(encoding))
+    assert (line.email, line.name, line.problem) == ("a@x.de", "A", None)
+
+
+@pytest.mark.parametrize(("mark", "name"), [(";", "semicolons"), ("\t", "tabs")])
+def test_a_separator_that_excel_notes_is_named_too(mark: str, name: str) -> None:
+    with pytest.raises(NotImportable, match=f"by commas, not {name}"):
+        read(f"sep={mark}\nemail{mark}name\na@x.de{mark}A\n".encode())
+
+
+@pytest.mark.parametrize("charset", CHARSETS)
+def test_every_charset_is_read_and_what_is_none_of_its_text_is_named(charset: str) -> None:
+    name = "Ada" if charset == "us-ascii" else "Zoë"
+    body = f"email,name\na@x.de,{name}\n".encode(charset)
+    assert good(list(read_lines(io.BufferedReader(io.BytesIO(body)), CSV_TYPE, charset))) == [(2, "a@x.de", name)]
+
+
+def test_a_byte_order_mark_is_believed_before_the_charset() -> None:
+    body = "email,name\na@x.de,Zoë\n".encode("utf-8-sig")
+    assert good(list(read_lines(io.BufferedReader(io.BytesIO(body)), CSV_TYPE, "cp1252"))) == [(2, "a@x.de", "Zoë")]
+
+
+@pytest.mark.parametrize(("charset", "wrong"), [("cp1252", b"\x81"), ("us-ascii", b"\xe9")])
+def test_a_byte_that_is_none_of_the_charset_is_named_with_its_line(charset: str, wrong: bytes) -> None:
+    with pytest.raises(NotImportable, match=f"Line 3 is not text in {charset.upper()}"):
+        list(read_lines(io.BytesIO(b"email,name\na@x.de,A\nb@x.de,B" + wrong + b"\n"), CSV_TYPE, charset))
 
 
 def test_quotes_with_line_breaks_and_commas() -> None:

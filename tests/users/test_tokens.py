@@ -312,6 +312,14 @@ class TestLimit:
         assert statuses == [401, 401, 401, 429, 429]
         assert log_in(anyone, REMOTE_ADDR="203.0.113.99").status_code == 200
 
+    def test_an_address_that_is_refused_locks_nobody_out(
+        self, ada: UserSnapshot, anyone: APIClient, strict: None
+    ) -> None:
+        for n in range(3):
+            log_in(anyone, "wrong", f"user{n}@example.com")
+        assert {log_in(anyone, "wrong").status_code for _ in range(11)} == {429}
+        assert log_in(anyone, REMOTE_ADDR="203.0.113.99").status_code == 200
+
     def test_those_who_know_their_password_are_not_counted(
         self, ada: UserSnapshot, anyone: APIClient, strict: None
     ) -> None:
@@ -326,6 +334,25 @@ class TestLimit:
         assert log_in(anyone).status_code == 429
         LoginAttempts.objects.update(minute="2020-01-01T00:00:00Z")
         assert log_in(anyone).status_code == 200
+
+    @pytest.mark.django_db(transaction=True)
+    def test_racing_log_ins_of_crossing_addresses_and_emails_wait_for_each_other_in_order(
+        self, ada: UserSnapshot, register: Register
+    ) -> None:
+        register("eve@example.com", password=PASSWORD)
+
+        def log_in_often(number: int) -> set[int]:
+            def once(turn: int) -> int:
+                where = {"REMOTE_ADDR": f"203.0.113.{(number + turn) % 2}", "email": ("ada", "eve")[number // 2 % 2]}
+                where["email"] += "@example.com"
+                key = {"Idempotency-Key": f"{number} {turn}"} if number % 3 else {}
+                return int(log_in(APIClient(), headers=key, **where).status_code)
+
+            return {once(turn) for turn in range(40)}
+
+        # as many as the pool has connections for, beside the test's own
+        assert at_once(4, log_in_often) == [{200}] * 4
+        assert set(LoginAttempts.objects.values_list("count", flat=True)) == {0}
 
     @pytest.mark.django_db(transaction=True)
     def test_racing_guesses_do_not_slip_through(self, ada: UserSnapshot, strict: None) -> None:

@@ -16,7 +16,7 @@ from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import CheckEndpoint, EndpointSnapshot, LookUpHost, RegisterEndpoint, UpdateEndpoint
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
-from apps.webhooks.services import Endpoints, WebhookService
+from apps.webhooks.services import Endpoints, Retention, WebhookService
 from tests.receiver import Receiver
 
 
@@ -37,7 +37,8 @@ def receiver() -> Iterator[Receiver]:
 @contextmanager
 def in_use(policy: AddressPolicy) -> Iterator[AddressPolicy]:
     """Let the service go by `policy`."""
-    service = WebhookService(Endpoints(), policy, SecretBox(settings.ENV.secret_key), timedelta(days=1))
+    kept = Retention(*[timedelta(days=1)] * 2)
+    service = WebhookService(Endpoints(), policy, SecretBox(settings.ENV.secret_key), kept)
     with (
         bus.replaced(RegisterEndpoint, service.register),
         bus.replaced(UpdateEndpoint, service.update),

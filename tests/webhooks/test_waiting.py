@@ -23,6 +23,7 @@ from apps.webhooks.commands import CheckEndpoint, EndpointSnapshot, SendTest, Up
 from apps.webhooks.models import Endpoint, WebhookDelivery
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
+from tests.admin.conftest import changed
 from tests.conftest import PASSWORD
 from tests.receiver import Receiver
 from tests.waiting import wait_for
@@ -74,12 +75,10 @@ class TestEveryEntranceLooksUpBeforeItsTransaction:
         support = Client()
         assert support.login(email="boss@example.com", username="boss@example.com", password=PASSWORD)
         form = {"url": "https://hooks.example.com/", "event_types": [], "description": "", "is_active": "on"}
-        assert support.post("/admin/webhooks/endpoint/add/", form).status_code == 302
+        assert "whsec_" in support.post("/admin/webhooks/endpoint/add/", form).content.decode()
         page = f"/admin/webhooks/endpoint/{Endpoint.objects.get().pk}/change/"
-        version = {"version": Endpoint.objects.get().version}
-        changed = support.post(page, form | version | {"url": "https://new.example.com/"})
-        assert changed.status_code == 302
-        refused = support.post(page, form | version | {"url": "https://inside.example.com/"})
+        assert support.post(page, changed(support, page, url="https://new.example.com/")).status_code == 302
+        refused = support.post(page, changed(support, page, url="https://inside.example.com/"))
         assert "must lead to the public internet" in refused.content.decode()
         assert Endpoint.objects.get().url == "https://new.example.com/"
         assert directory_of_names.asked == ["hooks.example.com", "new.example.com", "inside.example.com"]

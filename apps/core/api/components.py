@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_serializer
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schema_field, extend_schema_serializer
+from rest_framework import serializers
 
 from apps.core.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
 from apps.core.http.problems import CONTENT_TYPE, title
@@ -21,7 +22,9 @@ LIMIT = OpenApiParameter(
     description="Rows a page.",
 )
 CURSOR = OpenApiParameter(
-    "cursor", str, description="`next` or `previous` of another page of this list; opaque and signed."
+    "cursor",
+    str,
+    description="Where to read on: `next` or `previous` of another page of this list. Opaque and signed; not a URL.",
 )
 PAGE = (LIMIT, CURSOR)
 IF_MATCH = OpenApiParameter(
@@ -44,18 +47,26 @@ IDEMPOTENCY_KEY = OpenApiParameter(
     description="A repeat under the same key within 24 hours gets the first answer again.",
 )
 
-REF_JSON_VALUE = {"$ref": "#/components/schemas/JsonValue"}
-# of a body: members that the route does not know are not looked at
-UNKNOWN_MEMBERS: JsonObject = {"propertyNames": {"pattern": NO_NUL}, "additionalProperties": REF_JSON_VALUE}
-JSON_VALUE: JsonObject = {
-    "description": "Anything that JSON knows, but for the NUL character.",
-    "anyOf": [
-        {"type": ["number", "boolean", "null"]},
-        {"type": "string", "pattern": NO_NUL},
-        {"type": "array", "items": REF_JSON_VALUE},
-        {"type": "object", **UNKNOWN_MEMBERS},
-    ],
-}
+# as settings/base.py says it of a key in a path: a client compares the two
+KEY: JsonObject = {"type": "integer", "format": "int64", "minimum": 1, "maximum": 10**18 - 1}
+# no schema for its values: one that names itself is more than client generators can read
+ANY_OBJECT: JsonObject = {"type": "object", "additionalProperties": True}
+
+
+@extend_schema_field(KEY)
+class Id(serializers.IntegerField):
+    """The id of a row in an answer: the same integer as in a path."""
+
+
+class Page(serializers.Serializer[Any]):
+    """What every page of a list that goes both ways has beside its `results`."""
+
+    next = serializers.CharField(
+        allow_null=True, help_text="Opaque and signed, not a URL: give it as `cursor` to read on. Null at the end."
+    )
+    previous = serializers.CharField(
+        allow_null=True, help_text="Opaque and signed, not a URL: give it as `cursor` to go back. Null at the start."
+    )
 
 
 def _header(description: str, kind: str = "string", **more: Any) -> JsonObject:

@@ -16,12 +16,13 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models.functions import Now
 from django.http import HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 
+from apps.core.bus import unit_of_work
 from apps.core.crypto import Box, Unreadable
 from apps.core.errors import DomainError
 from apps.core.http.client import client_network
@@ -32,9 +33,11 @@ KEPT_FOR = timedelta(hours=24)
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
 # over an answer that is older than a day, if any
 KEEP = """
-    INSERT INTO core_idempotentanswer (key, fingerprint, status, headers, body) VALUES (%s, %s, %s, %s, %s)
+    INSERT INTO core_idempotentanswer (key, fingerprint, status, headers, body, caller_id, subject_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s)
     ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status,
-        headers = excluded.headers, body = excluded.body, created_at = excluded.created_at"""
+        headers = excluded.headers, body = excluded.body, created_at = excluded.created_at,
+        caller_id = excluded.caller_id, subject_id = excluded.subject_id"""
 Post = Callable[..., HttpResponse]
 
 
@@ -75,7 +78,10 @@ class AnswerLost(exceptions.APIException):
 
 
 def run_once(post: Post) -> Post:
-    """Decorator for a view's `post`: with an Idempotency-Key it runs once per caller and key for 24 hours."""
+    """Decorator for a view's `post`: with an Idempotency-Key it runs once per caller and key for 24 hours.
+
+    Who may not call now gets no replay either: authentication and permissions come before this.
+    """
 
     @functools.wraps(post)
     def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -85,7 +91,7 @@ def run_once(post: Post) -> Post:
         view.take_body(request)
         if key is None:
             return post(view, request, *args, **kwargs)
-        with transaction.atomic():
+        with unit_of_work():
             _lock(key)
             if kept := _kept(key):
                 return _again(kept, _fingerprint(view, request))
@@ -96,7 +102,7 @@ def run_once(post: Post) -> Post:
                     raise
                 refusal = error
             else:
-                _keep(key, _fingerprint(view, request), answer)
+                _keep(key, _fingerprint(view, request), answer, (_user_id(request), view.subject_id))
                 return answer
         raise refusal
 
@@ -118,8 +124,12 @@ def _read(header: str) -> str:
 
 
 def _caller(request: Request) -> str:
-    user_id = getattr(request.user, "id", None)
+    user_id = _user_id(request)
     return f"user:{user_id}" if user_id is not None else f"addr:{client_network(request._request)}"
+
+
+def _user_id(request: Request) -> int | None:
+    return getattr(request.user, "id", None)
 
 
 def _fingerprint(view: Any, request: Request) -> str:
@@ -156,10 +166,10 @@ def _again(kept: IdempotentAnswer, fingerprint: str) -> HttpResponse:
     return answer
 
 
-def _keep(digest: str, fingerprint: str, answer: HttpResponse) -> None:
+def _keep(digest: str, fingerprint: str, answer: HttpResponse, people: tuple[int | None, int | None]) -> None:
     headers, body = json.dumps(dict(answer.items())), _box().close(answer.content.decode("latin-1"))
     with connection.cursor() as cursor:
-        cursor.execute(KEEP, [digest, fingerprint, answer.status_code, headers, body])
+        cursor.execute(KEEP, [digest, fingerprint, answer.status_code, headers, body, *people])
 
 
 @functools.cache

@@ -59,6 +59,8 @@ class ApiView(APIView):
     idempotent = True
     # what a refusal writes is kept, though nothing else of an idempotent request is: a failed login, a stolen token
     keeps_refusals = False
+    # the user whom a POST's answer tells about or logs in; `post` sets it, and the kept answer ends with them
+    subject_id: int | None = None
     # bytes of a body, default the setting BODY_LIMIT; and JSON values in it
     body_limit: ClassVar[int | None] = None
     most_values: ClassVar[int] = MOST_VALUES

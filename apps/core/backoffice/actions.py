@@ -11,14 +11,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.admin.models import LogEntry
-from django.contrib.contenttypes.models import ContentType
 from django.db import models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 
 from apps.core.backoffice.links import Link, list_of, page_of
+from apps.core.backoffice.log import CHANGE, DELETION, note_row
 from apps.core.bus import Command, bus
 from apps.core.errors import DomainError
 
@@ -39,7 +38,8 @@ class CommandAction(Generic[M]):
     """An action: `label` on the button, `effect` on the page that asks, `done` in the log and in the message after.
 
     `applies` says for which rows the button makes sense; the command has the last word. `describe` names a row on the
-    page that asks. `answer` makes a message of what the command answered.
+    page that asks. `answer` makes of what the command answered a secret that the next page shows, and that is kept
+    nowhere, in no message either. `deletes` says that the row is gone afterwards.
     """
 
     do_not_call_in_templates: ClassVar[bool] = True
@@ -52,6 +52,7 @@ class CommandAction(Generic[M]):
     applies: Callable[[M], bool] = always
     describe: Callable[[M], str] = str
     answer: Callable[[M, Any], str] | None = None
+    deletes: bool = False
 
     @property
     def __name__(self) -> str:
@@ -75,8 +76,9 @@ class CommandAction(Generic[M]):
             return None
         if request.POST.get("post") != "yes":
             return self._ask(page, request, rows)
-        self._act(page, request, rows)
         model = page.opts.label_lower
+        if secrets := self._act(page, request, rows):
+            return shown_once(page, request, self.label, secrets)
         return redirect(page_of(model, rows[0].pk)) if request.POST.get("back") == "row" and len(rows) == 1 else None
 
     def _ask(self, page: admin.ModelAdmin[M], request: HttpRequest, rows: list[M]) -> HttpResponse:
@@ -94,17 +96,17 @@ class CommandAction(Generic[M]):
         )
         return confirm(request, question)
 
-    def _act(self, page: admin.ModelAdmin[M], request: HttpRequest, rows: list[M]) -> None:
-        refusals = []
+    def _act(self, page: admin.ModelAdmin[M], request: HttpRequest, rows: list[M]) -> list[tuple[Link, str]]:
+        refusals, secrets = [], []
         for row in rows:
             try:
                 answer = bus.execute(self.command(row, request))
             except DomainError as error:
                 refusals.append(f"{row}: {error}")
                 continue
-            page.log_change(request, row, self.done)
+            note_row(request, DELETION if self.deletes else CHANGE, row, self.done)
             if self.answer:
-                page.message_user(request, self.answer(row, answer), messages.WARNING)
+                secrets.append((Link(str(row), page_of(page.opts.label_lower, row.pk)), self.answer(row, answer)))
         if acted := len(rows) - len(refusals):
             noun = page.opts.verbose_name if acted == 1 else page.opts.verbose_name_plural
             page.message_user(request, f"{acted} {noun}: {self.done}.", messages.SUCCESS)
@@ -113,6 +115,7 @@ class CommandAction(Generic[M]):
         if len(refusals) > TOLD_REFUSALS:
             more = len(refusals) - TOLD_REFUSALS
             page.message_user(request, f"{more} more were refused.", messages.ERROR)
+        return secrets
 
 
 @dataclass(frozen=True)
@@ -144,10 +147,30 @@ def confirm(request: HttpRequest, question: Question) -> HttpResponse:
     return TemplateResponse(request, "admin/confirm.html", context)
 
 
-def note(request: HttpRequest, flag: int, message: str, key: str, name: str, model: str = "") -> None:
-    """An entry in the admin's log about a thing that is no row of this app's: `model` as in "jobs.job", or none."""
-    kind = ContentType.objects.get_by_natural_key(*model.split(".")) if model else None
-    person = request.user.pk
-    if person is not None:
-        entry = {"object_id": key, "object_repr": name[:200], "action_flag": flag, "change_message": message}
-        LogEntry.objects.create(user_id=person, content_type=kind, **entry)
+def deletion(model: type[M], command: Callable[[M, HttpRequest], Command[Any]]) -> CommandAction[M]:
+    """The deletion of selected rows of `model`: Django's own logs all of them before it deletes any."""
+    return CommandAction[M](
+        "delete_selected",
+        "Delete",
+        "Each is deleted with everything that belongs to it. This cannot be undone.",
+        "deleted",
+        command,
+        # no button on the page of a row, which has Django's own
+        applies=lambda row: False,
+        deletes=True,
+    )
+
+
+def shown_once(
+    page: admin.ModelAdmin[Any], request: HttpRequest, title: str, secrets: Sequence[tuple[Link, str]]
+) -> HttpResponse:
+    """The answer that shows `secrets`, each with the row it belongs to: in this page alone, kept nowhere."""
+    rows = list_of(page.opts.label_lower)
+    context = {
+        **admin.site.each_context(request),
+        "title": title,
+        "shown": secrets,
+        "trail": Link(str(page.opts.verbose_name_plural).capitalize(), rows),
+        "back": secrets[0][0].address if len(secrets) == 1 else rows,
+    }
+    return TemplateResponse(request, "admin/shown_once.html", context, headers={"Cache-Control": "no-store"})

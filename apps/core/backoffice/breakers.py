@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import structlog
 from django.contrib import admin, messages
-from django.contrib.admin.models import CHANGE
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from apps.core.backoffice.actions import Question, confirm, note
+from apps.core.backoffice.actions import Question, confirm
 from apps.core.backoffice.links import Link
+from apps.core.backoffice.log import CHANGE, note
 from apps.core.bus import bus
 from apps.core.errors import NotFound
 from apps.core.resilience.breakers import GetBreakers, ResetBreaker

@@ -33,7 +33,7 @@ _aggregates: dict[str, str] = {}
 _related: dict[str, list[Callable[[Any], Iterable[Link]]]] = defaultdict(list)
 
 
-def list_of(model: str, **filters: object) -> str:
+def list_of(model: str, /, **filters: object) -> str:
     """The address of the list of `model` ("events.delivery"), narrowed to `filters`."""
     base = reverse(f"admin:{model.replace('.', '_')}_changelist")
     return f"{base}?{urlencode(filters)}" if filters else base

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
-from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import unquote
+from django.contrib.auth import admin as auth_admin  # noqa: F401 - registers the groups, so that they can be taken out
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.db import DataError, models
@@ -18,9 +18,11 @@ from django.urls import reverse
 
 from apps.core.backoffice import panels as overview_panels  # noqa: F401 - registers the panels of what has no domain
 from apps.core.backoffice.actions import CommandAction
-from apps.core.backoffice.links import Link, anchor, list_of, page_of, related_to
+from apps.core.backoffice.links import Link, anchor, list_of, related_to
 from apps.core.backoffice.lists import CappedPaginator, by
-from apps.core.errors import DomainError
+from apps.core.backoffice.log import ADDITION, CHANGE, DELETION, address_of, note_row, said
+from apps.core.errors import DomainError, VersionConflict
+from apps.core.models import AdminNote
 
 M = TypeVar("M", bound=models.Model)
 
@@ -94,12 +96,37 @@ class ServiceAdmin(admin.ModelAdmin[M]):
         except DomainError as error:
             return self._refused(request, error)
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """The page of one row; what a command refuses is said, and nothing is kept."""
+    def changeform_view(
+        self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
+    ) -> Any:
+        """The page of one row; what a command refuses is said, and nothing is kept.
+
+        Without Django's transaction around it all: the command has its own, and a form may have to ask the world.
+        """
+        arguments = (request, object_id, form_url, extra_context)
         try:
-            return super().changeform_view(request, *args, **kwargs)
+            try:
+                return self._changeform_view(*arguments)  # type: ignore[attr-defined] # unknown to the stubs
+            except VersionConflict:
+                # changed between the form's look and the command's: the form looks again, and says so
+                return self._changeform_view(*arguments)  # type: ignore[attr-defined] # as above
         except DomainError as error:
             return self._refused(request, error)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """What the log has about the row."""
+        return redirect(list_of("core.adminnote", model=self.opts.label_lower, object_id=unquote(object_id)))
+
+    def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        """A note instead of a LogEntry, as the two below."""
+        note_row(request, ADDITION, obj)
+
+    def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
+        note_row(request, CHANGE, obj, said(message))
+
+    def log_deletions(self, request: HttpRequest, queryset: Any) -> Any:
+        for row in queryset:
+            note_row(request, DELETION, row)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Django's, and what the command refuses is said."""
@@ -140,28 +167,27 @@ class HistoryAdmin(ServiceAdmin[M]):
         return False
 
 
-@admin.register(LogEntry)
-class LogEntryAdmin(HistoryAdmin[LogEntry]):
+@admin.register(AdminNote)
+class AdminNoteAdmin(HistoryAdmin[AdminNote]):
     """Who did what in the admin."""
 
-    list_display = ("action_time", "who", "what", "content_type", "row", "said")
-    list_filter = (by("user", "user"), by("row", "object_id"))
-    list_select_related: ClassVar = ["user", "content_type"]
+    list_display = ("at", "by_whom", "what", "kind", "row", "message")
+    list_filter = (by("user", "user_id"), by("kind", "model"), by("row", "object_id"))
     ordering = ("-id",)
 
     @admin.display(description="By")
-    def who(self, entry: LogEntry) -> object:
-        return anchor(entry.user, page_of(settings.AUTH_USER_MODEL.lower(), entry.user_id))
+    def by_whom(self, entry: AdminNote) -> object:
+        return anchor(entry.who, list_of(self.opts.label_lower, user_id=entry.user_id))
 
     @admin.display(description="Did")
-    def what(self, entry: LogEntry) -> str:
-        return entry.get_action_flag_display()
+    def what(self, entry: AdminNote) -> str:
+        return entry.get_flag_display()
 
-    @admin.display(description="To")
-    def row(self, entry: LogEntry) -> object:
-        address = entry.get_admin_url()
-        return anchor(entry.object_repr, address) if address and not entry.is_deletion() else entry.object_repr
+    @admin.display(description="To a")
+    def kind(self, entry: AdminNote) -> str:
+        return entry.model.partition(".")[2]
 
-    @admin.display(description="How")
-    def said(self, entry: LogEntry) -> str:
-        return entry.get_change_message()
+    @admin.display(description="Called")
+    def row(self, entry: AdminNote) -> object:
+        address = address_of(entry)
+        return anchor(entry.name, address) if address else entry.name

@@ -177,7 +177,7 @@ def flatten(detail: Any, pointer: str = "") -> list[FieldProblem]:
     return [FieldProblem(pointer, getattr(detail, "code", "invalid"), str(detail))]
 
 
-def _page_or_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
+def page_or_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
     """People in the admin get a page."""
     if not request.path_info.startswith("/admin/"):
         return answer
@@ -190,30 +190,30 @@ def _page_or_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's handler400: a host that is not ours, a body too large, a request it finds suspicious."""
-    return _page_or_problem(request, from_django(request, exception or Exception()))
+    return page_or_problem(request, from_django(request, exception or Exception()))
 
 
 def too_large(request: HttpRequest, limit: int) -> HttpResponse:
     """413 for a body of more than `limit` bytes."""
-    return _page_or_problem(request, _from_drf(request, ContentTooLarge(limit)))
+    return page_or_problem(request, _from_drf(request, ContentTooLarge(limit)))
 
 
 def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's handler403."""
-    return _page_or_problem(request, from_django(request, PermissionDenied()))
+    return page_or_problem(request, from_django(request, PermissionDenied()))
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Django's handler404: no such route."""
-    return _page_or_problem(request, from_django(request, Http404()))
+    return page_or_problem(request, from_django(request, Http404()))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
     """Django's handler500: the log has the reason under the request's id; the answer has none of it."""
     error = sys.exc_info()[1]
     if error is not None and is_outage(error):
-        return _page_or_problem(request, database_away(request, error))
-    return _page_or_problem(request, _from_drf(request, InternalError()))
+        return page_or_problem(request, database_away(request, error))
+    return page_or_problem(request, _from_drf(request, InternalError()))
 
 
 def only_safe(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:

@@ -63,19 +63,26 @@ class Backoff:
 
 
 def claim(
-    table: str, *, where: str = "true", params: Sequence[Any] = (), limit: int, lease: int = LEASE_SECONDS
+    table: str,
+    *,
+    where: str = "true",
+    params: Sequence[Any] = (),
+    order: str = "q.due_at",
+    limit: int,
+    lease: int = LEASE_SECONDS,
 ) -> list[Any]:
-    """Claim up to `limit` due rows of `table` for `lease` seconds; returns their keys, oldest due first.
+    """Claim up to `limit` due rows of `table` for `lease` seconds; returns their keys.
 
-    `where` narrows the choice (SQL over the alias `q`). Rows that another worker holds are skipped, not waited for.
+    `where` narrows the choice and `order`, by default the oldest due first, says which come first (SQL over the alias
+    `q`). Rows that another worker holds are skipped, not waited for.
     """
     sql = f"""
         WITH chosen AS (
             SELECT id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where}
-            ORDER BY q.due_at, q.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
+            ORDER BY {order}, q.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
         UPDATE {table} t SET token = gen_random_uuid(), attempts = attempts + 1,
                due_at = statement_timestamp() + make_interval(secs => %s)
-        FROM chosen WHERE t.id = chosen.id RETURNING t.id"""  # noqa: S608 - table and where are constants of the code
+        FROM chosen WHERE t.id = chosen.id RETURNING t.id"""  # noqa: S608 - table, where and order are constants of the code
     with connection.cursor() as cursor:
         cursor.execute(sql, [*params, limit, lease])
         return sorted(row[0] for row in cursor.fetchall())

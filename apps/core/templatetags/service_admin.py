@@ -10,6 +10,8 @@ from django import template
 from django.db.models import Max, Min
 
 from apps.core.backoffice import overview
+from apps.core.backoffice.log import address_of
+from apps.core.models import AdminNote
 
 register = template.Library()
 
@@ -18,6 +20,12 @@ register = template.Library()
 def overview_panels() -> list[overview.Drawn]:
     """The overview's panels, drawn now."""
     return overview.draw()
+
+
+@register.simple_tag
+def recent_notes(user: Any) -> list[tuple[AdminNote, str]]:
+    """What the user did last in the admin, each with the address of its row."""
+    return [(entry, address_of(entry)) for entry in AdminNote.objects.filter(user_id=user.pk).order_by("-id")[:10]]
 
 
 @register.inclusion_tag("admin/date_hierarchy.html")

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from apps.core.api.components import PAGE, example
+from apps.core.api.components import ANY_OBJECT, PAGE, Id, example
 from apps.core.api.pagination import read_cursor, read_limit, write_cursor
 from apps.core.api.views import ApiView, IsStaff
 from apps.core.errors import FieldProblem, Invalid, together
@@ -18,15 +18,23 @@ from apps.core.reads import Cursor
 from apps.events.bus import EVENTS
 from apps.events.queries import ReadFeed
 
+# the component that the webhooks' bodies bring along
+EVENT_TYPE = {"$ref": "#/components/schemas/EventType"}
+
+
+@extend_schema_field(ANY_OBJECT | {"description": "What happened, by type of event."})
+class EventData(serializers.DictField):
+    """The content of an event."""
+
 
 class FeedItem(serializers.Serializer[Any]):
     """One event."""
 
-    id = serializers.IntegerField()
-    type = serializers.CharField()
+    id = Id()
+    type = serializers.CharField(help_text="New types may come: pass over those that you do not know.")
     occurred_at = serializers.DateTimeField()
     request_id = serializers.CharField()
-    data = serializers.DictField()  # type: ignore[assignment] # the field's name, fixed by the contract
+    data = EventData()  # type: ignore[assignment] # the field's name, fixed by the contract
 
 
 @example(
@@ -47,7 +55,7 @@ class Feed(serializers.Serializer[Any]):
     """Events, oldest first; `next` is there even on the last page, to go on from later."""
 
     results = FeedItem(many=True)
-    next = serializers.CharField()
+    next = serializers.CharField(help_text="Opaque and signed, not a URL: give it as `cursor` to read on, also later.")
 
 
 class EventFeed(ApiView):
@@ -61,7 +69,9 @@ class EventFeed(ApiView):
     @extend_schema(
         parameters=[
             *PAGE,
-            OpenApiParameter("type", str, enum=sorted(EVENTS), description="Only events of this type."),
+            OpenApiParameter(
+                "type", {"$ref": "#/components/schemas/EventType"}, description="Only events of this type."
+            ),
         ],
         operation_id="events_list",
     )

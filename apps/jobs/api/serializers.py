@@ -7,26 +7,25 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.core.api.components import UNKNOWN_MEMBERS, example
+from apps.core.api.components import ANY_OBJECT, example
 from apps.jobs.models import Status
 
 TASK_ID = "8f14e45f-ceea-467f-a8d2-8c0d9d1c2b3a"
-# a schema, not a serializer: a row may hold anything that JSON knows
-TABLE: dict[str, Any] = {
-    "type": "object",
-    "required": ["rows"],
-    "properties": {
-        "rows": {
-            "type": "array",
-            "items": {"type": "object", **UNKNOWN_MEMBERS},
-        }
-    },
-    **UNKNOWN_MEMBERS,
-    "example": {"rows": [{"city": "London", "people": 8.9}, {"city": "Paris", "people": 2.1}]},
-}
 
 
-@extend_schema_field({"description": "What came of it, by kind of job; null until then."})
+@extend_schema_field(ANY_OBJECT | {"description": "A row: columns and values, whatever JSON knows but for NUL."})
+class Row(serializers.DictField):
+    """One row of a table."""
+
+
+@example({"rows": [{"city": "London", "people": 8.9}, {"city": "Paris", "people": 2.1}]})
+class Table(serializers.Serializer[Any]):
+    """The body of POST /process: a table, row by row."""
+
+    rows = serializers.ListField(child=Row())
+
+
+@extend_schema_field(ANY_OBJECT | {"description": "What came of it, by kind of job; null until then."})
 class Result(serializers.JSONField):
     """Whatever the job has made."""
 
@@ -62,5 +61,5 @@ class Task(serializers.Serializer[Any]):
     kind = serializers.CharField()
     status = serializers.ChoiceField(choices=Status.choices)
     progress = Progress()
-    result = Result()
+    result = Result(allow_null=True)
     error = serializers.CharField(allow_null=True)

@@ -7,36 +7,52 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from apps.core.api.views import ApiView, address, caller
-from apps.core.errors import FieldProblem, Invalid, NotFound, pointer_step
+from apps.core.api.views import ApiView, StreamView, address, caller
+from apps.core.errors import NotFound
+from apps.core.http.refusals import MalformedBody
 from apps.core.http.renderers import json_answer
 from apps.jobs import refusals
-from apps.jobs.api.serializers import TABLE, Task, TaskAccepted
+from apps.jobs.api.parsers import TableParser
+from apps.jobs.api.serializers import Table, Task, TaskAccepted
 from apps.jobs.commands import CancelJob, SubmitJob
 from apps.jobs.queries import GetJob
+from apps.jobs.table import NotJson, read_table
+
+CSV = "text/csv; charset=utf-8"
 
 
-class Process(ApiView):
+class Process(StreamView):
     """Column statistics as a background job."""
 
+    parser_classes = (TableParser,)
     answers: ClassVar = {"post": lambda version: {202: TaskAccepted}}
     sends: ClassVar = {"post": ("Location",)}
-    body_limit, most_values = 10 * 1024 * 1024, 10 * 1024 * 1024
+    body_limit = 10 * 1024 * 1024
 
-    @extend_schema(request={"application/json": TABLE}, operation_id="process")
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Checks the table before a transaction is open: to read ten megabytes takes a second."""
+        super().initial(request, *args, **kwargs)
+        if request.method == "POST":
+            self.rows = self._count_rows(request)
+
+    @extend_schema(request=Table, operation_id="process")
     def post(self, request: Request) -> HttpResponse:
-        """Start the statistics of a table's columns."""
-        rows = read_rows(self.body(request))
-        return accepted(request, SubmitJob("process", caller(request).id, {"rows": rows}, total=len(rows)), self)
+        """Start the statistics of the columns of a table of up to 10 MB, each row up to 262,144 characters."""
+        command = SubmitJob("process", caller(request).id, {}, total=self.rows, upload=self.upload(request))
+        return accepted(request, command, self)
+
+    def _count_rows(self, request: Request) -> int:
+        self.body(request)
+        TableParser().charset(request)
+        try:
+            return sum(map(len, read_table(self.upload(request))))
+        except NotJson as error:
+            raise MalformedBody(str(error)) from None
 
 
-TASK_ID = OpenApiParameter("task_id", OpenApiTypes.UUID, OpenApiParameter.PATH)
-
-
-@extend_schema(parameters=[TASK_ID])
 class TaskDetail(ApiView):
     """A job, for its owner and for staff; to others there is none."""
 
@@ -65,7 +81,7 @@ class TaskErrors(ApiView):
 
     sends: ClassVar = {"get": ("Content-Disposition", "Cache-Control")}
 
-    @extend_schema(operation_id="tasks_errors", parameters=[TASK_ID], responses={(200, "text/csv"): OpenApiTypes.STR})
+    @extend_schema(operation_id="tasks_errors", responses={(200, CSV): OpenApiTypes.STR})
     def get(self, request: Request, task_id: uuid.UUID) -> StreamingHttpResponse:
         """Every refused line as CSV: line, code, detail. 404 where the job has refused none so far."""
         self.bus.ask(GetJob(task_id, caller(request).id, caller(request).is_staff))
@@ -82,23 +98,7 @@ def errors_answer(task_id: uuid.UUID, *, with_body: bool = True) -> StreamingHtt
         "X-Content-Type-Options": "nosniff",
     }
     pieces = refusals.csv_pieces(task_id) if with_body else ()
-    return StreamingHttpResponse(pieces, content_type="text/csv; charset=utf-8", headers=headers)
-
-
-def read_rows(body: Any) -> list[dict[str, Any]]:
-    """The table's rows. Raises Invalid naming up to ten rows that are no objects."""
-    rows = body.get("rows")
-    unknown = [
-        FieldProblem(pointer_step(name), "unknown", "is no member of the body") for name in body if name != "rows"
-    ]
-    if unknown:
-        raise Invalid(unknown)
-    if not isinstance(rows, list):
-        raise Invalid([FieldProblem("/rows", "required", "must be a list of objects")])
-    wrong = [index for index, row in enumerate(rows) if not isinstance(row, dict)]
-    if wrong:
-        raise Invalid([FieldProblem(f"/rows/{index}", "not_an_object", "must be an object") for index in wrong[:10]])
-    return rows
+    return StreamingHttpResponse(pieces, content_type=CSV, headers=headers)
 
 
 def accepted(request: Request, command: SubmitJob, view: ApiView) -> HttpResponse:

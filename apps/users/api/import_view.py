@@ -2,47 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import chain
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
-from rest_framework import exceptions
-from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
 from apps.core.api.views import IsStaff, StreamView, caller
-from apps.jobs.api.serializers import TaskAccepted
-from apps.jobs.api.views import accepted
+from apps.core.http.refusals import MalformedBody
+from apps.jobs.api.kinds import FileParser, TaskAccepted, accepted
 from apps.jobs.commands import SubmitJob
-from apps.users.imports import CSV_TYPE, NDJSON_TYPE
+from apps.users.import_lines import CHARSETS, CSV_TYPE, NDJSON_TYPE, is_binary
 
 LIMIT_BYTES = 50 * 1024 * 1024
+START_BYTES = 1024 * 1024
 
 NDJSON_EXAMPLE = '{"email": "ada@example.com", "name": "Ada"}\n'
 
 
 def text_like(example: str) -> dict[str, Any]:
-    """The schema of a file: some text that is not blank and has no NUL."""
-    return {"type": "string", "pattern": r"^[^\u0000]*[^\u0000\u0009-\u000d\u0020][^\u0000]*$", "example": example}
+    """The schema of a file: some text that is not blank and has no NUL; `binary` makes clients send it as it is."""
+    pattern = r"^[^\u0000]*[^\u0000\u0009-\u000d\u0020][^\u0000]*$"
+    return {"type": "string", "format": "binary", "pattern": pattern, "example": example}
 
 
-class CsvParser(BaseParser):
-    """Leaves the body where it is, to be read piece by piece."""
+class CsvParser(FileParser):
+    """CSV as spreadsheets write it."""
 
     media_type = CSV_TYPE
-
-    def parse(
-        self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
-    ) -> Any:
-        return stream
+    charsets: ClassVar = CHARSETS
 
 
-class NdjsonParser(CsvParser):
-    """The same for NDJSON."""
+class NdjsonParser(FileParser):
+    """NDJSON; each line is JSON, which is UTF-8 and nothing else (RFC 8259, section 8.1)."""
 
     media_type = NDJSON_TYPE
+    charsets: ClassVar = ("utf-8", "us-ascii")
 
 
 class UserImport(StreamView):
@@ -61,14 +56,14 @@ class UserImport(StreamView):
     )
     def post(self, request: Request) -> HttpResponse:
         """Import users from CSV (header `email,name`) or NDJSON of up to 50 MB."""
-        kind = (request.content_type or "").partition(";")[0].strip().lower()
         _ = request.data  # refuses other media types
-        upload = self.pieces(request)
-        first = next(upload, b"")
-        if not first.strip():
-            raise exceptions.ParseError("The file is empty.")
-        if b"\0" in first[:1000] and not first.startswith((b"\xff\xfe", b"\xfe\xff")):
-            raise exceptions.ParseError("The file is not text.")
-
-        command = SubmitJob("import_users", caller(request).id, {"kind": kind}, upload=chain([first], upload))
+        kind = (request.content_type or "").partition(";")[0].strip().lower()
+        charset = (NdjsonParser if kind == NDJSON_TYPE else CsvParser)().charset(request)
+        upload = self.upload(request)
+        start = upload.read(START_BYTES)
+        if not start.strip():
+            raise MalformedBody("The file is empty.")
+        if is_binary(start, charset):
+            raise MalformedBody("The file is not text.")
+        command = SubmitJob("import_users", caller(request).id, {"kind": kind, "charset": charset}, upload=upload)
         return accepted(request, command, self)

@@ -102,5 +102,5 @@ class TokenAnswer(serializers.Serializer[Any]):
 
     access = serializers.CharField()
     refresh = serializers.CharField()
-    token_type = serializers.CharField(default="Bearer")
+    token_type = serializers.CharField()
     expires_in = serializers.IntegerField()

@@ -29,6 +29,12 @@ class OpenView(ApiView):
     problems: ClassVar = {"post": (401,)}
     sends: ClassVar = {"post": ("Cache-Control",)}
 
+    def tokens(self, pair: TokenPair) -> HttpResponse:
+        """The answer that has them."""
+        self.subject_id = pair.user_id
+        body = {"access": pair.access, "refresh": pair.refresh, "token_type": "Bearer", "expires_in": pair.expires_in}
+        return json_answer(body, headers={"Cache-Control": "no-store"})
+
 
 class TokenObtain(OpenView):
     """Log in."""
@@ -38,7 +44,7 @@ class TokenObtain(OpenView):
         """A pair of tokens for an e-mail and a password."""
         given = self.valid(Credentials, request)
         command = LogIn(email=given["email"], password=given["password"], address=client_network(request))
-        return _tokens(self.bus.execute(command))
+        return self.tokens(self.bus.execute(command))
 
 
 class TokenRefresh(OpenView):
@@ -47,9 +53,4 @@ class TokenRefresh(OpenView):
     @extend_schema(request=RefreshBody, responses={200: TokenAnswer}, operation_id="auth_token_refresh", auth=[])
     def post(self, request: Request) -> HttpResponse:
         """A new pair for a refresh token, which is used up by it."""
-        return _tokens(self.bus.execute(RefreshSession(self.valid(RefreshBody, request)["refresh"])))
-
-
-def _tokens(pair: TokenPair) -> HttpResponse:
-    body = {"access": pair.access, "refresh": pair.refresh, "token_type": "Bearer", "expires_in": pair.expires_in}
-    return json_answer(body, headers={"Cache-Control": "no-store"})
+        return self.tokens(self.bus.execute(RefreshSession(self.valid(RefreshBody, request)["refresh"])))

@@ -12,7 +12,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.core.api.components import example
+from apps.core.api.components import Id, Page, example
 from apps.core.api.conditional import etag
 
 ADA = {
@@ -33,7 +33,7 @@ class EmailText(serializers.CharField):
 class UserV1(serializers.Serializer[Any]):
     """A user in v1."""
 
-    id = serializers.IntegerField()
+    id = Id()
     email = EmailText()
     name = serializers.CharField()
     is_active = serializers.BooleanField()
@@ -56,12 +56,10 @@ class UserV1(serializers.Serializer[Any]):
 
 
 @example({"results": [ADA], "next": "WzcsMV0:c2lnbmF0dXJl", "previous": None})
-class UserPageV1(serializers.Serializer[Any]):
-    """A page of users, newest first; `next` and `previous` are cursors."""
+class UserPageV1(Page):
+    """A page of users, newest first."""
 
     results = UserV1(many=True)
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
 
 
 USER, PAGE = UserV1, UserPageV1

@@ -22,7 +22,7 @@ from apps.users.api.token_views import OPEN_LIMIT
 from apps.users.api.v1 import UserV1
 from apps.users.api.versions import USER, USER_PAGE
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser, UserSnapshot
-from apps.users.queries import FIELDS, GetCaller, GetUser, ListUsers, Row
+from apps.users.queries import FIELDS, GetUser, ListUsers, Row
 
 SEARCH_LENGTH = 100
 TAGGED = ("ETag", "Cache-Control", "Vary")
@@ -36,7 +36,6 @@ def representation(request: Request) -> type[UserV1]:
 class UserList(ApiView):
     """Registration, open to anyone, and the list, for staff."""
 
-    authentication_classes = (TokenAuthentication,)
     permission_classes = (AllowAny,)
     body_limit = OPEN_LIMIT
     problems: ClassVar = {"post": (401, 409), "get": (400, 401, 403)}
@@ -46,13 +45,16 @@ class UserList(ApiView):
     }
     sends: ClassVar = {"post": ("Location", *TAGGED), "get": ("Link", "Cache-Control", "Vary")}
 
+    def get_authenticators(self) -> list[Any]:
+        # a POST is open to anyone, but not to the token of whoever is deactivated or gone
+        posts = getattr(self.request, "method", "") == "POST"
+        return [ActiveUserAuthentication() if posts else TokenAuthentication()]
+
     @extend_schema(request=NewUser, operation_id="users_register")
     def post(self, request: Request) -> HttpResponse:
         """Register a user; a welcome e-mail and the profile follow by themselves."""
-        if request.auth is not None:
-            # open to anyone, but not to the tokens of whoever is deactivated or gone
-            self.bus.ask(GetCaller(claims_given(request)))
         user = self.bus.execute(RegisterUser(**self.valid(NewUser, request)))
+        self.subject_id = user.id
         shape, row = representation(request), as_row(user)
         headers = {**cache_headers(shape.tag(row)), "Location": address(request, "user", user.id)}
         return json_answer(shape.represent(row), 201, headers)

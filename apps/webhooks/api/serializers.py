@@ -9,7 +9,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from apps.core.api.components import example
+from apps.core.api.components import ANY_OBJECT, Id, Page, example
 from apps.core.api.fields import Body, Flag, Text
 from apps.core.bus import bus
 from apps.core.errors import FieldProblem, Invalid, together
@@ -18,6 +18,7 @@ from apps.webhooks.commands import CheckEndpoint
 from apps.webhooks.models import URL_LENGTH, DeliveryState
 from apps.webhooks.rules import check_description, check_event_types
 
+DESCRIPTION_LENGTH = 500
 LABEL = "[A-Za-z0-9](-?[A-Za-z0-9]){0,62}"
 PORT = (
     "(80|443|102[4-9]|10[3-9][0-9]|1[1-9][0-9]{2}|[2-9][0-9]{3}"
@@ -60,7 +61,14 @@ class TargetUrl(Text):
     """Where to send to; apps/webhooks/addresses.py decides."""
 
 
-@extend_schema_field({"type": "string", "enum": sorted(EVENTS)})
+@extend_schema_field(
+    {"type": "string", "maxLength": DESCRIPTION_LENGTH, "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$"}
+)
+class Description(Text):
+    """A text of one line; the service decides."""
+
+
+@extend_schema_field({"type": "string", "enum": sorted(EVENTS)}, component_name="EventType")
 class EventType(Text):
     """The type of an event; the service checks that there is such a one."""
 
@@ -71,7 +79,7 @@ class EndpointBody(Body):
 
     url = TargetUrl(max_length=URL_LENGTH, trim_whitespace=False)
     event_types = serializers.ListField(child=EventType(), required=False, max_length=50)
-    description = Text(required=False, allow_blank=True, max_length=500, trim_whitespace=False)
+    description = Description(required=False, allow_blank=True, max_length=DESCRIPTION_LENGTH, trim_whitespace=False)
     is_active = Flag(required=False)
 
     def rules(self, values: Mapping[str, Any]) -> list[FieldProblem]:
@@ -99,7 +107,7 @@ class EndpointChanges(EndpointBody):
 class EndpointAnswer(serializers.Serializer[Any]):
     """An endpoint; `disabled_reason` says why the service switched it off, if it did."""
 
-    id = serializers.IntegerField()
+    id = Id()
     url = serializers.CharField()
     event_types = serializers.ListField(child=serializers.CharField())
     description = serializers.CharField()
@@ -117,12 +125,10 @@ class EndpointWithSecret(EndpointAnswer):
 
 
 @example({"results": [ENDPOINT], "next": None, "previous": None})
-class EndpointPage(serializers.Serializer[Any]):
+class EndpointPage(Page):
     """A page of endpoints, newest first."""
 
     results = EndpointAnswer(many=True)
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
 
 
 class AttemptAnswer(serializers.Serializer[Any]):
@@ -134,30 +140,33 @@ class AttemptAnswer(serializers.Serializer[Any]):
     error = serializers.CharField(allow_null=True)
 
 
+@extend_schema_field(ANY_OBJECT | {"description": "The body that is sent: `type`, `timestamp` and `data`."})
+class Payload(serializers.DictField):
+    """What is sent to an endpoint."""
+
+
 @example(DELIVERY)
 class DeliveryAnswer(serializers.Serializer[Any]):
     """One message to an endpoint; `event_id` is null for a test message."""
 
-    id = serializers.IntegerField()
-    event_id = serializers.IntegerField(allow_null=True)
+    id = Id()
+    event_id = Id(allow_null=True)
     event_type = serializers.CharField()
     status = serializers.ChoiceField(choices=DeliveryState.choices)
     attempts = AttemptAnswer(many=True)
     next_attempt_at = serializers.DateTimeField(allow_null=True)
-    payload = serializers.DictField()
+    payload = Payload()
 
 
 @example({"results": [DELIVERY], "next": None, "previous": None})
-class DeliveryPage(serializers.Serializer[Any]):
+class DeliveryPage(Page):
     """A page of deliveries, newest first."""
 
     results = DeliveryAnswer(many=True)
-    next = serializers.CharField(allow_null=True)
-    previous = serializers.CharField(allow_null=True)
 
 
 @example({"delivery_id": 12})
 class DeliveryAccepted(serializers.Serializer[Any]):
     """A delivery that will be tried at once."""
 
-    delivery_id = serializers.IntegerField()
+    delivery_id = Id()

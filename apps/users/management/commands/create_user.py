@@ -26,13 +26,14 @@ class Command(BaseCommand):
         parser.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
 
     def run(self, **options: Any) -> None:
-        password = _read_password() if options["password_stdin"] else None
+        password = read_password() if options["password_stdin"] else None
         command = RegisterUser(options["email"], options["name"], password, is_staff=options["staff"])
         user = bus.execute(command)
         self.show([{**dataclasses.asdict(user)}], as_json=options["json"])
 
 
-def _read_password() -> str:
+def read_password() -> str:
+    """The password: asked for without an echo, or the first line of standard input."""
     if sys.stdin.isatty():
         return getpass.getpass("Password: ")
     return sys.stdin.readline().rstrip("\r\n")

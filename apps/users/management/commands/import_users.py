@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from apps.core.cli import Command as BaseCommand
-from apps.jobs.refusals import COLUMNS, Refusal, as_csv
-from apps.users.imports import CSV_TYPE, NDJSON_TYPE, NotImportable, Report, Tally, import_users
+from apps.jobs.kinds import COLUMNS, Refusal, as_csv
+from apps.users.imports import CHARSETS, CSV_TYPE, NDJSON_TYPE, NotImportable, Report, Tally, import_users
 
 SHOWN_ERRORS = 20
 REFUSED_STATUS = 3
@@ -34,17 +34,22 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", metavar="FILE", help="a .csv, .ndjson or .jsonl file, or - for standard input")
         parser.add_argument("--ndjson", action="store_true", help="standard input is NDJSON, not CSV")
+        parser.add_argument("--charset", default="utf-8", help=f"what the file is written in: {', '.join(CHARSETS)}")
         parser.add_argument("--errors", metavar="OUT.csv", help="write every refused line there: line, code, detail")
 
     def run(self, **options: Any) -> None:
         name = options["file"]
         is_ndjson = options["ndjson"] or Path(name).suffix.lower() in (".ndjson", ".jsonl")
         kind = NDJSON_TYPE if is_ndjson else CSV_TYPE
+        charset = options["charset"].lower()
+        known = CHARSETS if kind == CSV_TYPE else CHARSETS[:2]
+        if charset not in known:
+            raise CommandError(f"--charset for {kind} is one of: {', '.join(known)}")
         # the file to read first: where it cannot be read, the one to write is left as it is
         with source(name) as stream, refused_lines(options["errors"]) as errors:
             tally = Tally()
             try:
-                self._import(stream, kind, tally, errors)
+                self._import(stream, kind, charset, tally, errors)
             except NotImportable as error:
                 raise CommandError(f"{name}: {error}") from error
             except KeyboardInterrupt:
@@ -56,12 +61,13 @@ class Command(BaseCommand):
         if tally.rejected:
             sys.exit(REFUSED_STATUS)
 
-    def _import(self, stream: BinaryIO, kind: str, tally: Tally, errors: BinaryIO | None) -> None:
+    def _import(self, stream: BinaryIO, kind: str, charset: str, tally: Tally, errors: BinaryIO | None) -> None:
         size = Path(stream.name).stat().st_size if stream is not sys.stdin.buffer else 0
         columns = (BarColumn(), TaskProgressColumn(show_speed=True), TimeElapsedColumn(), TimeRemainingColumn())
         with Progress(TextColumn("{task.description}"), *columns, console=Console(stderr=True)) as progress:
             bar = progress.add_task("reading", total=size or None)
-            import_users(stream, kind, tally, reporter(stream, progress, bar, errors, measured=bool(size)))
+            report = reporter(stream, progress, bar, errors, measured=bool(size))
+            import_users(stream, kind, tally, report, charset=charset)
             progress.update(bar, completed=size or tally.total, total=size or tally.total)
 
     def _tell(self, tally: Tally, *, as_json: bool, listed: str | None) -> None:

@@ -1,0 +1,217 @@
+"""Every operation of v1 through the generated Python client; the test runs it with v2 in v1's place, too.
+
+    python usage.py URL EMAIL PASSWORD    # of a staff user who may be deleted
+
+mypy checks it beside the client that it is made for, with --strict.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from io import BytesIO
+from uuid import UUID, uuid4
+
+from api_client import AuthenticatedClient, Client
+from api_client.api.v1 import (
+    v1_auth_token,
+    v1_auth_token_refresh,
+    v1_events_list,
+    v1_process,
+    v1_tasks_cancel,
+    v1_tasks_errors,
+    v1_tasks_retrieve,
+    v1_users_delete,
+    v1_users_import,
+    v1_users_list,
+    v1_users_me_delete,
+    v1_users_me_retrieve,
+    v1_users_me_update,
+    v1_users_register,
+    v1_users_retrieve,
+    v1_users_update,
+    v1_webhooks_create,
+    v1_webhooks_delete,
+    v1_webhooks_deliveries,
+    v1_webhooks_delivery_retry,
+    v1_webhooks_list,
+    v1_webhooks_retrieve,
+    v1_webhooks_rotate_secret,
+    v1_webhooks_test,
+    v1_webhooks_update,
+)
+from api_client.models import (
+    CredentialsRequest,
+    DeliveryAccepted,
+    DeliveryPage,
+    EndpointAnswer,
+    EndpointBodyRequest,
+    EndpointChangesRequest,
+    EndpointPage,
+    EndpointWithSecret,
+    EventType,
+    Feed,
+    JobStatus,
+    NewUserRequest,
+    ProblemDocument,
+    RefreshBodyRequest,
+    TableRequest,
+    TableRequestRowsItem,
+    Task,
+    TaskAccepted,
+    TaskResultType0,
+    TokenAnswer,
+    UserChangesRequest,
+    UserPageV1,
+    UserV1,
+)
+from api_client.types import UNSET, File, Unset
+
+
+def tokens(client: Client, email: str, password: str) -> str:
+    """Log in, and refresh in two tabs at the price of one; returns an access token."""
+    refused = v1_auth_token.sync(client=client, body=CredentialsRequest(email, "no password of anybody"))
+    assert isinstance(refused, ProblemDocument)
+    assert (refused.status, refused.code) == (401, "wrong_credentials")
+    pair = v1_auth_token.sync(client=client, body=CredentialsRequest(email, password))
+    assert isinstance(pair, TokenAnswer)
+    key, body = str(uuid4()), RefreshBodyRequest(pair.refresh)
+    first = v1_auth_token_refresh.sync(client=client, body=body, idempotency_key=key)
+    second = v1_auth_token_refresh.sync(client=client, body=body, idempotency_key=key)
+    assert isinstance(first, TokenAnswer)
+    assert first == second
+    return first.access
+
+
+def users(client: AuthenticatedClient) -> None:
+    """Register, read, change, delete."""
+    refused = v1_users_register.sync(client=client, body=NewUserRequest("v1@example.com", ""))
+    assert isinstance(refused, ProblemDocument)
+    assert not isinstance(refused.errors, Unset)
+    assert refused.errors[0].pointer == "/name"
+    made = v1_users_register.sync(client=client, body=NewUserRequest("v1@example.com", "Ada"))
+    assert isinstance(made, UserV1)
+    read = v1_users_retrieve.sync_detailed(made.id, client=client)
+    assert isinstance(read.parsed, UserV1)
+    assert read.parsed.created_at == made.created_at
+    same = v1_users_retrieve.sync_detailed(made.id, client=client, if_none_match=read.headers["ETag"])
+    assert same.status_code == 304
+    name = UserChangesRequest(name="Ada King")
+    changed = v1_users_update.sync(made.id, client=client, body=name, if_match=read.headers["ETag"])
+    assert isinstance(changed, UserV1)
+    assert (changed.id, changed.name) == (made.id, "Ada King")
+    late = v1_users_update.sync(made.id, client=client, body=name, if_match=read.headers["ETag"])
+    assert isinstance(late, ProblemDocument)
+    assert late.code == "precondition_failed"
+    assert "v1@example.com" in emails(client)
+    assert v1_users_delete.sync_detailed(made.id, client=client).status_code == 204
+
+
+def emails(client: AuthenticatedClient) -> set[str]:
+    """Everybody's, page by page."""
+    found: set[str] = set()
+    cursor: str | Unset = UNSET
+    while True:
+        page = v1_users_list.sync(client=client, limit=2, is_active=True, search="@example.com", cursor=cursor)
+        assert isinstance(page, UserPageV1)
+        found |= {user.email for user in page.results}
+        if page.next_ is None:
+            return found
+        cursor = page.next_
+
+
+def jobs(client: AuthenticatedClient) -> None:
+    """One to be cancelled, one to be waited for."""
+    table = TableRequest([TableRequestRowsItem.from_dict({"city": "London", "people": 8.9, "tags": ["big"]})])
+    begun = v1_process.sync(client=client, body=table)
+    assert isinstance(begun, TaskAccepted)
+    cancelled = v1_tasks_cancel.sync(begun.task_id, client=client)
+    assert isinstance(cancelled, Task)
+    assert (cancelled.status, cancelled.result) == (JobStatus.REVOKED, None)
+    sent = v1_users_import.sync(client=client, body=File(BytesIO(b"email,name\nimported-v1@example.com,Ada\nx,y\n")))
+    assert isinstance(sent, TaskAccepted)
+    done = finished(client, sent.task_id)
+    assert isinstance(done.result, TaskResultType0)
+    assert (done.kind, done.result["created"], done.result["rejected"]) == ("import_users", 1, 1)
+    refused = v1_tasks_errors.sync(sent.task_id, client=client)
+    assert isinstance(refused, str)
+    assert refused.splitlines()[0] == "line,code,detail"
+
+
+def finished(client: AuthenticatedClient, task_id: UUID) -> Task:
+    """The task, once it has ended."""
+    until = time.monotonic() + 60
+    while time.monotonic() < until:
+        task = v1_tasks_retrieve.sync(task_id, client=client)
+        assert isinstance(task, Task)
+        if task.status in (JobStatus.SUCCESS, JobStatus.FAILURE):
+            return task
+        time.sleep(0.05)
+    raise AssertionError(task_id)
+
+
+def webhooks(client: AuthenticatedClient) -> None:
+    """An endpoint from its making to its end, and what was sent to it."""
+    body = EndpointBodyRequest("https://example.com/v1", event_types=[EventType.USER_CREATED], description="")
+    made = v1_webhooks_create.sync(client=client, body=body)
+    assert isinstance(made, EndpointWithSecret)
+    assert made.secret.startswith("whsec_")
+    shown = v1_webhooks_retrieve.sync(made.id, client=client)
+    assert isinstance(shown, EndpointAnswer)
+    assert (shown.id, shown.event_types) == (made.id, ["user.created"])
+    changed = v1_webhooks_update.sync(made.id, client=client, body=EndpointChangesRequest(description="CRM"))
+    assert isinstance(changed, EndpointAnswer)
+    assert changed.description == "CRM"
+    rotated = v1_webhooks_rotate_secret.sync(made.id, client=client)
+    assert isinstance(rotated, EndpointWithSecret)
+    assert rotated.secret != made.secret
+    listed = v1_webhooks_list.sync(client=client)
+    assert isinstance(listed, EndpointPage)
+    assert [endpoint.id for endpoint in listed.results] == [made.id]
+    deliveries(client, made.id)
+    assert v1_webhooks_delete.sync_detailed(made.id, client=client).status_code == 204
+
+
+def deliveries(client: AuthenticatedClient, webhook_id: int) -> None:
+    """A test message, and the same once more."""
+    sent = v1_webhooks_test.sync(webhook_id, client=client)
+    assert isinstance(sent, DeliveryAccepted)
+    again = v1_webhooks_delivery_retry.sync(webhook_id, sent.delivery_id, client=client)
+    assert isinstance(again, DeliveryAccepted)
+    page = v1_webhooks_deliveries.sync(webhook_id, client=client, limit=1)
+    assert isinstance(page, DeliveryPage)
+    (delivery,) = page.results
+    assert (delivery.id, delivery.event_id, delivery.payload["type"]) == (sent.delivery_id, None, "webhook.test")
+
+
+def feed(client: AuthenticatedClient) -> None:
+    """The events of users that were made, in order; the cursor leads on from there."""
+    page = v1_events_list.sync(client=client, type_=EventType.USER_CREATED, limit=100)
+    assert isinstance(page, Feed)
+    assert "v1@example.com" in [event.data["email"] for event in page.results]
+    rest = v1_events_list.sync(client=client, type_=EventType.USER_CREATED, cursor=page.next_)
+    assert isinstance(rest, Feed)
+    assert (rest.results, rest.next_) == ([], page.next_)
+
+
+def me(client: AuthenticatedClient) -> None:
+    """The caller, who leaves at the end."""
+    read = v1_users_me_retrieve.sync(client=client)
+    assert isinstance(read, UserV1)
+    changed = v1_users_me_update.sync(client=client, body=UserChangesRequest(name="Leaving"))
+    assert isinstance(changed, UserV1)
+    assert (changed.id, changed.name) == (read.id, "Leaving")
+    assert v1_users_me_delete.sync_detailed(client=client).status_code == 204
+
+
+def main(url: str, email: str, password: str) -> None:
+    """All of it."""
+    with Client(url, raise_on_unexpected_status=True) as client:
+        access = tokens(client, email, password)
+    with AuthenticatedClient(url, access, raise_on_unexpected_status=True) as client_of_staff:
+        for part in (users, jobs, webhooks, feed, me):
+            part(client_of_staff)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

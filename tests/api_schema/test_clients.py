@@ -1,0 +1,176 @@
+"""Clients that are generated from the schema: complete, typed, and used for every operation of the running service."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from apps.core.bus import bus
+from apps.events.relay import fan_out
+from apps.jobs.commands import RunNextJob
+from apps.jobs.models import Job, Status
+from apps.users.commands import RegisterUser
+from apps.users.models import User
+from tests.conftest import PASSWORD
+from tests.processes import ROOT, Process, Processes
+
+VERSIONS = ("v1", "v2")
+PYTHON, TYPESCRIPT = (Path(__file__).with_name(name) for name in ("python", "typescript"))
+PAGE = ROOT / "docs" / "clients.md"
+SCHEMA = ROOT / "openapi.yaml"
+# how npm says that there is no way to the registry
+UNREACHABLE = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED")
+# each would let a wrong type pass
+UNTYPED = {"python": re.compile(r"\bcast\b|\bAny\b|type: ignore"), "ts": re.compile(r"\bany\b|\bas\b|@ts-|\w!")}
+pytestmark = pytest.mark.django_db(transaction=True)
+Run = Callable[..., str]
+
+
+@pytest.fixture(scope="module")
+def operations() -> dict[str, re.Pattern[str]]:
+    """A pattern of `METHOD path` for each operation of the schema, by its id."""
+    paths = yaml.safe_load(SCHEMA.read_text())["paths"]
+    found = [(method, path, operation) for path, item in paths.items() for method, operation in item.items()]
+    return {
+        operation["operationId"]: re.compile(f"{method.upper()} {re.sub(r'{[^}]+}', '[0-9a-f-]+', path)}")
+        for method, path, operation in found
+    }
+
+
+@pytest.fixture
+def web(processes: Processes) -> Process:
+    """A real server whose log names every request; the webhooks' hosts are not looked up."""
+    for name in ("admin", *VERSIONS):
+        bus.execute(RegisterUser(f"staff-{name}@example.com", name, password=PASSWORD, is_staff=True))
+    return processes.web(
+        WEB_THREADS="2", LOGIN_RATE_LIMIT_PER_MINUTE="1000", WEBHOOK_ALLOW_PRIVATE_NETWORKS="true", LOG_LEVEL="INFO"
+    )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Run:
+    """Runs a command to its end, in the test's folder, and returns what it printed; an import is worked off meanwhile.
+
+    Other jobs are not: the clients cancel them.
+    """
+
+    def to_its_end(*command: str | Path) -> str:
+        with (tmp_path / "output").open("w+b") as output:
+            process = subprocess.Popen(command, cwd=tmp_path, stdout=output, stderr=subprocess.STDOUT)
+            while process.poll() is None:
+                if Job.objects.filter(kind="import_users", status=Status.PENDING).exists():
+                    # first the events so far: whoever sees the job's end finds them in the feed
+                    fan_out()
+                    bus.execute(RunNextJob())
+                try:
+                    process.wait(0.1)
+                except subprocess.TimeoutExpired:
+                    continue
+            output.seek(0)
+            printed = output.read().decode()
+        assert process.returncode == 0, printed
+        return printed
+
+    return to_its_end
+
+
+@pytest.fixture(scope="module")
+def node_modules() -> Path:
+    """What the TypeScript client needs, from the lock; kept beside it for the next run."""
+    npm = shutil.which("npm")
+    if npm is None or shutil.which("node") is None:
+        pytest.skip("the TypeScript client needs Node and npm")
+    lock, modules = TYPESCRIPT / "package-lock.json", TYPESCRIPT / "node_modules"
+    stamp, digest = modules / "built-from", hashlib.sha256(lock.read_bytes()).hexdigest()
+    assert '"resolved"' not in lock.read_text(), "a lock names what is installed, not where it comes from"
+    with lock.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        if not stamp.exists() or stamp.read_text() != digest:
+            install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
+            done = subprocess.run(install, cwd=TYPESCRIPT, capture_output=True, text=True, timeout=120, check=False)
+            if done.returncode and UNREACHABLE.search(done.stderr):
+                pytest.skip("npm does not reach its registry, and what the TypeScript client needs is not here yet")
+            assert done.returncode == 0, done.stderr
+            stamp.write_text(digest)
+    return modules
+
+
+def scripts(folder: Path, source: Path, web: Process, language: str) -> list[Path]:
+    """The script that uses every operation, for each version, and the example of docs/clients.md, all in `folder`."""
+    text = source.read_text()
+    assert not UNTYPED[language].search(text)
+    for version in VERSIONS:
+        (folder / f"{version}{source.suffix}").write_text(text.replace("v1", version).replace("V1", version.upper()))
+    (example,) = re.findall(rf"```{language}\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    assert len(example.splitlines()) <= 14
+    for shown, here in (
+        ("http://127.0.0.1:8000", web.url),
+        ("admin@example.com", "staff-admin@example.com"),
+        ('"admin"', f'"{PASSWORD}"'),
+    ):
+        assert shown in example
+        example = example.replace(shown, here)
+    (folder / f"example{source.suffix}").write_text(example)
+    return [folder / f"{name}{source.suffix}" for name in (*VERSIONS, "example")]
+
+
+def use(run: Run, web: Process, program: str | Path, files: list[Path], operations: dict[str, re.Pattern[str]]) -> None:
+    """Run the scripts; every operation has to be answered well, and the example to find everybody."""
+    *versions, example = files
+    for version, script in zip(VERSIONS, versions, strict=True):
+        run(program, script, web.url, f"staff-{version}@example.com", PASSWORD)
+    lines = [line for line in web.lines() if line["event"] == "request_finished" and line["status"] < 300]
+    requests = [f"{line['method']} {line['path']}" for line in lines]
+    assert {name for name, pattern in operations.items() if any(map(pattern.fullmatch, requests))} == set(operations)
+    User.objects.bulk_create(User(email=f"{number}@example.com", name="Ada") for number in range(60))
+    assert run(program, example).split() == list(User.objects.order_by("-id").values_list("email", flat=True))
+
+
+def test_the_python_client_has_and_does_it_all(
+    web: Process, tmp_path: Path, run: Run, operations: dict[str, re.Pattern[str]]
+) -> None:
+    tools, client = Path(sys.executable).parent, tmp_path / "api_client"
+    configuration = PAGE.with_suffix("") / "python.yaml"
+    said = run(
+        tools / "openapi-python-client", "generate", "--path", SCHEMA, "--config", configuration, "--meta", "none",
+        "--output-path", client,
+    )  # fmt: skip
+    # the body that docs/clients.md names, and nothing else
+    left_out = re.findall(r"WARNING parsing (.*)\n+(.*)", said)
+    assert left_out == [
+        (f"POST /api/{version}/users/import within {version}.", "Unsupported content type application/x-ndjson")
+        for version in VERSIONS
+    ]
+    assert "Unable to" not in said
+    assert {path.stem for path in client.glob("api/v*/v*.py")} == set(operations)
+
+    files = scripts(tmp_path, PYTHON / "usage.py", web, "python")
+    cache = ROOT / ".mypy_cache" / "clients"
+    run(tools / "mypy", "--strict", "--warn-unreachable", "--config-file=", f"--cache-dir={cache}", *files)
+    use(run, web, sys.executable, files, operations)
+
+
+def test_the_typescript_client_has_and_does_it_all(
+    web: Process, tmp_path: Path, run: Run, operations: dict[str, re.Pattern[str]], node_modules: Path
+) -> None:
+    (tmp_path / "node_modules").symlink_to(node_modules)
+    for name in ("package.json", "tsconfig.json"):
+        shutil.copy(TYPESCRIPT / name, tmp_path)
+    types = tmp_path / "schema.d.ts"
+    run(node_modules / ".bin" / "openapi-typescript", SCHEMA, "-o", types)
+    assert set(re.findall(r"^    (\w+): \{$", types.read_text().partition("interface operations")[2], re.M)) == set(
+        operations
+    )
+
+    files = scripts(tmp_path, TYPESCRIPT / "usage.ts", web, "ts")
+    run(node_modules / ".bin" / "tsc", "--project", tmp_path)
+    use(run, web, "node", [file.with_suffix(".js") for file in files], operations)

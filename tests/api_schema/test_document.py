@@ -1,0 +1,94 @@
+"""What the schema promises to generators of clients."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from apps.core.api.components import KEY
+from apps.core.api.schema import document
+
+SCHEMAS = "#/components/schemas/"
+
+
+@pytest.fixture(scope="module")
+def schemas() -> dict[str, Any]:
+    """The schemas that have names."""
+    found: dict[str, Any] = document()["components"]["schemas"]
+    return found
+
+
+def operations() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Every operation, with its method and path."""
+    for path, item in document()["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def parts(schema: Any) -> Iterator[dict[str, Any]]:
+    """`schema` and whatever stands in it."""
+    if isinstance(schema, dict):
+        yield schema
+    for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():
+        yield from parts(inner)
+
+
+def named(schema: Any) -> set[str]:
+    """The components that `schema` names."""
+    return {part["$ref"].removeprefix(SCHEMAS) for part in parts(schema) if isinstance(part.get("$ref"), str)}
+
+
+def test_a_json_body_takes_no_member_that_it_does_not_name(schemas: dict[str, Any]) -> None:
+    bodies = [operation["requestBody"]["content"] for _, operation in operations() if "requestBody" in operation]
+    of_json = [content["application/json"]["schema"] for content in bodies if "application/json" in content]
+    assert len(of_json) == 2 * 8
+    reached = set().union(*map(named, of_json))
+    objects = [part for name in reached for part in parts(schemas[name]) if "properties" in part]
+    assert len(objects) == 7
+    assert all(part["additionalProperties"] is False for part in objects)
+
+
+def test_an_answer_may_get_new_members(schemas: dict[str, Any]) -> None:
+    assert all("additionalProperties" not in schemas[name] for name in ("UserV1", "UserV2", "Task", "ProblemDocument"))
+
+
+def test_no_schema_leads_to_itself(schemas: dict[str, Any]) -> None:
+    def leads_to(name: str, seen: frozenset[str] = frozenset()) -> set[str]:
+        assert name not in seen, f"{name} is recursive: generators drop every operation that needs it"
+        return {name}.union(*(leads_to(inner, seen | {name}) for inner in named(schemas[name])))
+
+    assert set().union(*map(leads_to, schemas)) == set(schemas)
+
+
+def test_a_key_is_the_same_integer_in_a_path_and_in_a_body(schemas: dict[str, Any]) -> None:
+    in_paths = [p["schema"] for _, o in operations() for p in o.get("parameters", []) if p["in"] == "path"]
+    keys = [schema for schema in in_paths if schema.get("type") == "integer"]
+    assert len(keys) == 2 * 11
+    assert all(schema == KEY for schema in keys)
+    assert all(schema == {"type": "string", "format": "uuid"} for schema in in_paths if schema not in keys)
+    for name in ("UserV1", "UserV2", "EndpointAnswer", "DeliveryAnswer", "FeedItem"):
+        assert schemas[name]["properties"]["id"] == KEY, name
+    assert schemas["DeliveryAnswer"]["properties"]["event_id"] == KEY | {"type": ["integer", "null"]}
+
+
+def test_enumerations_have_one_name_each(schemas: dict[str, Any]) -> None:
+    enums = {name: tuple(schema["enum"]) for name, schema in schemas.items() if "enum" in schema}
+    assert set(enums) == {"EventType", "JobStatus", "DeliveryStatus"}
+    inline = [part for part in parts(document()["paths"]) if "enum" in part]
+    inline += [part for schema in schemas.values() for part in parts(schema) if "enum" in part and part is not schema]
+    assert not inline, "a generator would make up a name for each"
+
+
+def test_cursors_say_what_they_are(schemas: dict[str, Any]) -> None:
+    for name in ("UserPageV1", "UserPageV2", "EndpointPage", "DeliveryPage", "Feed"):
+        cursors = [schema for key, schema in schemas[name]["properties"].items() if key in ("next", "previous")]
+        assert cursors
+        assert all("not a URL: give it as `cursor`" in schema["description"] for schema in cursors), name
+        assert "format" not in cursors[0]
+
+
+def test_a_text_that_may_be_empty_fits_its_schema(schemas: dict[str, Any]) -> None:
+    description = schemas["EndpointBodyRequest"]["properties"]["description"]
+    assert description == {"type": "string", "pattern": r"^[^\u0000-\u001f\u007f-\u009f]*$", "maxLength": 500}

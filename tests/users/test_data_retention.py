@@ -1,0 +1,148 @@
+"""What remains of a deleted person stands in docs/data-retention.md, and goes in time."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from django.test import Client
+from rest_framework.test import APIClient
+
+from apps.core.bus import bus
+from apps.core.models import IdempotentAnswer
+from apps.events import deliveries
+from apps.events.models import Delivery, DeliveryState, OutboxEvent
+from apps.events.relay import fan_out
+from apps.jobs.commands import RunNextJob
+from apps.profiles.commands import Person, RecordEnrichment
+from apps.users.commands import UserSnapshot
+from apps.users.models import User
+from apps.webhooks.commands import RegisterEndpoint, UpdateEndpoint
+from apps.webhooks.models import WebhookDelivery
+from config.celery import app
+from tests.conftest import PASSWORD
+from tests.processes import ROOT
+
+pytestmark = pytest.mark.django_db
+EMAIL, NAME = "zenobia.q@example.com", "Zenobia Quixote"
+TRACES = ("zenobia", "quixote")
+COLUMNS = """SELECT c.table_name, c.column_name, c.data_type FROM information_schema.columns c
+    JOIN information_schema.tables t USING (table_schema, table_name)
+    WHERE c.table_schema = 'public' AND t.table_type = 'BASE TABLE'"""
+
+
+def rows_of(sql: str) -> list[tuple[str, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        found: list[tuple[str, ...]] = cursor.fetchall()
+        return found
+
+
+def tables_that_know() -> set[str]:
+    """The tables with the person's address or name in any column, files as bytes among them."""
+    found = set()
+    for table, column, kind in rows_of(COLUMNS):
+        text = f"encode(\"{column}\", 'escape')" if kind == "bytea" else f'"{column}"::text'
+        for trace in TRACES:
+            if rows_of(f"SELECT 1 FROM \"{table}\" WHERE {text} ILIKE '%{trace}%' LIMIT 1"):
+                found.add(table)
+    return found
+
+
+def let_pass(days: int) -> None:
+    """Move everything in the database into the past."""
+    with connection.cursor() as cursor:
+        for table, column, kind in rows_of(COLUMNS):
+            if kind.startswith("timestamp"):
+                cursor.execute(f'UPDATE "{table}" SET "{column}" = "{column}" - interval \'{days} days\'')
+
+
+def prune() -> None:
+    """What beat starts every hour."""
+    app.loader.import_default_modules()
+    for entry in app.conf.beat_schedule.values():
+        app.tasks[entry["task"]]()
+
+
+@pytest.fixture
+def life(register: Callable[..., UserSnapshot], staff: APIClient, anyone: APIClient) -> int:
+    """Somebody's whole life here, and its end; their id."""
+    boss = register("boss@example.org", "Boss", password=PASSWORD, is_staff=True)
+    hook = bus.execute(RegisterEndpoint("https://93.184.216.34/hook"))
+    account = {"email": EMAIL, "name": NAME, "password": PASSWORD}
+    user_id = anyone.post("/api/v2/users", account, headers={"Idempotency-Key": "k1"}).json()["id"]
+    credentials = {"email": EMAIL, "password": PASSWORD}
+    tokens = anyone.post("/api/v1/auth/token", credentials, headers={"Idempotency-Key": "k2"}).json()
+    anyone.post("/api/v1/auth/token", credentials | {"password": "wrong"})
+    anyone.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access']}")
+    anyone.post("/api/v1/process", {"rows": [{"who": NAME}]}, headers={"Idempotency-Key": "k3"})
+    staff.generic("POST", "/api/v1/users/import", f"email,name\n{EMAIL},{NAME}\n{NAME},\n", content_type="text/csv")
+    bus.execute(RecordEnrichment(user_id, Person(NAME, "Quixote & Co", "")))
+
+    fan_out()
+    dead = Delivery.objects.filter(receiver="users.send_welcome_email", aggregate=f"user:{user_id}")
+    dead.update(state=DeliveryState.DEAD, due_at=None, last_error=f"550 no such user {EMAIL}")
+    Delivery.objects.filter(state=DeliveryState.PENDING).exclude(receiver="webhooks.fan_out").update(
+        state=DeliveryState.DELIVERED, due_at=None
+    )
+    deliveries.work(seconds=30)
+    bus.execute(UpdateEndpoint(hook.id, is_active=False))
+    assert WebhookDelivery.objects.filter(state="pending").exists()
+    while bus.execute(RunNextJob()):
+        pass
+
+    browser = Client()
+    assert browser.login(username=boss.email, password=PASSWORD)
+    for action in ("deactivate", "activate", "delete_selected"):
+        browser.post("/admin/users/user/", {"action": action, "_selected_action": [user_id], "post": "yes"})
+    assert not User.objects.filter(id=user_id).exists()
+    fan_out()
+    deliveries.work(seconds=30)
+    return int(user_id)
+
+
+def test_what_remains_is_written_down_and_goes_in_time(life: int) -> None:
+    page = (ROOT / "docs/data-retention.md").read_text()
+    gone_at_once, later = page.split("Deleted later")
+    known = set(re.findall(r"`([a-z]+_[a-z]+)`", later.split("Outside the database")[0]))
+    at_once = set(re.findall(r"`([a-z]+_[a-z]+)`", gone_at_once))
+    assert tables_that_know() <= known
+    assert {"events_outboxevent", "events_delivery", "webhooks_webhookdelivery", "core_adminnote"} <= tables_that_know()
+    assert not tables_that_know() & at_once
+    assert not IdempotentAnswer.objects.filter(subject_id=life).exists()
+    assert not IdempotentAnswer.objects.filter(caller_id=life).exists()
+
+    prune()
+    assert "events_outboxevent" in tables_that_know()
+    let_pass(settings.ENV.event_retention_days + 1)
+    prune()
+    # the dead delivery keeps the event that it is about; the message waits for an endpoint that is switched off
+    assert set(OutboxEvent.objects.values_list("type", flat=True)) >= {"user.created"}
+    assert tables_that_know() <= {"events_outboxevent", "events_delivery", "webhooks_webhookdelivery", "core_adminnote"}
+    let_pass(settings.ENV.undelivered_retention_days - settings.ENV.event_retention_days)
+    prune()
+    assert tables_that_know() == {"core_adminnote"}
+    let_pass(settings.ENV.admin_log_retention_days - settings.ENV.undelivered_retention_days)
+    prune()
+    assert tables_that_know() == set()
+
+
+def test_the_page_names_the_times_that_are_set() -> None:
+    page = (ROOT / "docs/data-retention.md").read_text()
+    for name in ("EVENT_RETENTION_DAYS", "UNDELIVERED_RETENTION_DAYS", "ADMIN_LOG_RETENTION_DAYS"):
+        assert f"`{name}` ({getattr(settings.ENV, name.lower())})" in page
+
+
+def test_events_of_which_nothing_is_left_to_do_do_not_wait_for_the_second_retention(
+    register: Callable[..., UserSnapshot],
+) -> None:
+    register(EMAIL, NAME)
+    fan_out()
+    Delivery.objects.update(state=DeliveryState.DELIVERED, due_at=None)
+    let_pass(settings.ENV.event_retention_days + 1)
+    prune()
+    assert not OutboxEvent.objects.exists()
+    assert tables_that_know() == {"users_user"}
