@@ -106,8 +106,9 @@ PATTERNS = (
         "tests/patterns/test_settings.py",
         "constants: what no deployment changes is code",
         (
-            "config/env.py",
             "config/reader.py",
+            "config/kinds.py",
+            "config/files.py",
         ),
     ),
     Pattern(

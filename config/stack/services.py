@@ -24,7 +24,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from config.database_url import database_parameters
-from config.hosts import Refused
+from config.reader import Refused
 from config.stack.account import HERE, hand_over, obstacle, server_identity
 from config.stack.child import Child
 from config.stack.state import LEFTOVERS_GONE_WITHIN

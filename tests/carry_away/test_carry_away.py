@@ -33,6 +33,7 @@ AT_MOST = {
     "middleware": 4,
     "idempotency": 4,
     "event bus": 8,
+    "settings": 3,
 }
 TAKEN = {pattern.name: pattern.take for pattern in PATTERNS} | ALSO
 
