@@ -117,7 +117,21 @@ PATTERNS = (
         "apps/jobs/services.py",
         "tests/patterns/test_background_tasks.py",
         "work of a few milliseconds: do it in the request",
-        (),
+        (
+            "apps/jobs/services.py",
+            "apps/jobs/commands.py",
+            "apps/jobs/events.py",
+            "apps/jobs/models.py",
+            "apps/jobs/refusals.py",
+            "apps/jobs/run.py",
+            "apps/jobs/store.py",
+            "apps/events/bus.py",
+            "apps/events/models.py",
+            "apps/core/queue/work_queue.py",
+            "apps/core/bus.py",
+            "apps/core/errors.py",
+            "apps/core/context.py",
+        ),
     ),
     Pattern(
         "API versioning",
@@ -148,6 +162,8 @@ PATTERNS = (
         (
             "config/logging.py",
             "config/redaction.py",
+            "config/streams.py",
+            "apps/core/context.py",
         ),
     ),
 )

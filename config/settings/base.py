@@ -23,7 +23,8 @@ SESSION_SETTINGS = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=1
 
 def django_settings(env: Settings) -> dict[str, Any]:
     """Django's settings for `env`, as the names that a settings module defines."""
-    configure_logging(env)
+    human, kept = env.profile == "development", env.profile != "test"
+    configure_logging(env.log_level, human=human, keep_loggers=kept)
     configure_metrics(env)
     return {
         "ENV": env,
