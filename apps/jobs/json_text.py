@@ -17,7 +17,7 @@ from typing import IO, Any, NoReturn, Self
 
 import orjson
 
-from apps.core.strict_json import repeated_name
+from apps.core.api.strict_json import repeated_name
 from apps.jobs.run import JobError
 
 # characters
@@ -75,6 +75,8 @@ class Text:
     def expect(self, mark: str, detail: str = "") -> None:
         """Go past `mark`. Raises NotJson with `detail` if something else is next."""
         if self.next() != mark:
+            if not self._ahead and not detail:
+                self._refuse()
             raise NotJson(detail or f"The body is not valid JSON: {mark} is expected at character {self._passed}.")
         self._pass(1)
 
@@ -101,7 +103,7 @@ class Text:
         if len(self._ahead) < WINDOW:
             self._more()
         with suppress(orjson.JSONDecodeError):
-            if brace := self._ahead.rfind("}") + 1:
+            if brace := self._ahead.rfind("}", 0, LONGEST_VALUE) + 1:
                 return self._take(brace)
         return self._checked(self._end_of_values())
 
@@ -126,6 +128,8 @@ class Text:
         while not (end := self._scan(0)):
             if len(self._ahead) > LONGEST_VALUE or not self._more():
                 self._refuse()
+        if end > LONGEST_VALUE:
+            raise self._too_long()
         return end
 
     def _scan(self, start: int) -> int:
@@ -158,11 +162,14 @@ class Text:
             if error.pos <= len(self._ahead):
                 raise self._malformed(error) from None
         if len(self._ahead) > LONGEST_VALUE:
-            raise NotJson(f"A row has up to {LONGEST_VALUE:,} characters; the one at {self._passed} has more.")
+            raise self._too_long()
         raise NotJson(f"The body is not valid JSON: it breaks off at character {self._passed + len(self._ahead)}.")
 
     def _malformed(self, error: orjson.JSONDecodeError) -> NotJson:
         return NotJson(f"The body is not valid JSON: {error.msg}, at character {self._passed + error.pos - 1}.")
+
+    def _too_long(self) -> NotJson:
+        return NotJson(f"A row has up to {LONGEST_VALUE:,} characters; the one at {self._passed} has more.")
 
     def _too_deep(self) -> NotJson:
         return NotJson(f"The body is nested deeper than {DEEPEST} levels.")

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import islice
+from time import monotonic
 from typing import Any, BinaryIO
 
 import structlog
@@ -19,8 +20,7 @@ from django.db.models.functions import Lower
 
 from apps.core.bus import bus
 from apps.core.errors import FieldProblem
-from apps.jobs.refusals import Refusal
-from apps.jobs.run import Run
+from apps.jobs.kinds import Refusal, Run
 from apps.users import rules
 from apps.users.commands import ImportUsers
 from apps.users.import_lines import CHARSETS, CSV_TYPE, NDJSON_TYPE, Line, NotImportable, read_lines
@@ -29,7 +29,9 @@ from apps.users.models import User
 __all__ = ["CHARSETS", "CSV_TYPE", "NDJSON_TYPE", "NotImportable", "Tally", "import_users", "run_import"]
 
 log = structlog.get_logger("imports")
-BATCH_LINES = 5000
+# a batch is to take about a second on any machine: far less than the lease of a job, or its time limit
+FIRST_BATCH_LINES, BATCH_LINES = 500, 5000
+BATCH_SECONDS = 1.0
 LISTED_ERRORS = 1000
 IN_FILE, IN_DATABASE = "in_file", "in_database"
 TAKEN = {
@@ -77,12 +79,22 @@ def import_users(
     tally = tally or Tally()
     since = since or database_now()
     lines = islice(read_lines(stream, kind, charset), tally.total, None)
-    while batch := list(islice(lines, BATCH_LINES)):
+    size = min(FIRST_BATCH_LINES, BATCH_LINES)
+    while batch := list(islice(lines, size)):
+        began = monotonic()
         with transaction.atomic():
             report(tally, _import_batch(batch, tally, since))
+        size = _next_size(size, monotonic() - began)
     if not tally.total:
         raise NotImportable("The file has no lines to import.")
     return tally
+
+
+def _next_size(size: int, seconds: float) -> int:
+    """How many lines the next batch has, after one of `size` that took so long."""
+    if seconds > BATCH_SECONDS:
+        return max(1, size // 2)
+    return min(2 * size, BATCH_LINES) if seconds < BATCH_SECONDS / 2 else size
 
 
 def _import_batch(batch: Sequence[Line], tally: Tally, since: datetime) -> list[Refusal]:

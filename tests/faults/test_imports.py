@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from billiard.pool import SIG_SOFT_TIMEOUT
 from django.db.models.functions import Now
 
 from apps.core.bus import bus
@@ -106,13 +107,17 @@ def test_it_is_cancelled_between_two_batches(started: Import, processes: Process
     assert (job.status, job.done) == ("REVOKED", done), "nothing was done after the answer"
     assert done < LINES
     assert User.objects.filter(email__startswith="u").count() == started.counted
-    assert RefusedLines.objects.count() * 5000 == done
+    refused = sum(bytes(data).count(b"\n") for data in RefusedLines.objects.values_list("data", flat=True))
+    assert refused * EVERY == done
 
 
 def test_past_the_time_limit_it_goes_on_in_a_new_attempt(started: Import, processes: Processes) -> None:
-    limits = {"CELERY_TASK_SOFT_TIME_LIMIT": "2", "CELERY_TASK_TIME_LIMIT": "20"}
-    worker = processes.worker(queues="jobs", concurrency=1, **limits)
+    worker = processes.worker(queues="jobs", concurrency=1)
+    started.under_way()
+    child, _ = worker.tree()
+    # as Celery does at the soft time limit; by the clock, a slow machine would not have come so far
+    child.send_signal(SIG_SOFT_TIMEOUT)
     wait_for(lambda: started.task()["status"] in ("SUCCESS", "FAILURE"), "the import ends")
     assert started.task()["status"] == "SUCCESS", started.task()["error"]
-    assert any(line.get("event") == "job_goes_on" for line in worker.lines()), "it was cut off at least once"
+    assert any(line.get("event") == "job_goes_on" for line in worker.lines()), "it was cut off"
     assert User.objects.filter(email__startswith="u").count() == LINES - LINES // EVERY

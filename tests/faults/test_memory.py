@@ -41,7 +41,8 @@ def limit_of(service: str) -> int:
 
 def table(row: Callable[[int], bytes]) -> bytes:
     """A table of the largest size."""
-    rows, size = [], 100
+    rows: list[bytes] = []
+    size = 100
     while (size := size + len(more := row(len(rows))) + 1) < TABLE_BYTES:
         rows.append(more)
     return b'{"rows":[' + b",".join(rows) + b"]}"

@@ -14,7 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from config.stack.ports import free_port
+from config.server.ports import free_port
 from tests.faults.load import Load, check
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import redis
+from billiard.exceptions import SoftTimeLimitExceeded
 from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
@@ -218,6 +219,19 @@ class TestFailures:
         bus.execute(RetryJob(uuid.UUID(look()["task_id"])))
         bus.execute(RunNextJob())
         assert look()["status"] == "SUCCESS"
+
+    def test_one_that_gets_nowhere_in_its_time_is_tried_again_and_given_up(
+        self, look: Callable[[], dict[str, Any]]
+    ) -> None:
+        def slow(run: Run) -> dict[str, Any]:
+            raise SoftTimeLimitExceeded
+
+        for _ in range(BACKOFF.max_attempts):
+            assert look()["status"] in ("PENDING", "RETRY")
+            run_with(slow)
+            make_due(look()["task_id"])
+        assert look()["status"] == "FAILURE"
+        assert "it took longer than the time limit" in look()["error"]
 
     def test_one_that_kills_its_worker_each_time_is_given_up(self, look: Callable[[], dict[str, Any]]) -> None:
         class Killed(BaseException):

@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
-from apps.core.work_queue import LeaseLost
+from apps.core.queue.work_queue import LeaseLost
 from apps.jobs import refusals
 from apps.jobs.commands import PruneJobs, RunNextJob
 from apps.jobs.models import Chunk, Job, RefusedLines
@@ -76,6 +76,7 @@ def test_a_job_without_any_has_no_list(staff: APIClient) -> None:
 def test_a_batch_that_is_rolled_back_leaves_none_and_a_repeat_none_twice(
     staff: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(imports, "FIRST_BATCH_LINES", 1000)
     monkeypatch.setattr(imports, "BATCH_LINES", 1000)
     where = post(staff, BODY)
     runs = 0

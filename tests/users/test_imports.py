@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +11,14 @@ from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
-from apps.core.work_queue import LeaseLost
+from apps.core.queue.work_queue import LeaseLost
 from apps.events.models import OutboxEvent
 from apps.jobs.commands import RunNextJob
 from apps.jobs.models import Job
 from apps.jobs.refusals import Refusal
-from apps.users import imports
+from apps.users import imports, rules
 from apps.users.commands import UserSnapshot
+from apps.users.import_lines import Line, NotImportable
 from apps.users.models import User
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -157,3 +158,90 @@ def test_the_command_imports_a_file_and_its_status_says_whether_lines_were_refus
 def test_the_command_says_in_a_line_what_it_cannot_read(name: str, tmp_path: Path) -> None:
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("import_users", str(tmp_path / name))
+
+
+def test_batches_take_about_a_second_on_any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slow one must still report within the lease of its job, and come further within its time limit."""
+    now = 0.0
+    sizes: list[int] = []
+
+    def import_batch(batch: Sequence[Line], *_: Any) -> list[Refusal]:
+        nonlocal now
+        # a line takes longer and longer
+        now += len(batch) * 0.00001 * (1 if len(sizes) < 6 else 100)
+        sizes.append(len(batch))
+        return []
+
+    monkeypatch.setattr(imports, "_import_batch", import_batch)
+    monkeypatch.setattr(imports, "monotonic", lambda: now)
+    body = b"email,name\n" + b"a@x.de,A\n" * 40_000
+    with pytest.raises(NotImportable):
+        imports.import_users(io.BytesIO(body), imports.CSV_TYPE)
+    assert sizes[:6] == [500, 1000, 2000, 4000, 5000, 5000]
+    assert sizes[6:10] == [5000, 2500, 1250, 625]
+    assert all(size == 625 for size in sizes[10:-1])
+
+
+LATIN = "email,name\nzoe@example.com,Zoë\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "charset"),
+    [
+        ("text/csv; charset=utf-8", "utf-8"),
+        ('TEXT/CSV; header=present; Charset="ISO-8859-1"', "latin-1"),
+        ("text/csv;charset=windows-1252", "cp1252"),
+        ("text/csv; charset=UTF-16LE", "utf-16-le"),
+        ("text/csv; charset=utf-16", "utf-16"),
+    ],
+)
+def test_the_charset_of_the_content_type_is_read(staff: APIClient, kind: str, charset: str) -> None:
+    assert imported(staff, LATIN.encode(charset), kind)["result"]["created"] == 1
+    assert User.objects.get(email="zoe@example.com").name == "Zoë"
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "text/csv; charset=ebcdic",
+        "text/csv; charset=koi8-r",
+        "text/csv; charset=base64",
+        "text/csv; charset=",
+        "application/x-ndjson; charset=latin-1",
+        "application/x-ndjson; charset=utf-16",
+    ],
+)
+def test_another_charset_is_refused_and_the_known_ones_named(staff: APIClient, kind: str) -> None:
+    answer = post_file(staff, LATIN.encode(), kind)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert "is read in utf-8, us-ascii" in answer.json()["detail"]
+    assert not Job.objects.exists()
+
+
+def test_a_line_that_the_database_refuses_is_that_lines_outcome(
+    staff: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the rules let pass by mistake costs neither the other lines nor the job."""
+    monkeypatch.setattr(rules, "name_problem", lambda name: None)
+    people = [(f"u{i}@example.com", f"U{i}") for i in range(40)]
+    people[29:29] = [("nul@example.com", "V\0")]
+    body = "".join(json.dumps({"email": email, "name": name}) + "\n" for email, name in people)
+    result = imported(staff, body.encode(), "application/x-ndjson")["result"]
+    assert (result["total"], result["created"]) == (41, 40)
+    assert result["errors"] == [{"line": 30, "code": "invalid", "detail": "The database cannot keep these values."}]
+
+
+def test_blank_rows_hide_nothing_over_http(staff: APIClient) -> None:
+    body = ",\n;;\nemail,name\nada@example.com,Ada\n" + ",\n" * 1500 + "no-mail,N\n"
+    result = imported(staff, body.encode())["result"]
+    assert (result["total"], result["created"]) == (2, 1)
+    assert [error["line"] for error in result["errors"]] == [1505]
+
+
+def test_the_command_skips_blank_rows_and_reads_a_charset(tmp_path: Path) -> None:
+    file = tmp_path / "people.csv"
+    file.write_bytes((",\n" + LATIN + ",\n").encode("cp1252"))
+    call_command("import_users", str(file), "--charset", "windows-1252", stdout=(printed := io.StringIO()))
+    assert "1 lines: 1 created, 0 rejected" in printed.getvalue()
+    with pytest.raises(CommandError, match="one of: utf-8, us-ascii, utf-16"):
+        call_command("import_users", str(file), "--charset", "ebcdic")
