@@ -67,6 +67,11 @@ SWITCHES: dict[str, str | None] = {
     "PROMETHEUS_MULTIPROC_DIR": None,
     "SLOW_QUERY_MS": "0",
     "EVENT_RETENTION_DAYS": "1",
+    "ADMIN_LOG_RETENTION_DAYS": "1",
+    "UNDELIVERED_RETENTION_DAYS": "1",
+    # docker-compose.yml's own
+    "POSTGRES_PASSWORD": None,
+    "GRAFANA_PASSWORD": None,
     "DEBUG": None,
 }
 NEEDED = {name: SWITCHES[name] for name in ("SECRET_KEY", "ALLOWED_HOSTS", "METRICS_TOKEN", "EMAIL_URL")}
