@@ -37,4 +37,4 @@ USER 10001
 EXPOSE 8000
 # no HEALTHCHECK: a web server is probed in another way than a worker, see docker-compose.yml
 STOPSIGNAL SIGTERM
-CMD ["python", "-m", "config.serve"]
+CMD ["python", "-m", "config.server"]

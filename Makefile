@@ -21,7 +21,7 @@ serve: local ## the production web server alone; settings come from the environm
 	@test -n "$$(find static/staticfiles.json 2>/dev/null)" \
 		&& test -z "$$(find .venv/built-from.json apps/*/static -newer static/staticfiles.json)" \
 		|| exec $(VENV) manage.py collectstatic --noinput --verbosity 0
-	@exec $(VENV) -m config.serve
+	@exec $(VENV) -m config.server
 
 test: dev ## the test suite on a PostgreSQL and a Valkey of its own; ARGS="-k name" goes to pytest
 	@exec $(VENV) -m pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder $(ARGS)
@@ -36,7 +36,7 @@ bench: dev ## what each pattern costs; ARGS goes to the program
 	@exec $(VENV) -m tests.performance.bench $(ARGS)
 
 lock: dev ## resolve requirements/*.in into the hashed locks beside them
-	@cd requirements && for name in base local dev; do \
+	@cd requirements && for name in uv base local dev; do \
 		../.venv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 			--no-emit-index-url --no-annotate --custom-compile-command "make lock" $$name.in -o $$name.txt || exit 1; \
 	done

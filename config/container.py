@@ -10,16 +10,19 @@ from __future__ import annotations
 from datetime import timedelta
 from functools import cached_property
 from importlib import import_module
+from typing import Any
 
 from django.conf import settings
 
-from apps.core.breaker_state import ValkeyState
-from apps.core.breakers import Breakers, GetBreakers, ResetBreaker
 from apps.core.bus import Bus, bus
-from apps.core.circuit_breaker import SharedCircuitBreaker
 from apps.core.key_rotation import KeyRotation, RotateKeys
-from apps.core.retry import Retry
-from apps.core.valkey import Valkey, valkey_at
+from apps.core.parts import Parts
+from apps.core.resilience.breaker_state import ValkeyState
+from apps.core.resilience.breakers import Breakers, GetBreakers, ResetBreaker
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
+from apps.core.resilience.deadline import deadline
+from apps.core.resilience.retry import Retry
+from apps.core.resilience.valkey import Valkey, valkey_at
 from apps.events import commands as events
 from apps.events import queries as event_queries
 from apps.events.deliveries import WAITING_LEASE_SECONDS
@@ -34,7 +37,6 @@ from apps.profiles.services import ProfileService
 from apps.users import commands as users
 from apps.users import queries as user_queries
 from apps.users.imports import run_import
-from apps.users.mail import send_welcome
 from apps.users.repositories import DjangoUsers, Users
 from apps.users.services import UserService
 from apps.users.sessions import LoginLimit, Sessions
@@ -42,7 +44,6 @@ from apps.users.tokens import AccessTokens
 from apps.webhooks import commands as webhooks
 from apps.webhooks import queries as webhook_queries
 from apps.webhooks.addresses import AddressPolicy
-from apps.webhooks.mail import tell_staff
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from apps.webhooks.services import Endpoints, Retention, WebhookService
@@ -54,13 +55,17 @@ from config.sentry import report_errors
 PATIENCE_SECONDS = 1.0
 
 
-class Container:
+class Container(Parts):
     """Builds each part once, when it is first needed; a part given to the constructor replaces the built one."""
 
-    def __init__(self, env: Settings, *, users: Users | None = None, people: People | None = None) -> None:
+    def __init__(self, env: Settings, **given: Any) -> None:
+        super().__init__(**given)
         self.env = env
-        self.users = users or DjangoUsers()
-        self._people = people
+
+    @cached_property
+    def users(self) -> Users:
+        """Where users are kept."""
+        return DjangoUsers()
 
     @cached_property
     def breakers(self) -> Breakers:
@@ -73,6 +78,7 @@ class Container:
             call_timeout=env.breaker_call_timeout,
             recovery_timeout=env.breaker_recovery_timeout,
             exclude=(DirectoryRefused,),
+            time_limit=deadline,
         )
         return Breakers([people])
 
@@ -92,8 +98,6 @@ class Container:
     @cached_property
     def people(self) -> People:
         """The people directory, if there is one."""
-        if self._people is not None:
-            return self._people
         if not self.env.external_api_url:
             return Nobody()
         url, key = self.env.external_api_url, self.env.external_api_key
@@ -136,7 +140,6 @@ class Container:
         bus.register(users.RefreshSession, self.sessions.refresh)
         bus.register(users.IssueToken, self.sessions.issue)
         bus.register(users.PruneSessions, self.sessions.prune)
-        bus.register(users.SendWelcome, send_welcome)
         bus.register(user_queries.ReadToken, user_queries.TokenReader(self.tokens).read)
         bus.register(user_queries.GetCaller, user_queries.get_caller)
         bus.register(user_queries.FindUser, user_queries.find_user)
@@ -189,7 +192,6 @@ class Container:
         bus.register(webhooks.FanOut, service.fan_out)
         bus.register(webhooks.DisableEndpoint, service.disable)
         bus.register(webhooks.PruneDeliveries, service.prune)
-        bus.register(webhooks.TellStaff, tell_staff)
         bus.register(webhooks.SendDue, lambda command: sender.drain(command.seconds))
         bus.register(webhook_queries.GetEndpoint, webhook_queries.get_endpoint)
         bus.register(webhook_queries.ListEndpoints, webhook_queries.list_endpoints)

@@ -13,7 +13,8 @@ import psycopg
 from psycopg import pq
 from psycopg.conninfo import conninfo_to_dict
 
-from config.hosts import Refused, host
+from config.hosts import host
+from config.reader import Refused
 from config.service_urls import ENCODE, Check, check_options, one_of, port, readable_file, split, whole_number
 
 SCHEMES = ("postgres", "postgresql", "psql", "pgsql")

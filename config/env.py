@@ -1,43 +1,65 @@
-"""Typed settings: every variable read once, every problem named in one message.
+"""The settings of this service, each declared once: name, type, default, a sentence for people, and the rule.
+
+To add one, add a field to `Settings` and run `python -m config.example > .env.example`.
 
 Sources, the first that has a variable wins: the environment, `.env` beside manage.py and, in development,
-`$STATE_DIR/env`, where `make run` writes the addresses of the database and the cache it started. Values are taken as
-they are: nothing in them refers to another variable.
+`$STATE_DIR/env`, to which `make run` writes the addresses of the database and the cache it started.
 """
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 from urllib.parse import quote
 
 import environ
 
-from config import service_urls
+from config import hosts, service_urls
 from config.database_url import postgres
 from config.files import read_env_file
-from config.reader import LONGEST_SECONDS, Reader
+from config.kinds import (
+    LONGEST_SECONDS,
+    checked,
+    choice,
+    day,
+    each,
+    flag,
+    folder,
+    integer,
+    number,
+    sender,
+    text,
+    texts,
+    token,
+    waits,
+)
+from config.reader import REQUIRED, Reader, SettingsError, depends, section
 
+T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
 Profile = Literal["development", "test", "production"]
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 ALGORITHMS = ("HS256", "HS384", "HS512")
 KEY_LENGTH = 32
 DEVELOPMENT_KEY = "development-only-key-never-used-in-production"
+HERE = ("localhost", "127.0.0.1", "[::1]", "testserver")
 WEBHOOK_SCHEDULE = (5, 300, 1800, 7200, 18000, 36000, 36000)
+ORIGINS = "origins separated by commas, e.g. https://app.example.com,http://localhost:3000"
 
 
-class SettingsError(Exception):
-    """One or more settings are missing or malformed; `problems` has a line for each, without any value."""
+def by_profile(otherwise: T, **by_name: T) -> T:
+    """In place of a default or a rule: what `by_name` has for the profile, `otherwise` if it has nothing for it."""
+    return depends(lambda known: by_name.get(known["profile"], otherwise))
 
-    def __init__(self, problems: list[str]) -> None:
-        self.problems = problems
-        lines = "\n".join(f"  {problem}" for problem in problems)
-        super().__init__(f"The settings are not usable:\n{lines}\n.env.example explains every variable.")
+
+def started(form: str) -> str:
+    """What is expected of an address in `form` that `make run` writes down in development."""
+    run = "run `make run`, which starts one, with the same STATE_DIR as here ({}), or set {}"
+    return by_profile(form, development=depends(lambda known: run.format(known["state_dir"], form)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,55 +67,170 @@ class Settings:
     """All settings of the service; durations are in seconds unless the name says otherwise."""
 
     profile: Profile
-    state_dir: Path
-    api_title: str
-    api_version: str
-    api_v1_sunset: date | None
-    secret_key: str
-    secret_key_fallbacks: tuple[str, ...]
-    algorithm: str
-    access_token_expire_minutes: int
-    refresh_token_expire_days: int
-    database_url: str
-    db_pool_size: int
-    db_transaction_pooling: bool
-    redis_url: str
-    redis_ttl: int
-    celery_broker_url: str
-    celery_task_time_limit: int
-    celery_task_soft_time_limit: int
-    external_api_url: str
-    external_api_key: str
-    email_url: str
-    email_from: str
-    log_level: str
-    sentry_dsn: str
-    metrics_token: str
-    metrics_host: str
-    metrics_port: int
-    slow_query_ms: int
-    allowed_hosts: tuple[str, ...]
-    cors_allowed_origins: tuple[str, ...]
-    csrf_trusted_origins: tuple[str, ...]
-    debug: bool
-    rate_limit_per_minute: int
-    login_rate_limit_per_minute: int
-    trusted_proxy_count: int
-    body_limit: int
-    web_workers: int
-    web_threads: int
-    breaker_failure_threshold: int
-    breaker_call_timeout: float
-    breaker_recovery_timeout: float
-    retry_max_attempts: int
-    retry_base_delay: float
-    retry_max_delay: float
-    retry_exponential_base: float
-    webhook_retry_schedule: tuple[int, ...]
-    webhook_allow_private_networks: bool
-    event_retention_days: int
-    undelivered_retention_days: int
-    admin_log_retention_days: int
+    secret_key: str = section(
+        "needed in production",
+        text(
+            by_profile(DEVELOPMENT_KEY, production=REQUIRED),
+            "Signs tokens, cursors and cookies, and encrypts webhook secrets: 32 characters or more, drawn at random",
+            at_least=by_profile(1, production=KEY_LENGTH),
+            expected=f"{KEY_LENGTH} characters or more, drawn at random, the same for every process",
+        ),
+    )
+    secret_key_fallbacks: tuple[str, ...] = texts(
+        "Earlier keys, separated by commas: what they signed or encrypted still counts. To replace a key, set the new "
+        "one, put the old one here, restart, run `manage.py rotate_keys`, and empty this when it says so",
+        at_least=by_profile(1, production=KEY_LENGTH),
+        expected="earlier keys, separated by commas",
+    )
+    database_url: str = checked(
+        by_profile(REQUIRED, test="postgres://app@127.0.0.1:5432/app"),
+        "postgres://USER:PASSWORD@HOST:5432/NAME, or any other form that libpq knows: "
+        "///NAME?host=/folder/of/the/socket, //HOST1:5432,HOST2:5432/NAME?target_session_attrs=read-write; for managed "
+        "PostgreSQL add ?sslmode=verify-full&sslrootcert=/path/ca.pem",
+        postgres,
+        expected=started("postgres://USER:PASSWORD@HOST:5432/NAME"),
+    )
+    redis_url: str = checked(
+        by_profile(REQUIRED, test="redis://127.0.0.1:6379/0"),
+        "redis://[:PASSWORD@]HOST:6379/0, Valkey or Redis; unix:///run/valkey.sock?db=0; rediss:// for TLS with the "
+        "certificate checked, and for a private authority ?ssl_cert_reqs=required&ssl_ca_certs=/path/ca.pem behind it",
+        service_urls.redis,
+        expected=started("redis://HOST:6379/0"),
+    )
+    allowed_hosts: tuple[str, ...] = each(
+        by_profile(HERE, production=REQUIRED),
+        "The host names that clients use, separated by commas, without scheme and port; .example.com is a domain "
+        "with all below it",
+        hosts.allowed_host,
+        expected="names separated by commas, e.g. api.example.com",
+    )
+    email_url: str = checked(
+        by_profile(depends(lambda known: f"filemail:///{quote(str(known['state_dir']))}/mail"), production=REQUIRED),
+        "smtp+tls://USER:PASSWORD@HOST:587 (STARTTLS), smtp+ssl://… (TLS from the start) or smtp://… (neither); "
+        "dummymail:// sends no mail at all. Production must choose; development writes mail to $STATE_DIR/mail",
+        service_urls.mail,
+        expected="smtp+tls://USER:PASSWORD@HOST:587, or dummymail:// for no mail at all",
+    )
+
+    api_title: str = section("the API", text("Patterns API", "The name of the API in its documentation"))
+    api_version: str = text("1.0.0", "The version of the API in its documentation")
+    api_v1_sunset: date | None = day(
+        "The day v1 ends, e.g. 2027-06-30; v1's answers say so by Deprecation, Sunset and Link; empty: not announced"
+    )
+    algorithm: str = choice("HS256", "How access tokens are signed", ALGORITHMS)
+    access_token_expire_minutes: int = integer(30, "How long an access token is valid", at_most=525_600)
+    refresh_token_expire_days: int = integer(14, "How long a refresh token is valid", at_most=3650)
+    rate_limit_per_minute: int = integer(100, "Requests a minute of one user, or of one address without a token")
+    login_rate_limit_per_minute: int = integer(10, "Failed logins a minute of one address, and of one e-mail")
+    cors_allowed_origins: tuple[str, ...] = each(
+        (),
+        "Origins of web pages that may call the API from a browser, e.g. https://app.example.com; empty: none",
+        hosts.origin,
+        expected=ORIGINS,
+    )
+    csrf_trusted_origins: tuple[str, ...] = each(
+        (),
+        "Origins whose forms the admin accepts besides its own, if a proxy changes the Host header: "
+        "https://admin.example.com",
+        partial(hosts.origin, wildcard=True),
+        expected=ORIGINS,
+    )
+    trusted_proxy_count: int = integer(
+        0, "How many of the last addresses in X-Forwarded-For are our own proxies", at_least=0, at_most=100
+    )
+    body_limit: int = integer(
+        65_536,
+        "The longest body of a request, in bytes, on every route that does not say more for itself",
+        at_least=1024,
+        at_most=1_073_741_824,
+    )
+
+    web_workers: int = section("processes", integer(1, "Processes of the web server", at_most=1000))
+    web_threads: int = integer(4, "Threads of each process of the web server", at_most=1000)
+    db_pool_size: int = integer(5, "Database connections of each process", at_most=1000)
+    db_transaction_pooling: bool = flag(
+        "Set it if PgBouncer (or the like) stands before the database in transaction mode: session settings, prepared "
+        "statements and server-side cursors are not used. The role then needs: ALTER ROLE app SET "
+        "idle_in_transaction_session_timeout='60s'; ALTER ROLE app SET lock_timeout='10s'"
+    )
+    redis_ttl: int = integer(3600, "How long the cache keeps what it is given", at_most=LONGEST_SECONDS)
+    celery_broker_url: str = checked(
+        depends(lambda known: known["redis_url"]),
+        "redis://, rediss://, or RabbitMQ: amqp://USER:PASSWORD@HOST:5672/VHOST, amqps:// for TLS; empty: REDIS_URL",
+        service_urls.broker,
+    )
+    celery_task_time_limit: int = integer(300, "A task that runs this long is killed", at_most=LONGEST_SECONDS)
+    celery_task_soft_time_limit: int = integer(
+        240, "A task that runs this long is told to end; below CELERY_TASK_TIME_LIMIT", at_most=LONGEST_SECONDS
+    )
+    state_dir: Path = folder(
+        depends(lambda known: ROOT / ".local"),
+        "Where `make run` keeps database files, logs and sent mail, closed to other accounts; empty: .local beside "
+        "manage.py. A copy with another PORT needs another STATE_DIR, and manage.py in a second terminal the same one",
+    )
+
+    email_from: str = section("other services", sender("Patterns <no-reply@example.com>", "The sender of all mail"))
+    external_api_url: str = checked(
+        "",
+        "The people directory that profiles are enriched from; empty: no enrichment, but `make run` starts one",
+        service_urls.http,
+    )
+    external_api_key: str = token("The key that the people directory wants, sent as a bearer token")
+    breaker_failure_threshold: int = integer(5, "Failures in a row that open a circuit breaker")
+    breaker_call_timeout: float = number(5.0, "How long a call through a circuit breaker may take")
+    breaker_recovery_timeout: float = number(
+        30.0, "How long an open circuit breaker waits before it lets a probe through"
+    )
+    retry_max_attempts: int = integer(3, "How many times a call is tried", at_most=100)
+    retry_base_delay: float = number(
+        1.0,
+        "The longest first wait; wait n is up to min(BASE_DELAY * EXPONENTIAL_BASE ** (n - 1), MAX_DELAY)",
+    )
+    retry_max_delay: float = number(60.0, "The longest wait between tries")
+    retry_exponential_base: float = number(
+        2.0, "How much longer each wait is than the one before", above=1.0, at_most=100
+    )
+    webhook_retry_schedule: tuple[int, ...] = waits(WEBHOOK_SCHEDULE, "The waits between the attempts of a webhook")
+    webhook_allow_private_networks: bool = flag(
+        "Let webhooks go to private and loopback addresses; for development only"
+    )
+
+    log_level: str = section("running it", choice("INFO", "The least severe lines that are logged", LOG_LEVELS))
+    sentry_dsn: str = checked(
+        "", "Where errors are reported to; empty: no reports leave the service", service_urls.sentry
+    )
+    metrics_token: str = token("The bearer token that /metrics wants in production; empty: nobody may read it")
+    metrics_host: str = checked(
+        "127.0.0.1",
+        "The address at which a worker or the relay shows its own numbers to Prometheus, without a token",
+        hosts.host,
+    )
+    metrics_port: int = integer(
+        0,
+        "The port at METRICS_HOST, which only Prometheus may reach, another for each worker on one machine; 0: none. "
+        "`make run` needs none: its /metrics has the numbers of all. With a port it also touches "
+        "$STATE_DIR/heartbeat-PORT every two seconds: by its age a container's health check sees that it works",
+        at_least=0,
+        at_most=65_535,
+    )
+    slow_query_ms: int = integer(
+        200,
+        "A database statement that takes this many milliseconds is logged, without its values; 0: none is logged",
+        at_least=0,
+    )
+    event_retention_days: int = integer(
+        30, "Finished events, deliveries and jobs are deleted after this", at_most=36_500
+    )
+    undelivered_retention_days: int = integer(
+        depends(lambda known: max(90, known["event_retention_days"])),
+        "Events and deliveries that are dead, or still wait, are deleted after this; empty: 90, but at least "
+        "EVENT_RETENTION_DAYS",
+        at_most=36_500,
+    )
+    admin_log_retention_days: int = integer(
+        365, "What was done in the admin, and by whom, is deleted after this", at_most=36_500
+    )
+    debug: bool = flag("Show settings and source on error pages; refused in production")
 
 
 def load(profile: Profile) -> Settings:
@@ -101,18 +238,18 @@ def load(profile: Profile) -> Settings:
 
     Raises `SettingsError` naming every missing or malformed variable; no value is repeated in it.
     """
+    environment = environ.Env.ENVIRON
     files = [] if profile == "test" else [read_env_file(ROOT / ".env")]
-    reader = Reader(environ.Env())
-    state_dir = Path(reader.text("STATE_DIR", "") or ROOT / ".local").absolute()
     for name in ("DATABASE_URL", "REDIS_URL"):
-        if not os.environ.get(name):
+        if not environment.get(name):
             # a copy of .env.example leaves it empty, which is not to hide what `make run` has written down
-            os.environ.pop(name, None)
+            environment.pop(name, None)
+    reader = Reader(Settings, environment, profile=profile)
     if profile == "development":
-        files.append(read_env_file(state_dir / "env"))
-    settings = _read_all(reader, profile, state_dir)
+        files.append(read_env_file(reader["state_dir"] / "env"))
+    settings = reader.read()
     # what stands on a line that cannot be read is not missing as well
-    unread = {name for file in files for name in file.unread} - os.environ.keys()
+    unread = {name for file in files for name in file.unread} - environment.keys()
     problems = [problem for file in files for problem in file.problems]
     problems += [p for p in reader.problems + _contradictions(settings) if p.partition(" ")[0] not in unread]
     if problems:
@@ -121,101 +258,22 @@ def load(profile: Profile) -> Settings:
 
 
 def load_or_exit(profile: Profile) -> Settings:
-    """Like `load`; ends the process with the message on stderr and status 1 where the settings are not usable."""
+    """Like `load`; ends the process with the message on stderr and status 1 if the settings are not usable."""
     try:
         return load(profile)
     except SettingsError as error:
         sys.exit(str(error))
 
 
-def _read_all(read: Reader, profile: Profile, state_dir: Path) -> Settings:
-    production = profile == "production"
-    found = f"run `make run`, which starts one, with the same STATE_DIR as here ({state_dir}), or set "
-    start = found if profile == "development" else ""
-    test_database = "postgres://app@127.0.0.1:5432/app" if profile == "test" else None
-    test_cache = "redis://127.0.0.1:6379/0" if profile == "test" else None
-    redis_url = read.url("REDIS_URL", test_cache, service_urls.redis, f"{start}redis://HOST:6379/0")
-    database_url = read.url("DATABASE_URL", test_database, postgres, f"{start}postgres://USER:PASSWORD@HOST:5432/NAME")
-    mail_files = f"filemail:///{quote(str(state_dir))}/mail"
-    event_days = read.integer("EVENT_RETENTION_DAYS", 30, at_most=36_500)
-    return Settings(
-        profile=profile,
-        state_dir=state_dir,
-        api_title=read.text("API_TITLE", "Patterns API"),
-        api_version=read.text("API_VERSION", "1.0.0"),
-        api_v1_sunset=read.day("API_V1_SUNSET"),
-        secret_key=read.text(
-            "SECRET_KEY",
-            None if production else DEVELOPMENT_KEY,
-            at_least=KEY_LENGTH if production else 1,
-            expected=f"{KEY_LENGTH} characters or more, drawn at random, the same for every process",
-        ),
-        secret_key_fallbacks=read.texts(
-            "SECRET_KEY_FALLBACKS",
-            at_least=KEY_LENGTH if production else 1,
-            expected="earlier keys, separated by commas",
-        ),
-        algorithm=read.choice("ALGORITHM", "HS256", ALGORITHMS),
-        access_token_expire_minutes=read.integer("ACCESS_TOKEN_EXPIRE_MINUTES", 30, at_most=525_600),
-        refresh_token_expire_days=read.integer("REFRESH_TOKEN_EXPIRE_DAYS", 14, at_most=3650),
-        database_url=database_url,
-        db_pool_size=read.integer("DB_POOL_SIZE", 5, at_most=1000),
-        db_transaction_pooling=read.flag("DB_TRANSACTION_POOLING"),
-        redis_url=redis_url,
-        redis_ttl=read.integer("REDIS_TTL", 3600, at_most=LONGEST_SECONDS),
-        celery_broker_url=read.url("CELERY_BROKER_URL", redis_url, service_urls.broker),
-        celery_task_time_limit=read.integer("CELERY_TASK_TIME_LIMIT", 300, at_most=LONGEST_SECONDS),
-        celery_task_soft_time_limit=read.integer("CELERY_TASK_SOFT_TIME_LIMIT", 240, at_most=LONGEST_SECONDS),
-        external_api_url=read.url("EXTERNAL_API_URL", "", service_urls.http),
-        external_api_key=read.token("EXTERNAL_API_KEY"),
-        email_url=read.url(
-            "EMAIL_URL",
-            None if production else mail_files,
-            service_urls.mail,
-            "smtp+tls://USER:PASSWORD@HOST:587, or dummymail:// for no mail at all",
-        ),
-        email_from=read.sender("EMAIL_FROM", "Patterns <no-reply@example.com>"),
-        log_level=read.choice("LOG_LEVEL", "INFO", LOG_LEVELS),
-        sentry_dsn=read.url("SENTRY_DSN", "", service_urls.sentry),
-        metrics_token=read.token("METRICS_TOKEN"),
-        metrics_host=read.host("METRICS_HOST", "127.0.0.1"),
-        metrics_port=read.integer("METRICS_PORT", 0, at_least=0, at_most=65_535),
-        slow_query_ms=read.integer("SLOW_QUERY_MS", 200, at_least=0),
-        allowed_hosts=read.allowed_hosts(
-            "ALLOWED_HOSTS", None if production else ("localhost", "127.0.0.1", "[::1]", "testserver")
-        ),
-        cors_allowed_origins=read.origins("CORS_ALLOWED_ORIGINS"),
-        csrf_trusted_origins=read.origins("CSRF_TRUSTED_ORIGINS", wildcard=True),
-        debug=read.flag("DEBUG"),
-        rate_limit_per_minute=read.integer("RATE_LIMIT_PER_MINUTE", 100),
-        login_rate_limit_per_minute=read.integer("LOGIN_RATE_LIMIT_PER_MINUTE", 10),
-        trusted_proxy_count=read.integer("TRUSTED_PROXY_COUNT", 0, at_least=0, at_most=100),
-        body_limit=read.integer("BODY_LIMIT", 65_536, at_least=1024, at_most=1_073_741_824),
-        web_workers=read.integer("WEB_WORKERS", 1, at_most=1000),
-        web_threads=read.integer("WEB_THREADS", 4, at_most=1000),
-        breaker_failure_threshold=read.integer("BREAKER_FAILURE_THRESHOLD", 5),
-        breaker_call_timeout=read.number("BREAKER_CALL_TIMEOUT", 5.0),
-        breaker_recovery_timeout=read.number("BREAKER_RECOVERY_TIMEOUT", 30.0),
-        retry_max_attempts=read.integer("RETRY_MAX_ATTEMPTS", 3, at_most=100),
-        retry_base_delay=read.number("RETRY_BASE_DELAY", 1.0),
-        retry_max_delay=read.number("RETRY_MAX_DELAY", 60.0),
-        retry_exponential_base=read.number("RETRY_EXPONENTIAL_BASE", 2.0, above=1.0, at_most=100),
-        webhook_retry_schedule=read.integers("WEBHOOK_RETRY_SCHEDULE", WEBHOOK_SCHEDULE),
-        webhook_allow_private_networks=read.flag("WEBHOOK_ALLOW_PRIVATE_NETWORKS"),
-        event_retention_days=event_days,
-        undelivered_retention_days=read.integer("UNDELIVERED_RETENTION_DAYS", max(90, event_days), at_most=36_500),
-        admin_log_retention_days=read.integer("ADMIN_LOG_RETENTION_DAYS", 365, at_most=36_500),
-    )
-
-
 def _contradictions(settings: Settings) -> list[str]:
     """What each variable alone cannot show: pairs that make no sense together."""
+    production = settings.profile == "production"
     problems = []
-    if settings.profile == "production" and settings.debug:
+    if production and settings.debug:
         problems.append("DEBUG must be false in production: error pages would show settings and source")
-    if settings.profile == "production" and settings.secret_key == DEVELOPMENT_KEY:
+    if production and settings.secret_key == DEVELOPMENT_KEY:
         problems.append("SECRET_KEY is the development key: draw one of your own")
-    if settings.profile == "production" and DEVELOPMENT_KEY in settings.secret_key_fallbacks:
+    if production and DEVELOPMENT_KEY in settings.secret_key_fallbacks:
         problems.append("SECRET_KEY_FALLBACKS has the development key in it, which everybody knows: take it out")
     if settings.celery_task_soft_time_limit >= settings.celery_task_time_limit:
         problems.append("CELERY_TASK_SOFT_TIME_LIMIT must be below CELERY_TASK_TIME_LIMIT: the soft limit comes first")

@@ -6,13 +6,11 @@ import ipaddress
 import re
 from urllib.parse import urlsplit
 
+from config.reader import Refused
+
 # what django.http.request accepts in a Host header
 NAME = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*", re.IGNORECASE)
 PORTS = {"http": 80, "https": 443}
-
-
-class Refused(ValueError):
-    """A value cannot be used; the message says how to put it right, and repeats nothing of the value."""
 
 
 def allowed_host(entry: str) -> str:

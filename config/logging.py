@@ -17,7 +17,6 @@ import orjson
 import structlog
 
 from config import streams
-from config.env import Settings
 from config.redaction import redact, redact_exception, scrub
 
 SHARED: list[Any] = [
@@ -36,22 +35,22 @@ class WithException(logging.Filter):
         return record.exc_info is not None
 
 
-def configure_logging(env: Settings) -> None:
-    """Send structlog's and the standard library's lines to stdout (LOG_STREAM=stderr: there) from `env.log_level` up.
+def configure_logging(level_name: str, *, human: bool = False, keep_loggers: bool = True) -> None:
+    """Send structlog's and the standard library's lines to stdout (LOG_STREAM=stderr: there) from `level_name` up.
 
-    JSON in production and under test; in development lines for people, in colour on a terminal.
+    JSON, or if `human` lines for people, in colour on a terminal. `keep_loggers` makes a logger's first line decide
+    where its lines go; a test that captures lines needs it to be false.
     """
-    human = env.profile == "development"
     stream = streams.behind(sys.stderr if os.environ.get("LOG_STREAM") == "stderr" else sys.stdout)
-    level = getattr(logging, env.log_level)
+    level = getattr(logging, level_name)
     renderers = _for_people(stream) if human else _for_machines()
     structlog.configure(
         processors=[*SHARED, *renderers],
         wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.PrintLoggerFactory(stream) if human else structlog.BytesLoggerFactory(stream.buffer),
-        cache_logger_on_first_use=env.profile != "test",
+        cache_logger_on_first_use=keep_loggers,
     )
-    _configure_standard_library(env.log_level, renderers, stream)
+    _configure_standard_library(level_name, renderers, stream)
 
 
 def _for_people(stream: TextIO) -> list[Any]:

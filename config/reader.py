@@ -1,184 +1,194 @@
-"""Reads environment variables one by one, typed, and remembers all that is wrong instead of stopping at the first."""
+"""Reads settings: a frozen dataclass, each of whose fields says how its variable is read.
+
+    @dataclass(frozen=True, kw_only=True)
+    class Settings:
+        title: str = text("Shop", "The title of the API")
+        pool_size: int = integer(5, "Database connections of each process", at_most=100)
+
+    reader = Reader(Settings, os.environ)
+    settings = reader.read()
+    if reader.problems:
+        raise SettingsError(reader.problems)
+
+The variable of a field has the field's name in capitals. The kinds of settings are functions in `config.kinds`.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from datetime import date
-from email.utils import parseaddr
-from functools import partial
-from typing import Any, TypeVar
+import textwrap
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Generic, TypeVar, cast
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
-
-from config import hosts
-from config.hosts import Refused
-
+S = TypeVar("S")
 T = TypeVar("T")
-DIGITS = re.compile(r"[0-9]{1,15}")
-DECIMAL = re.compile(r"[0-9]{1,15}(?:\.[0-9]{1,15})?")
-# a year; longer waits are mistakes, and some are more than PostgreSQL or the C library can hold
-LONGEST_SECONDS = 31_536_000
 COMMENT = re.compile(r"\s#(?:\s|$)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
-FLAGS = {
-    **dict.fromkeys(("true", "1", "yes", "on"), True),
-    **dict.fromkeys(("false", "0", "no", "off"), False),
-}
+WIDTH = 120
+# in place of a default: the variable has to be set
+REQUIRED: Any = object()
+# in place of a value that is not to be had
+UNKNOWN: Any = object()
+Expected = str | Callable[..., str]
 
 
-class Reader:
-    """Reads variables from django-environ's mapping and remembers every problem instead of stopping at the first.
+class Refused(ValueError):
+    """A value cannot be used; the message says how to put it right, and repeats nothing of the value."""
 
-    A value is what it is: `Env.str` would take `$NAME` for a reference to another variable.
+
+class SettingsError(Exception):
+    """One or more settings are missing or malformed; `problems` has a line for each, without any value."""
+
+    def __init__(self, problems: list[str]) -> None:
+        self.problems = problems
+        lines = "\n".join(f"  {problem}" for problem in problems)
+        super().__init__(f"The settings are not usable:\n{lines}\n.env.example explains every variable.")
+
+
+class Unknown(Exception):
+    """What is to be made from another setting cannot be made yet: that one is missing or malformed."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One variable: its default, a sentence about it, and `convert`, which makes the value from text and `rules`.
+
+    `convert` raises Refused with a message of its own, or ValueError for the message `expected`, which is a text or a
+    function of an example and the rules. The default, what is expected and each rule may be a `Depends`.
     """
 
-    def __init__(self, env: environ.Env) -> None:
-        self.env = env
+    convert: Callable[..., Any]
+    default: Any
+    about: str
+    expected: Expected
+    rules: Mapping[str, Any]
+    heading: str = ""
+
+
+@dataclass(frozen=True)
+class Depends:
+    """What is made from other settings."""
+
+    on: Callable[[Any], Any]
+
+
+def declare(convert: Callable[..., T], default: T, about: str, expected: Expected, **rules: Any) -> T:
+    """A field of a dataclass of settings, from what `Setting` says."""
+    return cast(T, field(metadata={"setting": Setting(convert, default, about, expected, rules)}))
+
+
+def section(heading: str, declared: T) -> T:
+    """`declared`, the first setting under `heading` in the file that `documented` makes."""
+    setting = cast(Any, declared).metadata["setting"]
+    return cast(T, field(metadata={"setting": replace(setting, heading=heading)}))
+
+
+def depends(on: Callable[[Any], T]) -> T:
+    """In place of a default, a rule or what is expected: `on` makes it from `known["the_field_of_a_setting"]`."""
+    return cast(T, Depends(on))
+
+
+def settings_of(cls: type) -> dict[str, Setting]:
+    """The settings that `cls` declares, by the names of their fields."""
+    return {it.name: it.metadata["setting"] for it in fields(cast(Any, cls)) if "setting" in it.metadata}
+
+
+class Reader(Generic[S]):
+    """Reads the settings of a dataclass and remembers every problem instead of stopping at the first.
+
+    `known` are the fields that are not read. A value is what it is: nothing in it refers to another variable.
+    """
+
+    def __init__(self, cls: type[S], environment: Mapping[str, str], **known: Any) -> None:
+        self.cls, self.environment, self.known = cls, environment, known
+        self.settings = settings_of(cls)
         self.problems: list[str] = []
 
-    def _read(self, name: str, default: Any, convert: Callable[[str], Any], expected: str) -> Any:
-        raw = self.env.ENVIRON.get(name, "").strip()
-        if not raw:
-            if default is None:
-                self.problems.append(f"{name} is missing: {expected}")
-            return default
-        try:
-            _check_text(raw)
-            return convert(raw)
-        except Refused as problem:
-            self.problems.append(f"{name} is malformed: {problem}")
-        except (ValueError, ImproperlyConfigured):
-            # their messages repeat the value
-            self.problems.append(f"{name} is malformed: {expected}")
-        return default
+    def read(self) -> S:
+        """All settings; one that is in `problems` has its default, or None if it has none."""
+        for name in self.settings:
+            self._value(name)
+        return self.cls(**{name: None if value is UNKNOWN else value for name, value in self.known.items()})
 
-    def text(self, name: str, default: str | None, *, at_least: int = 0, expected: str = "a text") -> str:
-        """Any text of `at_least` characters."""
-        return str(self._read(name, default, partial(_of_length, at_least=at_least), expected))
-
-    def texts(self, name: str, *, at_least: int, expected: str) -> tuple[str, ...]:
-        """Texts of `at_least` characters, separated by commas; none by default."""
-        return self._each(name, (), partial(_of_length, at_least=at_least), expected)
-
-    def token(self, name: str) -> str:
-        """What goes into a header as it is; empty by default."""
-
-        def convert(raw: str) -> str:
-            if not re.fullmatch(r"[\x21-\x7e]+", raw):
-                raise ValueError
-            return raw
-
-        return str(self._read(name, "", convert, "ASCII characters without blanks, as they stand in a header"))
-
-    def integer(self, name: str, default: int, *, at_least: int = 1, at_most: int = 1_000_000_000) -> int:
-        """A whole number in ASCII digits."""
-        expected = f"a whole number from {at_least} to {at_most}, e.g. {default}"
-        convert = partial(_whole_number, at_least=at_least, at_most=at_most)
-        return int(self._read(name, default, convert, expected))
-
-    def number(self, name: str, default: float, *, above: float = 0.0, at_most: float = LONGEST_SECONDS) -> float:
-        """A decimal number, without exponent."""
-
-        def convert(raw: str) -> float:
-            if not DECIMAL.fullmatch(raw) or not above < float(raw) <= at_most:
-                raise ValueError
-            return float(raw)
-
-        expected = f"a number above {above:g} and up to {at_most:.10g}, e.g. {default:g}"
-        return float(self._read(name, default, convert, expected))
-
-    def flag(self, name: str) -> bool:
-        """True or false, false by default."""
-
-        def convert(raw: str) -> bool:
-            if raw.lower() not in FLAGS:
-                raise ValueError
-            return FLAGS[raw.lower()]
-
-        return bool(self._read(name, False, convert, "true or false"))
-
-    def choice(self, name: str, default: str, allowed: tuple[str, ...]) -> str:
-        """One of `allowed`, which are in upper case."""
-
-        def convert(raw: str) -> str:
-            if raw.upper() not in allowed:
-                raise ValueError
-            return raw.upper()
-
-        return str(self._read(name, default, convert, f"one of {', '.join(allowed)}"))
-
-    def url(self, name: str, default: str | None, check: Callable[[str], str], expected: str = "a URL") -> str:
-        """A URL as `check` returns it, which raises Refused."""
-        return str(self._read(name, default, check, expected))
-
-    def host(self, name: str, default: str) -> str:
-        """The name or address of a host."""
-        return str(self._read(name, default, hosts.host, "a name or an address"))
-
-    def sender(self, name: str, default: str) -> str:
-        """Who mail comes from."""
-
-        def convert(raw: str) -> str:
-            if not re.fullmatch(r"[^@\s]+@[^@\s]+", parseaddr(raw)[1]):
-                raise ValueError
-            return raw
-
-        return str(self._read(name, default, convert, f"an address, e.g. {default}"))
-
-    def allowed_hosts(self, name: str, default: tuple[str, ...] | None) -> tuple[str, ...]:
-        """Names of hosts, separated by commas."""
-        return self._each(name, default, hosts.allowed_host, "names separated by commas, e.g. api.example.com")
-
-    def origins(self, name: str, *, wildcard: bool = False) -> tuple[str, ...]:
-        """Origins, separated by commas; `wildcard` allows https://*.example.com."""
-        expected = "origins separated by commas, e.g. https://app.example.com,http://localhost:3000"
-        return self._each(name, (), partial(hosts.origin, wildcard=wildcard), expected)
-
-    def integers(self, name: str, default: tuple[int, ...]) -> tuple[int, ...]:
-        """Waits in seconds, separated by commas."""
-
-        def convert(raw: str) -> tuple[int, ...]:
-            words = raw.split(",")
-            if len(words) > 100:
-                raise Refused("has more than 100 waits")
-            return tuple(_whole_number(word.strip(), at_least=0, at_most=LONGEST_SECONDS) for word in words)
-
-        example = ",".join(map(str, default))
-        return tuple(self._read(name, default, convert, f"seconds separated by commas, e.g. {example}"))
-
-    def day(self, name: str) -> date | None:
-        """A day; none by default."""
-
-        def convert(raw: str) -> date:
-            if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", raw):
-                raise ValueError
-            return date.fromisoformat(raw)
-
-        value: date | None = self._read(name, "", convert, "a day, e.g. 2027-06-30") or None
+    def __getitem__(self, name: str) -> Any:
+        """The value of the field `name`, read when it is first asked for. Raises Unknown if it has none."""
+        value = self._value(name)
+        if value is UNKNOWN:
+            raise Unknown(name)
         return value
 
-    def _each(
-        self, name: str, default: tuple[T, ...] | None, check: Callable[[str], T], expected: str
-    ) -> tuple[T, ...]:
-        """Words separated by commas, each as `check` returns it; all that it refuses is named by its place."""
+    def _value(self, name: str) -> Any:
+        if name not in self.known:
+            self.known[name] = self._read(name.upper(), self.settings[name])
+        return self.known[name]
 
-        def convert(raw: str) -> tuple[T, ...]:
-            good, wrong = [], []
-            words = [word.strip() for word in raw.split(",") if word.strip()]
-            for place, word in enumerate(words, start=1):
-                try:
-                    good.append(check(word))
-                except Refused as problem:
-                    wrong.append(f"entry {place}: {problem}")
-            if wrong:
-                raise Refused(f"{'; '.join(wrong)} ({expected})")
-            if not good:
-                raise ValueError
-            return tuple(good)
+    def _read(self, name: str, setting: Setting) -> Any:
+        default = self._resolved(setting.default)
+        rules = {rule: self._resolved(value) for rule, value in setting.rules.items()}
+        raw = self.environment.get(name, "").strip()
+        try:
+            if raw:
+                _check_text(raw)
+                # a rule that is made from a problem says nothing yet
+                return UNKNOWN if UNKNOWN in rules.values() else setting.convert(raw, **rules)
+            if default is REQUIRED:
+                self.problems.append(f"{name} is missing: {self._expected(setting, default, rules)}")
+        except Refused as problem:
+            self.problems.append(f"{name} is malformed: {problem}")
+        except ValueError:
+            # its message repeats the value
+            self.problems.append(f"{name} is malformed: {self._expected(setting, default, rules)}")
+        return UNKNOWN if default is REQUIRED else default
 
-        return tuple(self._read(name, default, convert, expected) or ())
+    def _expected(self, setting: Setting, default: Any, rules: Mapping[str, Any]) -> str:
+        if UNKNOWN in rules.values():
+            return "it goes by another setting that is missing or malformed"
+        expected = self._resolved(setting.expected)
+        example = written(default) and f", e.g. {written(default)}"
+        return str(expected(example, **rules) if callable(expected) else expected)
+
+    def _resolved(self, value: Any) -> Any:
+        try:
+            while isinstance(value, Depends):
+                value = value.on(self)
+        except Unknown:
+            return UNKNOWN
+        return value
+
+
+def written(value: Any) -> str:
+    """`value` as a variable holds it; nothing for what is not known before the settings are read."""
+    if value is None or value in (REQUIRED, UNKNOWN) or isinstance(value, Depends):
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float):
+        return f"{value:.10g}"
+    return ",".join(map(written, value)) if isinstance(value, tuple) else str(value)
+
+
+def documented(cls: type) -> str:
+    """What `cls` declares as a file of settings: under each heading, the sentence and the default of each variable."""
+    lines = []
+    for name, it in settings_of(cls).items():
+        if it.heading:
+            lines += ["", heading(it.heading)]
+        lines.append(entry(name.upper(), it.about, written(it.default)))
+    return "\n".join(lines) + "\n"
+
+
+def heading(words: str) -> str:
+    """A line that begins a part of the file."""
+    return f"# --- {words} ".ljust(WIDTH, "-")
+
+
+def entry(name: str, about: str, value: str) -> str:
+    """The sentence about a variable, and below it the variable."""
+    comment = textwrap.fill(
+        about, WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False, break_on_hyphens=False
+    )
+    return f"{comment}\n{name}={value}"
 
 
 def _check_text(raw: str) -> None:
@@ -191,15 +201,3 @@ def _check_text(raw: str) -> None:
         raise Refused("is not UTF-8") from None
     if COMMENT.search(raw):
         raise Refused("has what looks like a comment behind it: a comment in a file needs a line of its own")
-
-
-def _of_length(raw: str, *, at_least: int) -> str:
-    if len(raw) < at_least:
-        raise Refused(f"{at_least} characters or more")
-    return raw
-
-
-def _whole_number(raw: str, *, at_least: int, at_most: int) -> int:
-    if not DIGITS.fullmatch(raw) or not at_least <= int(raw) <= at_most:
-        raise ValueError
-    return int(raw)

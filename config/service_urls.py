@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from config.hosts import Refused, host
+from config.hosts import host
+from config.reader import Refused
 
 HTTP = ("http", "https")
 REDIS = ("redis", "rediss", "unix")
@@ -23,7 +24,7 @@ HOSTLESS = ("filemail", "consolemail", "memorymail", "dummymail")
 LEGAL = re.compile(r"(?:[A-Za-z0-9._~:/?\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})+")
 OPTION = re.compile(r"[A-Za-z_]{1,40}")
 ENCODE = (
-    "percent-encode what has a meaning in URLs where it stands in a user, password or name:"
+    "percent-encode the characters in a user, a password or a name that have a meaning in URLs:"
     " # is %23, / is %2F, ? is %3F, @ is %40, % is %25, [ is %5B, a blank is %20"
 )
 Check = Callable[[str], None]

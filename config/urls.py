@@ -4,9 +4,11 @@ from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
-from apps.core import breakers_admin, health, metrics_view
-from apps.core.api import pages, problems
 from apps.core.api.schema import schema_view
+from apps.core.backoffice import breakers as breakers_admin
+from apps.core.http import pages, problems
+from apps.core.telemetry import health
+from apps.core.telemetry.view import metrics_view
 from apps.events.api.urls import urlpatterns as events
 from apps.jobs.api.urls import urlpatterns as jobs
 from apps.users.admin_login import change_password, log_in
@@ -21,7 +23,7 @@ urlpatterns = [
     path("problems/<slug:code>", pages.problem_page),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
-    path("metrics", metrics_view.metrics),
+    path("metrics", metrics_view(settings.ENV.metrics_token, guarded=settings.ENV.profile == "production")),
     path("api/schema", schema_view, name="schema"),
     path("api/docs", pages.documentation),
     *(path(f"api/{version}/", include((api, "api"), namespace=version)) for version in settings.VERSIONS),

@@ -9,6 +9,6 @@ choose_settings("config.settings.production")
 application = get_wsgi_application()
 
 # only now are there settings to be read
-from apps.core import pulse  # noqa: E402
+from apps.core.telemetry import pulse  # noqa: E402
 
 pulse.start("web")

@@ -14,11 +14,12 @@ from django.conf import settings
 from django.db import connection
 from rest_framework.test import APIClient
 
-from apps.core.breaker_state import ValkeyState
 from apps.core.bus import bus
-from apps.core.circuit_breaker import SharedCircuitBreaker
-from apps.core.retry import Retry
-from apps.core.valkey import Valkey
+from apps.core.resilience.breaker_state import ValkeyState
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
+from apps.core.resilience.deadline import deadline
+from apps.core.resilience.retry import Retry
+from apps.core.resilience.valkey import Valkey
 from apps.events import deliveries
 from apps.events.relay import fan_out
 from apps.profiles.commands import LookUpPerson
@@ -142,4 +143,4 @@ def directory() -> Iterator[PeopleDirectory]:
 def fresh_breaker(**more: Any) -> SharedCircuitBreaker:
     """A breaker of the test's own, its state in Valkey."""
     valkey = Valkey(settings.ENV.redis_url, timeout=1.0)
-    return SharedCircuitBreaker(f"test-{uuid.uuid4().hex}", ValkeyState(valkey), **more)
+    return SharedCircuitBreaker(f"test-{uuid.uuid4().hex}", ValkeyState(valkey), time_limit=deadline, **more)

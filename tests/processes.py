@@ -132,7 +132,7 @@ class Processes:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         environment = {"PORT": str(port), "HOST": "127.0.0.1", **env}
-        process = self.start("web", [sys.executable, "-m", "config.serve"], environment)
+        process = self.start("web", [sys.executable, "-m", "config.server"], environment)
         process.url = f"http://127.0.0.1:{environment['PORT']}"
         wait_for(lambda: _answers(process.url), f"the web server answers; see {process.log}")
         return process

@@ -8,10 +8,11 @@ class CoreConfig(AppConfig):
 
     def ready(self) -> None:
         # connects what a worker tells to Celery's signals
-        from apps.core import metrics_sources, worker  # noqa: F401
         from apps.core.api.idempotency import PURPOSE
         from apps.core.key_rotation import Kept, keep
         from apps.core.models import IdempotentAnswer
+        from apps.core.telemetry import sources as metrics_sources  # noqa: F401
+        from apps.core.telemetry import worker  # noqa: F401
 
         keep(Kept("idempotent answers", PURPOSE, IdempotentAnswer, "body"))
         # registers what routes of every app may use

@@ -16,13 +16,17 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
 import structlog
+from django.db import IntegrityError, transaction
+from prometheus_client import Histogram
+from psycopg.errors import ForeignKeyViolation
 
-from apps.core.errors import DomainError
-from apps.core.metrics import COMMANDS
-from apps.core.unit_of_work import unit_of_work
+from apps.core.errors import DomainError, Gone
 
 R = TypeVar("R")
 log = structlog.get_logger("bus")
+COMMANDS = Histogram(
+    "command_seconds", "Commands run by the bus", ["command", "outcome"], buckets=(0.005, 0.025, 0.1, 0.5, 2.5, 15)
+)
 
 
 class Command(Generic[R]):
@@ -41,6 +45,21 @@ class Query(Generic[R]):
 
 class HandlerError(Exception):
     """The composition root made a mistake: no handler for a message, or two."""
+
+
+@contextmanager
+def unit_of_work() -> Iterator[None]:
+    """`transaction.atomic()`, for whole use cases. Raises Gone if what a new row belongs to was deleted meanwhile.
+
+    Django's foreign keys are checked at the COMMIT, so none of the statements before it would tell.
+    """
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        if isinstance(error.__cause__, ForeignKeyViolation):
+            raise Gone from error
+        raise
 
 
 class Bus:

@@ -6,13 +6,17 @@ from typing import NamedTuple
 
 
 class Pattern(NamedTuple):
-    """A pattern, the Django idiom it is shown in, where it stands, and the test that shows what breaks without it."""
+    """A pattern, the Django idiom it is shown in, where it stands, and the test that shows what breaks without it.
+
+    `take` lists the files to copy into another project, which need no others of this one: see tests/carry_away.
+    """
 
     name: str
     idiom: str
     file: str
     test: str
     when_not: str
+    take: tuple[str, ...]
 
 
 PATTERNS = (
@@ -22,6 +26,10 @@ PATTERNS = (
         "apps/core/repository.py",
         "tests/patterns/test_repository.py",
         "rows that no rule guards: use the model's manager",
+        (
+            "apps/core/repository.py",
+            "apps/core/errors.py",
+        ),
     ),
     Pattern(
         "service layer",
@@ -29,6 +37,10 @@ PATTERNS = (
         "apps/users/services.py",
         "tests/patterns/test_service_layer.py",
         "CRUD without rules: a serializer's save() is enough",
+        (
+            "apps/core/bus.py",
+            "apps/core/errors.py",
+        ),
     ),
     Pattern(
         "dependency injection",
@@ -36,6 +48,7 @@ PATTERNS = (
         "config/container.py",
         "tests/patterns/test_dependency_injection.py",
         "one implementation that no test replaces: import it",
+        ("apps/core/parts.py",),
     ),
     Pattern(
         "event bus",
@@ -43,13 +56,28 @@ PATTERNS = (
         "apps/events/bus.py",
         "tests/patterns/test_event_bus.py",
         "the effect belongs to the same transaction: call it",
+        (
+            "apps/events/bus.py",
+            "apps/events/models.py",
+            "apps/events/relay.py",
+            "apps/events/deliveries.py",
+            "apps/core/queue/work_queue.py",
+            "apps/core/bus.py",
+            "apps/core/errors.py",
+            "apps/core/context.py",
+        ),
     ),
     Pattern(
         "circuit breaker",
         "pybreaker over state shared in Valkey",
-        "apps/core/circuit_breaker.py",
+        "apps/core/resilience/circuit_breaker.py",
         "tests/patterns/test_circuit_breaker.py",
         "calls inside one's own data centre with one caller",
+        (
+            "apps/core/resilience/circuit_breaker.py",
+            "apps/core/resilience/breaker_state.py",
+            "apps/core/resilience/valkey.py",
+        ),
     ),
     Pattern(
         "CQRS",
@@ -57,13 +85,19 @@ PATTERNS = (
         "apps/core/bus.py",
         "tests/patterns/test_cqrs.py",
         "reads and writes of the same shape and rate",
+        (
+            "apps/core/bus.py",
+            "apps/core/errors.py",
+            "apps/core/reads.py",
+        ),
     ),
     Pattern(
         "retry",
         "a policy object or decorator, outside the breaker",
-        "apps/core/retry.py",
+        "apps/core/resilience/retry.py",
         "tests/patterns/test_retry.py",
         "calls that are not idempotent, or that a queue repeats",
+        ("apps/core/resilience/retry.py",),
     ),
     Pattern(
         "settings",
@@ -71,6 +105,11 @@ PATTERNS = (
         "config/env.py",
         "tests/patterns/test_settings.py",
         "constants: what no deployment changes is code",
+        (
+            "config/reader.py",
+            "config/kinds.py",
+            "config/files.py",
+        ),
     ),
     Pattern(
         "background tasks",
@@ -78,20 +117,41 @@ PATTERNS = (
         "apps/jobs/services.py",
         "tests/patterns/test_background_tasks.py",
         "work of a few milliseconds: do it in the request",
+        (
+            "apps/jobs/services.py",
+            "apps/jobs/commands.py",
+            "apps/jobs/events.py",
+            "apps/jobs/models.py",
+            "apps/jobs/refusals.py",
+            "apps/jobs/run.py",
+            "apps/jobs/store.py",
+            "apps/events/bus.py",
+            "apps/events/models.py",
+            "apps/core/queue/work_queue.py",
+            "apps/core/bus.py",
+            "apps/core/errors.py",
+            "apps/core/context.py",
+        ),
     ),
     Pattern(
         "API versioning",
         "DRF versioning by namespace and by header",
-        "apps/core/versioning.py",
+        "apps/core/http/versioning.py",
         "tests/patterns/test_api_versioning.py",
         "one client that is deployed together with the API",
+        ("apps/core/http/versioning.py",),
     ),
     Pattern(
         "middleware",
         "Django middleware; the rate limit is one Lua script",
-        "apps/core/middleware/rate_limit.py",
+        "apps/core/http/middleware/rate_limit.py",
         "tests/patterns/test_middleware.py",
         "what one view needs: put it into that view",
+        (
+            "apps/core/http/middleware/rate_limit.py",
+            "apps/core/resilience/valkey.py",
+            "apps/core/http/client.py",
+        ),
     ),
     Pattern(
         "structured logging",
@@ -99,5 +159,11 @@ PATTERNS = (
         "config/logging.py",
         "tests/patterns/test_structured_logging.py",
         "a script that a person watches: print",
+        (
+            "config/logging.py",
+            "config/redaction.py",
+            "config/streams.py",
+            "apps/core/context.py",
+        ),
     ),
 )

@@ -6,10 +6,30 @@ any QuerySet, but pays for that once a process.
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.db import connection
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Cursor:
+    """A place in a list: rows after `key` (`forward`), or before it."""
+
+    key: int
+    forward: bool = True
+
+
+def newest_first(rows: QuerySet[M], cursor: Cursor | None) -> QuerySet[M]:
+    """`rows` from `cursor` on in reading order: newest first, or back from the cursor."""
+    if cursor is None:
+        return rows.order_by("-id")
+    if cursor.forward:
+        return rows.filter(id__lt=cursor.key).order_by("-id")
+    return rows.filter(id__gt=cursor.key).order_by("id")
 
 
 class CompiledRead:
@@ -22,7 +42,7 @@ class CompiledRead:
         names = {value: name for name, value in stand_ins.items()}
         self._sql, parameters = rows.query.get_compiler("default").as_sql()
         self._parameters = [(names.get(value), value) for value in parameters]
-        self._columns = rows.query.values_select + tuple(rows.query.annotation_select)
+        self._columns = tuple(rows.query.selected or ())
 
     def fetch(self, **values: Any) -> list[dict[str, Any]]:
         """The rows for `values`, one for each name of the stand-ins."""

@@ -7,12 +7,12 @@ from datetime import timedelta
 from celery import shared_task
 from django.conf import settings
 
-from apps.core import admin_log
 from apps.core.api import idempotency
+from apps.core.backoffice import log as admin_log
 
 
 @shared_task(name="core.prune")
 def prune() -> None:
     """Delete answers to Idempotency-Keys that are older than a day, and old entries of the admin's log."""
     idempotency.prune()
-    admin_log.prune(timedelta(days=settings.ENV.admin_log_retention_days))
+    admin_log.prune(timedelta(days=settings.ADMIN_LOG_RETENTION_DAYS))

@@ -9,11 +9,11 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.core.admin import HistoryAdmin
-from apps.core.admin_actions import CommandAction
-from apps.core.admin_display import pretty, shortened
-from apps.core.admin_links import Link, aggregate, anchor, list_of, page_of, related
-from apps.core.admin_lists import by
+from apps.core.backoffice.actions import CommandAction
+from apps.core.backoffice.display import pretty, shortened
+from apps.core.backoffice.links import Link, aggregate, anchor, list_of, page_of, related
+from apps.core.backoffice.lists import by
+from apps.core.backoffice.site import HistoryAdmin
 from apps.events import overview  # noqa: F401 - registers the panels
 from apps.events.bus import EVENTS, RECEIVERS
 from apps.events.commands import ReplayDeliveries

@@ -5,8 +5,8 @@ class EventsConfig(AppConfig):
     name = "apps.events"
 
     def ready(self) -> None:
-        from apps.core.metrics_state import DATABASE, STATE
-        from apps.core.work_queue import Wake, peek, watch
+        from apps.core.queue.work_queue import Wake, peek, watch
+        from apps.core.telemetry.state import DATABASE, STATE
         from apps.events import metrics
         from apps.events.deliveries import DIRECT, WAITING
 

@@ -1,14 +1,16 @@
 """The event bus: Django's signals, fed by a transactional outbox.
 
 `publish` writes an event beside the change that caused it. After the commit the relay makes a delivery for each
-receiver, and a worker sends the signal. A receiver is an ordinary signal receiver:
+receiver, and a worker sends the signal. A receiver is an ordinary signal receiver that does its work:
 
     @on(UserRegistered)
-    def create_profile(event: UserRegistered) -> None: ...          # its writes commit with the mark "delivered"
+    def create_profile(event: UserRegistered) -> None:
+        bus.execute(CreateProfile(event.user_id))  # commits together with the mark "delivered"
 
     @on(UserRegistered, waits=True)
-    def enrich(event: UserRegistered) -> Command[None] | None: ...  # may wait for the network; the command that it
-                                                                    # returns is run and committed with the mark
+    def enrich_profile(event: UserRegistered) -> RecordEnrichment | None:
+        person = directory.find(event.email)  # no transaction is open while it waits
+        return RecordEnrichment(event.user_id, person)  # run and committed together with the mark
 """
 
 from __future__ import annotations
@@ -131,13 +133,17 @@ def publish_all(happenings: Sequence[Event]) -> None:
 
 
 def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Handler]:
-    """Decorator: connect a module-level function to `heard`; when None to every event, which it gets as a StoredEvent.
+    """Decorator: connect a module-level function to `heard`; if None to every event, which it gets as a StoredEvent.
+
+    With `waits` it runs outside a transaction, and may return the command that keeps what it learned.
 
     The receiver's name is `app.function`. Raises ImproperlyConfigured where the name is taken.
     """
 
     def decorate(function: Handler) -> Handler:
-        name = f"{function.__module__.split('.')[-2]}.{function.__name__}"
+        # apps.users.receivers: users; a module in no package: itself
+        app = function.__module__.split(".")[-2:][0]
+        name = f"{app}.{function.__name__}"
         if len(name) > NAME_LENGTH:
             raise ImproperlyConfigured(f"the receiver's name {name} is longer than {NAME_LENGTH} characters")
         if name in RECEIVERS:

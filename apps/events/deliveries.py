@@ -13,15 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 import structlog
 from django.db import connection, models, transaction
 from django.db.models.functions import Now
+from prometheus_client import Counter
 
 from apps.core.bus import bus
 from apps.core.context import bound
-from apps.core.metrics import DELIVERIES
-from apps.core.work_queue import Backoff, LeaseLost, claim, in_seconds, load, settle, storable
+from apps.core.queue.work_queue import Backoff, LeaseLost, claim, in_seconds, load, settle, storable
 from apps.events.bus import StoredEvent, send
 from apps.events.models import Delivery, DeliveryState, OutboxEvent
 
 log = structlog.get_logger("deliveries")
+DELIVERIES = Counter("event_deliveries_total", "Attempts to deliver an event", ["receiver", "outcome"])
 BATCH = 50
 LEASE_SECONDS = 30
 # longer than one receiver may wait: the retries' budget, a last call, a mail server
@@ -157,9 +158,8 @@ def _tell_delivered(delivery: Delivery) -> None:
 def _run(delivery: Delivery) -> None:
     event = delivery.event
     with bound(event.request_id, event_id=event.id, receiver=delivery.receiver):
-        answer = send(_stored(event), delivery.receiver)
-        if answer is not None:
-            bus.execute(answer)
+        if send(_stored(event), delivery.receiver) is not None:
+            raise TypeError(f"{delivery.receiver} returned a command: only a receiver with waits=True may")
 
 
 def _stored(event: OutboxEvent) -> StoredEvent:

@@ -7,9 +7,9 @@ from datetime import datetime
 from django.db.models import Count, Min
 from django.utils import timezone
 
-from apps.core.admin_display import shortened
-from apps.core.admin_links import Link, aggregate, list_of, page_of
-from apps.core.overview import CAP, Content, Figure, Table, activity, age, capped, panel, said
+from apps.core.backoffice.display import shortened
+from apps.core.backoffice.links import Link, aggregate, list_of, page_of
+from apps.core.backoffice.overview import CAP, Content, Figure, Table, activity, age, capped, panel, said
 from apps.events.models import Delivery, DeliveryState, OutboxEvent
 
 LISTED = 8

@@ -15,12 +15,14 @@ from dataclasses import dataclass, field
 import structlog
 from django.db import Error as DatabaseError
 from django.db import connection, transaction
+from prometheus_client import Counter
 
-from apps.core.metrics import RELAY_REFUSED, RELAYED
-from apps.core.work_queue import REFUSED_ROW, WAKES, Span, send_wake_up
+from apps.core.queue.work_queue import REFUSED_ROW, WAKES, Span, send_wake_up
 from apps.events.bus import RECEIVERS, receivers_of
 
 log = structlog.get_logger("relay")
+RELAYED = Counter("relay_events_total", "Events that the relay has taken out of the outbox")
+RELAY_REFUSED = Counter("relay_refused_total", "Events that could not be fanned out and were set aside for a while")
 
 # any constant will do: it names the lock "I am the one who sequences"
 SEQUENCER_LOCK = 0x0B0B

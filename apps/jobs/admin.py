@@ -15,11 +15,11 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.views.decorators.http import require_safe
 
-from apps.core.admin import HistoryAdmin
-from apps.core.admin_actions import CommandAction
-from apps.core.admin_display import NOTHING, pretty, shortened, table
-from apps.core.admin_links import Link, anchor, is_aggregate, list_of, page_of, related
-from apps.core.admin_lists import by
+from apps.core.backoffice.actions import CommandAction
+from apps.core.backoffice.display import NOTHING, pretty, shortened, table
+from apps.core.backoffice.links import Link, anchor, is_aggregate, list_of, page_of, related
+from apps.core.backoffice.lists import by
+from apps.core.backoffice.site import HistoryAdmin
 from apps.jobs import overview  # noqa: F401 - registers the panel
 from apps.jobs.api.views import errors_answer
 from apps.jobs.commands import CancelJob, RetryJob

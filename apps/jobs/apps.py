@@ -5,8 +5,8 @@ class JobsConfig(AppConfig):
     name = "apps.jobs"
 
     def ready(self) -> None:
-        from apps.core.metrics_state import DATABASE, STATE
-        from apps.core.work_queue import Wake, peek, watch
+        from apps.core.queue.work_queue import Wake, peek, watch
+        from apps.core.telemetry.state import DATABASE, STATE
         from apps.jobs import metrics, stopping  # noqa: F401 - stopping connects to Celery's signals
 
         STATE.add(DATABASE, "jobs", metrics.unfinished)

@@ -17,7 +17,7 @@ from typing import IO, Any, NoReturn, Self
 
 import orjson
 
-from apps.core.strict_json import repeated_name
+from apps.core.api.strict_json import repeated_name
 from apps.jobs.run import JobError
 
 # characters

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.core.work_queue import WorkItem
+from apps.core.queue.work_queue import WorkItem
 
 
 class Status(models.TextChoices):

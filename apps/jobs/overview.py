@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from apps.core.admin_display import shortened
-from apps.core.admin_links import Link, list_of, page_of
-from apps.core.overview import Content, Figure, Table, activity, capped, panel, said
+from apps.core.backoffice.display import shortened
+from apps.core.backoffice.links import Link, list_of, page_of
+from apps.core.backoffice.overview import Content, Figure, Table, activity, capped, panel, said
 from apps.jobs.models import Job, Status
 
 LISTED = 8

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.core.work_queue import LeaseLost, in_seconds
+from apps.core.queue.work_queue import LeaseLost, in_seconds
 from apps.jobs import refusals
 from apps.jobs.models import Chunk, Job
 

@@ -16,11 +16,11 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Coalesce, Greatest, Now
+from prometheus_client import Counter
 
 from apps.core.context import bound, request_id
 from apps.core.errors import Conflict, NotFound, TooMany
-from apps.core.metrics import JOBS
-from apps.core.work_queue import Backoff, LeaseLost, in_seconds, settle
+from apps.core.queue.work_queue import Backoff, LeaseLost, in_seconds, settle
 from apps.events.bus import publish
 from apps.jobs import store
 from apps.jobs.commands import CancelJob, PruneJobs, RetryJob, RunNextJob, SubmitJob
@@ -29,6 +29,7 @@ from apps.jobs.models import FINISHED, Job, Status
 from apps.jobs.run import Handler, JobError, Run, Stopping
 
 log = structlog.get_logger("jobs")
+JOBS = Counter("jobs_finished_total", "Background jobs that have ended", ["kind", "status"])
 BACKOFF = Backoff(base=2.0, longest=300.0, max_attempts=4)
 # of one owner, waiting and running
 MOST_UNFINISHED = 10

@@ -9,7 +9,7 @@ from typing import IO, Any
 from django.db import connection, transaction
 from django.db.models.functions import Now
 
-from apps.core.work_queue import claim
+from apps.core.queue.work_queue import claim
 from apps.jobs.models import Chunk, Job
 from apps.jobs.run import LEASE_SECONDS
 

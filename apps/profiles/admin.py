@@ -10,9 +10,9 @@ from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.core.admin import HistoryAdmin
-from apps.core.admin_links import Link, anchor, list_of, page_of, related
-from apps.core.admin_lists import by
+from apps.core.backoffice.links import Link, anchor, list_of, page_of, related
+from apps.core.backoffice.lists import by
+from apps.core.backoffice.site import HistoryAdmin
 from apps.profiles.models import Profile
 
 

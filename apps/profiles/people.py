@@ -8,10 +8,10 @@ import httpx
 import orjson
 import structlog
 
-from apps.core.circuit_breaker import CircuitOpen, SharedCircuitBreaker
-from apps.core.deadline import DeadlineTransport
-from apps.core.http_dates import retry_after
-from apps.core.retry import Retry, TransientError
+from apps.core.http.dates import retry_after
+from apps.core.resilience.circuit_breaker import CircuitOpen, SharedCircuitBreaker
+from apps.core.resilience.retry import Retry, TransientError
+from apps.core.resilience.transport import DeadlineTransport
 from apps.profiles.commands import Person
 
 log = structlog.get_logger("people")

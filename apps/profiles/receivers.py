@@ -13,9 +13,9 @@ SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 3600.0
 
 
 @on(UserRegistered)
-def create_profile(event: UserRegistered) -> CreateProfile:
-    """Every user gets a profile, empty at first."""
-    return CreateProfile(event.user_id)
+def create_profile(event: UserRegistered) -> None:
+    """Make the profile of a new user, empty at first."""
+    bus.execute(CreateProfile(event.user_id))
 
 
 @on(UserRegistered, waits=True)

@@ -12,10 +12,10 @@ from django.forms import ModelForm
 from django.http import HttpRequest
 from django.urls import URLPattern, path
 
-from apps.core.admin import ServiceAdmin
-from apps.core.admin_actions import CommandAction, deletion
-from apps.core.admin_forms import VersionedForm
-from apps.core.admin_links import Link, is_aggregate, list_of, related
+from apps.core.backoffice.actions import CommandAction, deletion
+from apps.core.backoffice.forms import VersionedForm
+from apps.core.backoffice.links import Link, is_aggregate, list_of, related
+from apps.core.backoffice.site import ServiceAdmin
 from apps.core.bus import bus
 from apps.core.errors import Conflict, FieldProblem
 from apps.users import (

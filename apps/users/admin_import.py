@@ -15,8 +15,8 @@ from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
-from apps.core.admin_links import page_of
-from apps.core.admin_log import ADDITION, note
+from apps.core.backoffice.links import page_of
+from apps.core.backoffice.log import ADDITION, note
 from apps.core.bus import bus
 from apps.core.errors import DomainError, TooMany
 from apps.jobs.commands import SubmitJob

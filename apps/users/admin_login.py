@@ -15,10 +15,9 @@ from django.shortcuts import redirect
 from django.urls import reverse, reverse_lazy
 from django.views.decorators.cache import never_cache
 
-from apps.core.bus import bus
+from apps.core.bus import bus, unit_of_work
 from apps.core.errors import TooMany
-from apps.core.middleware.client import client_network
-from apps.core.unit_of_work import unit_of_work
+from apps.core.http.client import client_network
 from apps.users import rules
 from apps.users.commands import CheckCredentials, ConfirmLogin, Login, SetPassword
 from apps.users.errors import WrongCredentials

@@ -141,15 +141,5 @@ class IssueToken(Command[str]):
 
 
 @dataclass(frozen=True)
-class SendWelcome(Command[None]):
-    """Send the welcome e-mail; the mail server may make it wait, so no transaction is open."""
-
-    atomic: ClassVar[bool] = False
-    email: str
-    name: str
-    message_id: str
-
-
-@dataclass(frozen=True)
 class PruneSessions(Command[int]):
     """Delete expired sessions with their tokens, and old login counters; answers how many sessions."""

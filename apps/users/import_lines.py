@@ -17,9 +17,9 @@ from typing import BinaryIO, NamedTuple
 
 import orjson
 
+from apps.core.api.strict_json import repeated_name
 from apps.core.errors import FieldProblem
-from apps.core.strict_json import repeated_name
-from apps.jobs.run import JobError
+from apps.jobs.kinds import JobError
 
 CSV_TYPE, NDJSON_TYPE = "text/csv", "application/x-ndjson"
 HEADER = ("email", "name")

@@ -20,8 +20,7 @@ from django.db.models.functions import Lower
 
 from apps.core.bus import bus
 from apps.core.errors import FieldProblem
-from apps.jobs.refusals import Refusal
-from apps.jobs.run import Run
+from apps.jobs.kinds import Refusal, Run
 from apps.users import rules
 from apps.users.commands import ImportUsers
 from apps.users.import_lines import CHARSETS, CSV_TYPE, NDJSON_TYPE, Line, NotImportable, read_lines

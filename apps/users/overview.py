@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 
-from apps.core.overview import Content, Figure, activity, panel
+from apps.core.backoffice.overview import Content, Figure, activity, panel
 from apps.users.models import User
 
 

@@ -11,18 +11,32 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from django.db.models import Exists, Q, QuerySet
+from django.db.models import Exists, F, Q, QuerySet
 from django.db.models.functions import Now
 
-from apps.core.api.pagination import Cursor, newest_first
 from apps.core.bus import Query
 from apps.core.errors import NotAllowed, NotAuthenticated, NotFound
-from apps.core.reads import CompiledRead
+from apps.core.reads import CompiledRead, Cursor, newest_first
 from apps.users.models import Session, User
 from apps.users.search import searchable
 from apps.users.tokens import AccessTokens, Claims
 
 Row = dict[str, Any]
+# the fields that readers may ask for, and where they stand: a renamed column changes this table and no version
+FIELDS: dict[str, str] = {
+    "id": "id",
+    "email": "email",
+    "name": "name",
+    "is_active": "is_active",
+    "is_staff": "is_staff",
+    "created_at": "created_at",
+    "updated_at": "updated_at",
+    "version": "version",
+    "profile_display_name": "profile__display_name",
+    "profile_company": "profile__company",
+    "profile_avatar_url": "profile__avatar_url",
+    "profile_enriched_at": "profile__enriched_at",
+}
 
 
 @dataclass(frozen=True)
@@ -49,21 +63,23 @@ class GetCaller(Query[Caller]):
 
 @dataclass(frozen=True)
 class GetUser(Query[Row]):
-    """The `columns` of one user, for the user or for staff. Refused with NotFound, NotAuthenticated."""
+    """The `fields` (names in FIELDS) of one user, for that user and for staff.
+
+    Refused with NotFound, NotAuthenticated."""
 
     user_id: int
-    columns: tuple[str, ...]
+    fields: tuple[str, ...]
     caller: Claims
 
 
 @dataclass(frozen=True)
 class ListUsers(Query[list[Row]]):
-    """The `columns` of up to `limit` users from `cursor` on, newest first, for staff.
+    """The `fields` (names in FIELDS) of up to `limit` users from `cursor` on, newest first, for staff.
 
     Refused with NotAllowed, NotAuthenticated.
     """
 
-    columns: tuple[str, ...]
+    fields: tuple[str, ...]
     caller: Claims
     limit: int = 20
     cursor: Cursor | None = None
@@ -74,6 +90,14 @@ class ListUsers(Query[list[Row]]):
 @dataclass(frozen=True)
 class ListStaffEmails(Query[list[str]]):
     """The e-mails of all active staff."""
+
+
+def shown(rows: QuerySet[User], fields: tuple[str, ...]) -> QuerySet[User, Row]:
+    """`rows` as dictionaries of `fields`, each under its own name. Raises KeyError for a field that FIELDS lacks."""
+    plain = [name for name in fields if FIELDS[name] == name]
+    aliased = {name: F(FIELDS[name]) for name in fields if FIELDS[name] != name}
+    found: QuerySet[User, Row] = rows.values(*plain, **aliased)
+    return found
 
 
 @dataclass(frozen=True)
@@ -115,22 +139,22 @@ def _caller(caller: Claims) -> CompiledRead:
 
 
 @lru_cache(maxsize=64)
-def _one_user(columns: tuple[str, ...], caller: Claims) -> CompiledRead:
+def _one_user(fields: tuple[str, ...], caller: Claims) -> CompiledRead:
     may_see = active(caller).filter(Q(is_staff=True) | Q(id=ANY_USER))
-    rows = User.objects.filter(Exists(may_see), id=ANY_USER).values(*columns)
-    return CompiledRead(rows, user=ANY_USER, caller=ANY_CALLER, session=ANY_SESSION)
+    rows = User.objects.filter(Exists(may_see), id=ANY_USER)
+    return CompiledRead(shown(rows, fields), user=ANY_USER, caller=ANY_CALLER, session=ANY_SESSION)
 
 
 @lru_cache(maxsize=512)
-def _page_of_users(columns: tuple[str, ...], caller: Claims, limit: int, direction: bool | None) -> CompiledRead:
+def _page_of_users(fields: tuple[str, ...], caller: Claims, limit: int, direction: bool | None) -> CompiledRead:
     rows = newest_first(staff_rows(caller), None if direction is None else Cursor(ANY_KEY, direction))
-    return CompiledRead(rows.values(*columns)[: limit + 1], caller=ANY_CALLER, session=ANY_SESSION, key=ANY_KEY)
+    return CompiledRead(shown(rows, fields)[: limit + 1], caller=ANY_CALLER, session=ANY_SESSION, key=ANY_KEY)
 
 
 def get_user(query: GetUser) -> Row:
     """One statement; a second one only to tell a refusal's reason."""
     caller = query.caller
-    read = _one_user(query.columns, stand_in(caller))
+    read = _one_user(query.fields, stand_in(caller))
     for row in read.fetch(user=query.user_id, caller=caller.user_id, session=caller.session_id):
         return row
     get_caller(GetCaller(query.caller))
@@ -160,7 +184,7 @@ def list_staff_emails(query: ListStaffEmails) -> list[str]:
 
 def _unfiltered(query: ListUsers) -> list[Row]:
     caller, cursor = query.caller, query.cursor
-    read = _page_of_users(query.columns, stand_in(caller), query.limit, cursor.forward if cursor else None)
+    read = _page_of_users(query.fields, stand_in(caller), query.limit, cursor.forward if cursor else None)
     return read.fetch(caller=caller.user_id, session=caller.session_id, key=cursor.key if cursor else None)
 
 
@@ -170,7 +194,7 @@ def _filtered(query: ListUsers) -> list[Row]:
         rows = rows.filter(is_active=query.is_active)
     if query.search:
         rows = rows.filter(search__contains=searchable(query.search))
-    return list(newest_first(rows, query.cursor).values(*query.columns)[: query.limit + 1])
+    return list(shown(newest_first(rows, query.cursor), query.fields)[: query.limit + 1])
 
 
 def staff_rows(claims: Claims) -> QuerySet[User]:

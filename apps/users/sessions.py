@@ -18,8 +18,8 @@ from django.db.models import BooleanField, ExpressionWrapper, Q
 from django.db.models.functions import Now
 
 from apps.core import answers
+from apps.core.bus import unit_of_work
 from apps.core.errors import NotFound, TooMany
-from apps.core.unit_of_work import unit_of_work
 from apps.users import passwords
 from apps.users.commands import (
     CheckCredentials,

@@ -11,12 +11,12 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from apps.core.admin import HistoryAdmin, ServiceAdmin
-from apps.core.admin_actions import CommandAction, deletion, shown_once
-from apps.core.admin_display import NOTHING, pretty, shortened, table
-from apps.core.admin_forms import VersionedForm
-from apps.core.admin_links import Link, anchor, is_aggregate, list_of, page_of, related
-from apps.core.admin_lists import by
+from apps.core.backoffice.actions import CommandAction, deletion, shown_once
+from apps.core.backoffice.display import NOTHING, pretty, shortened, table
+from apps.core.backoffice.forms import VersionedForm
+from apps.core.backoffice.links import Link, anchor, is_aggregate, list_of, page_of, related
+from apps.core.backoffice.lists import by
+from apps.core.backoffice.site import HistoryAdmin, ServiceAdmin
 from apps.core.bus import bus
 from apps.core.errors import Invalid
 from apps.events.bus import EVENTS

@@ -6,8 +6,8 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.core.key_rotation import Kept, keep
-        from apps.core.metrics_state import DATABASE, STATE
-        from apps.core.work_queue import Wake, peek, watch
+        from apps.core.queue.work_queue import Wake, peek, watch
+        from apps.core.telemetry.state import DATABASE, STATE
         from apps.webhooks import (
             metrics,
             receivers,  # noqa: F401 - connects them

@@ -118,16 +118,6 @@ class DisableEndpoint(Command[None]):
 
 
 @dataclass(frozen=True)
-class TellStaff(Command[None]):
-    """E-mail every active staff user that an endpoint was disabled."""
-
-    atomic: ClassVar[bool] = False
-    webhook_id: int
-    host: str
-    reason: str
-
-
-@dataclass(frozen=True)
 class PruneDeliveries(Command[int]):
     """Delete webhook deliveries that were settled longer ago than the retention; answers how many.
 

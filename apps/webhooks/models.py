@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.core.work_queue import WorkItem
+from apps.core.queue.work_queue import WorkItem
 from apps.webhooks.names import host_of
 
 URL_LENGTH = 2000

@@ -14,8 +14,9 @@ from uuid import UUID
 import httpcore
 import httpx
 
-from apps.core.http_dates import retry_after
-from apps.core.work_queue import storable
+from apps.core.http.dates import retry_after
+from apps.core.queue.work_queue import storable
+from apps.core.resilience.transport import use_pool
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.connections import Connections
 from apps.webhooks.names import Busy
@@ -107,8 +108,7 @@ class CheckedBackend(httpcore.AnyIOBackend):
 async def client(policy: AddressPolicy) -> AsyncIterator[httpx.AsyncClient]:
     """An HTTP client for webhooks: no proxies, no redirects, no cookies, only checked addresses."""
     transport = httpx.AsyncHTTPTransport(trust_env=False)
-    # httpx has no parameter for what holds its connections
-    transport._pool = Connections(httpx.create_ssl_context(trust_env=False), CheckedBackend(policy))  # type: ignore[assignment] # it does what the transport asks of a pool
+    use_pool(transport, Connections(httpx.create_ssl_context(trust_env=False), CheckedBackend(policy)))
     timeout = httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS, pool=None)
     async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as made:
         yield made

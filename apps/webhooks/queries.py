@@ -7,9 +7,9 @@ from typing import Any
 
 import orjson
 
-from apps.core.api.pagination import Cursor, newest_first
 from apps.core.bus import Query
 from apps.core.errors import NotFound
+from apps.core.reads import Cursor, newest_first
 from apps.webhooks.models import Endpoint, WebhookDelivery
 
 Row = dict[str, Any]

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from apps.core.bus import bus
 from apps.events.bus import StoredEvent, on
-from apps.webhooks.commands import FanOut, TellStaff
+from apps.webhooks import mail
+from apps.webhooks.commands import FanOut
 from apps.webhooks.events import WebhookDisabled
 from apps.webhooks.services import message
 
 
 @on(None)
-def fan_out(event: StoredEvent) -> FanOut:
+def fan_out(event: StoredEvent) -> None:
     """Queue every event for the endpoints that want it."""
-    return FanOut(event.id, event.type, message(event.type, event.occurred_at.isoformat(), event.data))
+    body = message(event.type, event.occurred_at.isoformat(), event.data)
+    bus.execute(FanOut(event.id, event.type, body))
 
 
 @on(WebhookDisabled, waits=True)
 def tell_staff(event: WebhookDisabled) -> None:
     """Let a person look at an endpoint that was disabled."""
-    bus.execute(TellStaff(event.webhook_id, event.host, event.reason))
+    mail.tell_staff(event.webhook_id, event.host, event.reason)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import django_stubs_ext
@@ -10,6 +11,7 @@ import environ
 from config.database_url import database_parameters
 from config.env import ROOT, Settings
 from config.logging import configure_logging
+from config.metrics import configure_metrics
 
 # admin.ModelAdmin[User] and the like are subscripted where they are defined
 django_stubs_ext.monkeypatch()
@@ -21,14 +23,15 @@ SESSION_SETTINGS = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=1
 
 def django_settings(env: Settings) -> dict[str, Any]:
     """Django's settings for `env`, as the names that a settings module defines."""
-    configure_logging(env)
+    human, kept = env.profile == "development", env.profile != "test"
+    configure_logging(env.log_level, human=human, keep_loggers=kept)
+    configure_metrics(env)
     return {
         "ENV": env,
         "SECRET_KEY": env.secret_key,
         "SECRET_KEY_FALLBACKS": list(env.secret_key_fallbacks),
         "DEBUG": env.debug,
         "ALLOWED_HOSTS": list(env.allowed_hosts),
-        "BODY_LIMIT": env.body_limit,
         "MIDDLEWARE": MIDDLEWARE if env.cors_allowed_origins else [name for name in MIDDLEWARE if name != CORS],
         "CORS_ALLOWED_ORIGINS": list(env.cors_allowed_origins),
         "CSRF_TRUSTED_ORIGINS": list(env.csrf_trusted_origins),
@@ -38,6 +41,22 @@ def django_settings(env: Settings) -> dict[str, Any]:
         "DEFAULT_FROM_EMAIL": env.email_from,
         "EMAIL_TIMEOUT": 10,
         "TIME_ZONE": "UTC",
+        **from_env(env),
+        "SPECTACULAR_SETTINGS": SPECTACULAR_SETTINGS | {"TITLE": env.api_title, "VERSION": env.api_version},
+    }
+
+
+def from_env(env: Settings) -> dict[str, Any]:
+    """Settings of our own that code reads while it runs: what Django itself makes and can be given no constructor."""
+    return {
+        "VALKEY_URL": env.redis_url,
+        "METRICS_ADDRESS": (env.metrics_host, env.metrics_port),
+        "HEARTBEAT_FILE": env.state_dir / f"heartbeat-{env.metrics_port}" if env.metrics_port else None,
+        "TRUSTED_PROXY_COUNT": env.trusted_proxy_count,
+        "BODY_LIMIT": env.body_limit,
+        "PROFILE": env.profile,
+        "ADMIN_LOG_RETENTION_DAYS": env.admin_log_retention_days,
+        "ACCESS_TOKEN_EXPIRE_MINUTES": env.access_token_expire_minutes,
     }
 
 
@@ -86,6 +105,16 @@ def _cache(env: Settings) -> dict[str, Any]:
     }
 
 
+# filled in by django_settings()
+VALKEY_URL = ""
+METRICS_ADDRESS = ("", 0)
+HEARTBEAT_FILE: Path | None = None
+TRUSTED_PROXY_COUNT = 0
+BODY_LIMIT = 0
+PROFILE = ""
+ADMIN_LOG_RETENTION_DAYS = 0
+ACCESS_TOKEN_EXPIRE_MINUTES = 0
+
 INSTALLED_APPS = [
     # first: its createsuperuser and changepassword stand in for Django's, which know none of the users' rules
     "apps.users",
@@ -109,25 +138,23 @@ INSTALLED_APPS = [
 
 CORS = "corsheaders.middleware.CorsMiddleware"
 MIDDLEWARE = [
-    "apps.core.middleware.request_log.RequestLogMiddleware",
-    "apps.core.middleware.request_body.RequestBodyMiddleware",
-    "apps.core.versioning.VersionMiddleware",
+    "apps.core.http.middleware.request_log.RequestLogMiddleware",
+    "apps.core.http.middleware.request_body.RequestBodyMiddleware",
+    "config.middleware.version",
     "django.middleware.security.SecurityMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "apps.core.middleware.content_security.ContentSecurityMiddleware",
+    "apps.core.http.middleware.content_security.ContentSecurityMiddleware",
     CORS,
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # before the check of the host, whose refusals carry its headers too
-    "apps.core.middleware.rate_limit.RateLimitMiddleware",
-    "apps.core.middleware.common.CommonMiddleware",
-    "apps.core.middleware.admin_only.SessionMiddleware",
-    "apps.core.middleware.admin_only.CsrfViewMiddleware",
-    "apps.core.middleware.admin_only.AuthenticationMiddleware",
-    "apps.core.middleware.admin_only.MessageMiddleware",
+    "config.middleware.rate_limit",
+    "apps.core.http.middleware.common.CommonMiddleware",
+    "apps.core.http.middleware.admin_only.SessionMiddleware",
+    "apps.core.http.middleware.admin_only.CsrfViewMiddleware",
+    "apps.core.http.middleware.admin_only.AuthenticationMiddleware",
+    "apps.core.http.middleware.admin_only.MessageMiddleware",
 ]
 
-# tells the rate limit whose token a request carries
-RATE_LIMIT_CALLER = "apps.users.api.authentication.caller_id"
 # called once every app is ready; wires handlers to the bus
 COMPOSITION_ROOT = "config.container.compose"
 
@@ -208,19 +235,19 @@ CORS_EXPOSE_HEADERS = [
     *("X-API-Version", "X-Request-ID", "Deprecation", "Sunset"),
 ]
 
-# a version is a module that says what users look like in it
-VERSIONS = sorted((path.stem for path in ROOT.glob("apps/users/api/v[0-9]*.py")), key=lambda name: int(name[1:]))
+# each is a module of this name in apps/users/api that says what users look like in it
+VERSIONS = ["v1", "v2"]
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": ["apps.users.api.authentication.ActiveUserAuthentication"],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_PARSER_CLASSES": ["apps.core.api.parsers.JSONParser"],
-    "DEFAULT_RENDERER_CLASSES": ["apps.core.api.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.core.api.renderers.JSONOnly",
-    "DEFAULT_VERSIONING_CLASS": "apps.core.versioning.NamespaceOrHeaderVersioning",
+    "DEFAULT_RENDERER_CLASSES": ["apps.core.http.renderers.JSONRenderer"],
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "apps.core.http.renderers.JSONOnly",
+    "DEFAULT_VERSIONING_CLASS": "apps.core.http.versioning.NamespaceOrHeaderVersioning",
     "DEFAULT_VERSION": "v1",
     "ALLOWED_VERSIONS": VERSIONS,
     "DEFAULT_SCHEMA_CLASS": "apps.core.api.schema.ProblemSchema",
-    "EXCEPTION_HANDLER": "apps.core.api.problems.exception_handler",
+    "EXCEPTION_HANDLER": "apps.core.http.problems.exception_handler",
     "UNAUTHENTICATED_USER": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }

@@ -12,8 +12,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from config.server.launch import nobody
 from config.stack.child import LAUNCHER, Identity
-from config.stack.launch import nobody
 
 HERE = Path("/proc/self/cwd")
 

@@ -17,7 +17,7 @@ from typing import BinaryIO, Literal
 from config.stack.console import plain
 
 Identity = Literal["same", "nobody"]
-LAUNCHER = Path(__file__).with_name("launch.py")
+LAUNCHER = Path(__file__).parents[1] / "server" / "launch.py"
 
 
 @dataclass(frozen=True, kw_only=True)

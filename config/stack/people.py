@@ -133,10 +133,14 @@ class PeopleDirectory(ThreadingHTTPServer):
         with self._lock:
             return {**asdict(self._control), "served": self.served}
 
-    def take(self) -> Control:
-        """How this answer goes wrong; counts it."""
+    def count(self) -> None:
+        """Another request for a person, with the key or without."""
         with self._lock:
             self.served += 1
+
+    def take(self) -> Control:
+        """How this answer goes wrong; one fewer will."""
+        with self._lock:
             control = self._control
             if control.times is not None:
                 self._control = (
@@ -156,6 +160,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         url = urlsplit(self.path)
+        if url.path == "/people":
+            self.server.count()
         if re.fullmatch(r"/avatars/[0-9a-f]{12}\.svg", url.path):
             self._send(HTTPStatus.OK, _avatar(url.path), "image/svg+xml")
         elif not self._has_key():

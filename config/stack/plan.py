@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGTERM
 
-from apps.core.metrics_slots import VARIABLE
-from config.serve import address
+from apps.core.telemetry.slots import VARIABLE
+from config.server.serve import address
 from config.stack.child import Child
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -91,7 +91,7 @@ def prepare(environment: Mapping[str, str], *, seed: bool) -> Child:
 
 def front(environment: Mapping[str, str]) -> list[Child]:
     """What answers requests and passes on what they caused: web server and relay."""
-    commands = {"web": (PYTHON, "-m", "config.serve"), "relay": (PYTHON, "manage.py", "relay")}
+    commands = {"web": (PYTHON, "-m", "config.server"), "relay": (PYTHON, "manage.py", "relay")}
     return [Child(name=name, command=it, environment=environment, shown=True) for name, it in commands.items()]
 
 

@@ -12,17 +12,17 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 
-import environ
 import httpx
 from redis import RedisError
 
-from apps.core.heartbeats import served
-from apps.core.metrics_slots import start_afresh
-from apps.core.valkey import patient_client
-from config.serve import AddressError
+from apps.core.resilience.valkey import patient_client
+from apps.core.telemetry.heartbeats import served
+from apps.core.telemetry.slots import start_afresh
+from config.files import read_env_file
+from config.server.ports import free_port
+from config.server.serve import AddressError
 from config.stack.console import Console
 from config.stack.plan import DEMO_DATA, QUEUES, ROOT, Plan, background, front, people, prepare
-from config.stack.ports import free_port
 from config.stack.services import Postgres, ServiceError, Valkey, database_answers, listens, remembered
 from config.stack.state import StateError, locked, read_addresses, write_addresses
 from config.stack.supervisor import Interrupted, Supervisor
@@ -53,8 +53,12 @@ def main(arguments: list[str]) -> int:
     os.chdir(ROOT)
     # logs, mail, metrics: nothing that it or a child makes is for other accounts
     os.umask(0o077)
-    environ.Env.read_env(ROOT / ".env")
     console = Console(sys.stdout)
+    if problems := read_env_file(ROOT / ".env").problems:
+        for problem in problems:
+            console.problem(problem)
+        console.close()
+        return 1
     parent = os.getppid() if "--with-parent" in arguments else None
     try:
         plan = Plan.from_environment(os.environ)

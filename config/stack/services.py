@@ -21,7 +21,10 @@ from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
+from config.database_url import database_parameters
+from config.reader import Refused
 from config.stack.account import HERE, hand_over, obstacle, server_identity
 from config.stack.child import Child
 from config.stack.state import LEFTOVERS_GONE_WITHIN
@@ -247,8 +250,9 @@ class Valkey:
 def database_answers(url: str) -> bool:
     """Whether the database at `url` takes a connection."""
     try:
-        psycopg.connect(url, connect_timeout=CONNECT_TIMEOUT).close()
-    except psycopg.Error:
+        parameters = database_parameters(url) | {"connect_timeout": str(CONNECT_TIMEOUT)}
+        psycopg.connect(make_conninfo(**parameters)).close()
+    except (psycopg.Error, Refused):
         return False
     return True
 

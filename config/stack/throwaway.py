@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from config.stack.ports import free_port
+from config.server.ports import free_port
 from config.stack.services import Postgres, ServiceError, Valkey
 from config.stack.supervisor import Supervisor
 

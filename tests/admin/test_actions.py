@@ -10,10 +10,10 @@ import pytest
 import redis
 from django.test import Client
 
-from apps.core import admin_actions
-from apps.core.breakers import GetBreakers
+from apps.core.backoffice import actions as admin_actions
 from apps.core.bus import bus
 from apps.core.models import AdminNote
+from apps.core.resilience.breakers import GetBreakers
 from apps.events.models import Delivery
 from apps.jobs.commands import CancelJob, SubmitJob
 from apps.jobs.models import Job

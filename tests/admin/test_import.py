@@ -8,7 +8,7 @@ import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile, TemporaryUploadedFile
 from django.test import Client
 
-from apps.core.admin_log import address_of
+from apps.core.backoffice.log import address_of
 from apps.core.bus import bus
 from apps.core.models import AdminNote
 from apps.jobs.commands import RunNextJob

@@ -10,7 +10,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from apps.core import admin_lists, overview
+from apps.core.backoffice import lists as admin_lists
+from apps.core.backoffice import overview
 from apps.core.bus import bus
 from apps.events.bus import EVENTS, RECEIVERS
 from apps.events.models import Delivery, OutboxEvent

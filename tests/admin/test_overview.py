@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import time
 from collections.abc import Callable
@@ -13,19 +12,20 @@ import redis
 from django.conf import settings
 from django.db import connection
 from django.db.models.functions import Now
-from django.test import Client, override_settings
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
-from apps.core import overview
+from apps.core.backoffice import overview
+from apps.core.backoffice.overview import Bars, Content, Figure, activity, capped, draw, said
 from apps.core.bus import bus
-from apps.core.middleware.rate_limit import REFUSALS_KEPT_SECONDS, refusals
-from apps.core.overview import Bars, Content, Figure, activity, capped, draw, said
-from apps.core.valkey import Unavailable, Valkey
+from apps.core.http.middleware.rate_limit import REFUSALS_KEPT_SECONDS, refusals
+from apps.core.resilience.valkey import Unavailable, Valkey
 from apps.events.models import Delivery, OutboxEvent
 from apps.jobs.commands import SubmitJob
 from apps.users.commands import RegisterUser, UserSnapshot
 from apps.users.models import User
+from tests.configured import configured
 
 pytestmark = pytest.mark.django_db
 TITLES = ["Outbox", "Event deliveries", "Webhooks", "Jobs", "Newest events", "Users", "Circuit breakers", "Rate limit"]
@@ -140,7 +140,7 @@ def test_bars_are_drawn_to_scale() -> None:
 
 
 def test_refusals_are_counted_where_every_process_sees_them(support: Client, valkey: redis.Redis) -> None:
-    with override_settings(ENV=dataclasses.replace(settings.ENV, rate_limit_per_minute=2)):
+    with configured(rate_limit_per_minute=2):
         client = APIClient()
         statuses = [client.get("/api/v1/users").status_code for _ in range(5)]
     assert statuses.count(429) == 3
@@ -160,7 +160,7 @@ def test_refusals_of_each_minute_have_a_bar(valkey: redis.Redis) -> None:
 
 
 def test_without_valkey_the_panel_says_so(support: Client) -> None:
-    with override_settings(ENV=dataclasses.replace(settings.ENV, redis_url="redis://127.0.0.1:1/0")):
+    with configured(redis_url="redis://127.0.0.1:1/0"):
         page = support.get("/admin/")
     assert page.status_code == 200
     assert "Valkey does not answer" in page.content.decode()

@@ -18,8 +18,8 @@ from kombu import Connection
 from apps.core.postgresql.base import DatabaseWrapper
 from config.broker import broker_url
 from config.env import load
+from config.server.ports import free_port
 from config.settings.base import django_settings
-from config.stack.ports import free_port
 from config.stack.services import Postgres, Valkey
 from config.stack.supervisor import Supervisor
 
@@ -33,12 +33,15 @@ def sockets() -> Iterator[dict[str, str]]:
     at = folder / "Of the #1"
     at.mkdir()
     at.chmod(0o777)
+    # the stack's own server has no sockets, and lets nobody in who comes by one
+    access = folder / "pg_hba.conf"
+    access.write_text("local all app scram-sha-256\nhost all app 127.0.0.1/32 scram-sha-256\n")
     postgres = Postgres(folder / "pg", free_port(), throwaway=True)
     valkey = Valkey(folder / "valkey", free_port(), throwaway=True)
     with Supervisor(folder / "logs") as supervisor:
         postgres.prepare(supervisor.run_once)
         for child, options in (
-            (postgres.child(), ("-c", f'unix_socket_directories="{at}"')),
+            (postgres.child(), ("-c", f'unix_socket_directories="{at}"', "-c", f"hba_file={access}")),
             (valkey.child(), ("--unixsocket", str(at / "valkey.sock"), "--unixsocketperm", "777")),
         ):
             supervisor.start(dataclasses.replace(child, command=(*child.command, *options)))

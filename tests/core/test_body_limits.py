@@ -12,8 +12,8 @@ from rest_framework.test import APIClient
 
 from apps.core.api.bodies import Taken, pieces
 from apps.core.api.parsers import MOST_VALUES, read_object
-from apps.core.api.refusals import ContentTooLarge, MalformedBody
-from apps.core.strict_json import repeated_name, shape_problem
+from apps.core.api.strict_json import repeated_name, shape_problem
+from apps.core.http.refusals import ContentTooLarge, MalformedBody
 
 KIB = 1024
 NDJSON, CSV = "application/x-ndjson", "text/csv"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from django.conf import settings
 
-from apps.core.breaker_state import CLOSED, HALF_OPEN, OPEN, MemoryState, State, ValkeyState
-from apps.core.valkey import Valkey
+from apps.core.resilience.breaker_state import CLOSED, HALF_OPEN, OPEN, MemoryState, State, ValkeyState
+from apps.core.resilience.valkey import Valkey
 
 NAME, LONG, NOW = "people", 60_000, 0
 

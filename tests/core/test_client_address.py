@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import httpx
 import pytest
-from django.conf import settings
-from django.test import RequestFactory, override_settings
+from django.test import RequestFactory
 
-from apps.core.middleware.client import client_address, client_network
+from apps.core.http.client import client_address, client_network
+from tests.configured import configured
 from tests.processes import Processes
 from tests.waiting import wait_for
 
@@ -20,7 +18,7 @@ def seen(forwarded: str | None, *, trusted: int = 1, peer: str = PROXY) -> tuple
     """The address and the network of a request with this X-Forwarded-For."""
     headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
     request = RequestFactory().get("/", headers=headers, REMOTE_ADDR=peer)
-    with override_settings(ENV=dataclasses.replace(settings.ENV, trusted_proxy_count=trusted)):
+    with configured(trusted_proxy_count=trusted):
         return client_address(request), client_network(request)
 
 

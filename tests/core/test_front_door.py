@@ -10,7 +10,8 @@ from django.conf import settings
 from django.test import Client, override_settings
 from rest_framework.test import APIClient
 
-from config.env import SettingsError, load
+from config.env import load
+from config.reader import SettingsError
 
 pytestmark = pytest.mark.django_db
 PAGES = ["/", "/api/docs", "/problems/invalid", "/admin/login/", "/admin/nowhere"]

@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from rest_framework.test import APIClient
 
-from apps.core import work_queue
 from apps.core.bus import bus
+from apps.core.queue import work_queue
 from apps.jobs import store
 from apps.jobs.commands import CancelJob, RunNextJob, SubmitJob
 from apps.jobs.models import Job

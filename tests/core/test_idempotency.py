@@ -16,6 +16,7 @@ from apps.core.bus import Command, bus
 from apps.core.models import IdempotentAnswer
 from apps.users.commands import DeleteUser, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.models import User
+from config.urls import api
 from tests.core.racing import held_open, waiting_for_a_lock
 from tests.processes import Processes
 from tests.waiting import wait_for
@@ -236,3 +237,11 @@ def test_a_failure_of_the_service_may_be_tried_again(
         assert client.post("/api/v1/users", ADA, headers={"Idempotency-Key": "k1"}).status_code == 500
     again = client.post("/api/v1/users", ADA, headers={"Idempotency-Key": "k1"})
     assert (again.status_code, again.headers.get("Idempotency-Replayed")) == (201, None)
+
+
+def test_every_post_of_the_api_runs_once_a_key() -> None:
+    """The decorator stands at each `post`; one without it would run again on every repeat."""
+    views: set[Any] = {getattr(pattern.callback, "cls", None) for pattern in api}
+    posts = [view for view in views if hasattr(view, "post")]
+    assert len(posts) >= 9
+    assert [view.__name__ for view in posts if not getattr(view.post, "runs_once", False)] == []

@@ -19,16 +19,16 @@ import redis
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from apps.core.metrics_slots import VARIABLE, Slots
-from apps.core.metrics_state import VALKEY, StateCollector
-from apps.core.work_queue import WAKES
-from config.stack.ports import free_port
+from apps.core.queue.work_queue import WAKES
+from apps.core.telemetry.slots import VARIABLE, Slots
+from apps.core.telemetry.state import VALKEY, StateCollector
+from config.server.ports import free_port
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for
 
 DIE = """
 import os, pathlib, signal, sys
-from apps.core.metrics_slots import Slots
+from apps.core.telemetry.slots import Slots
 assert Slots(pathlib.Path(sys.argv[1])).mine() == 3
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -10,10 +10,10 @@ import pytest
 from django.utils.html import escape
 from rest_framework.test import APIClient
 
-from apps.core.api.pages import problems
-from apps.core.api.problems import CODE_OF_STATUS
 from apps.core.bus import bus
 from apps.core.errors import Conflict
+from apps.core.http.pages import problems
+from apps.core.http.problems import CODE_OF_STATUS
 from apps.users.commands import IssueToken, UserSnapshot
 from apps.users.queries import ListUsers
 from tests.processes import ROOT
@@ -149,7 +149,7 @@ def test_what_nobody_expected_hides_what_is_inside(register: Callable[..., UserS
 
 def codes_in_use() -> set[str]:
     """Every code that the source names: in a class of an error, or where an answer is made without one."""
-    source = "\n".join(path.read_text() for path in (ROOT / "apps").rglob("*.py"))
+    source = "\n".join(path.read_text() for folder in ("apps", "config") for path in (ROOT / folder).rglob("*.py"))
     of_classes = re.findall(r'^    (?:default_)?code(?:: \w+)? = "(\w+)"', source, re.MULTILINE)
     of_answers = re.findall(r'\bproblem\(\s*\w+,\s*[\w.]+,\s*"(\w+)"', source)
     assert {"email_taken", "idempotency_in_flight"} <= set(of_classes)

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 from kombu import Connection
 
-from config.stack.ports import free_port
+from config.server.ports import free_port
 from tests.waiting import wait_for
 
 # the programs themselves: the ones on the PATH change to an account of their own

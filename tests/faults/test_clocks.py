@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from apps.core.work_queue import claim
+from apps.core.queue.work_queue import claim
 from apps.events.models import Delivery
 from apps.events.relay import fan_out
 from apps.users.commands import UserSnapshot

@@ -13,7 +13,7 @@ import pytest
 from django.db import connection
 
 from apps.users.models import User
-from config.stack.ports import free_port
+from config.server.ports import free_port
 from config.stack.services import database_answers
 from tests.processes import Processes, running
 from tests.waiting import wait_for

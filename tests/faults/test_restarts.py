@@ -52,7 +52,7 @@ def test_a_new_server_takes_over_the_socket_and_no_request_is_dropped(
 
 def activated(processes: Processes, listener: socket.socket) -> Process:
     """A web server on a socket that it is given; ready."""
-    script = f"exec {sys.executable} -m config.serve {{}}<&{listener.fileno()}".replace("{}", "3")
+    script = f"exec {sys.executable} -m config.server {{}}<&{listener.fileno()}".replace("{}", "3")
     command = ["bash", "-c", f"export LISTEN_PID=$$ LISTEN_FDS=1; {script}"]
     log = processes.folder / f"activated{len(processes.started)}.log"
     with log.open("wb") as output:

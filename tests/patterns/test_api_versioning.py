@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings
-from django.test import override_settings
+from django.core.exceptions import ImproperlyConfigured
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
+from apps.profiles.commands import CreateProfile, Person, RecordEnrichment
+from apps.users import queries
+from apps.users.api.v1 import UserV1
+from apps.users.api.versions import USER, checked
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from config.stack.people import PeopleDirectory
+from tests.configured import configured
 from tests.processes import ROOT, Processes
 
 pytestmark = pytest.mark.django_db
@@ -144,7 +147,7 @@ def test_where_a_new_thing_is_said_to_be_it_is(
 @pytest.fixture
 def announced(ada: UserSnapshot, client_of: ClientOf) -> Any:
     """A client of a service that has announced v1's end."""
-    with override_settings(ENV=dataclasses.replace(settings.ENV, api_v1_sunset=date(2027, 6, 30))):
+    with configured(api_v1_sunset=date(2027, 6, 30)):
         yield client_of(ada)
 
 
@@ -201,11 +204,13 @@ USER, PAGE = UserV3, UserPageV3
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_module_makes_a_version(processes: Processes, tmp_path: Path) -> None:
+def test_one_module_and_one_word_make_a_version(processes: Processes, tmp_path: Path) -> None:
     copy, token = tmp_path / "copy", bus.execute(IssueToken(bus.execute(RegisterUser("ada@example.com", "Ada")).email))
     for folder in ("apps", "config"):
         shutil.copytree(ROOT / folder, copy / folder)
     (copy / "apps/users/api/v3.py").write_text(V3)
+    base = copy / "config/settings/base.py"
+    base.write_text(base.read_text().replace('VERSIONS = ["v1", "v2"]', 'VERSIONS = ["v1", "v2", "v3"]'))
     ask = f"""
 import json
 from django.test import Client
@@ -227,3 +232,47 @@ print(json.dumps(sorted(document()["components"]["schemas"]["UserV3"]["propertie
     assert third == by_header == [200, "v3", sorted(V2 | {"initial"})]
     assert first == [200, "v1", sorted(V1)]
     assert set(schema) == V2
+
+
+class ReadsMore(UserV1):
+    """Shows a field that it does not ask for."""
+
+    @classmethod
+    def represent(cls, row: Mapping[str, Any]) -> dict[str, Any]:
+        return super().represent(row) | {"company": row["profile_company"]}
+
+
+class TaggedByNothing(UserV1):
+    """Lost what its entity tag is made of."""
+
+    tagged_by = ()
+
+
+class AsksForTheUnknown(UserV1):
+    """Names a field that no query has."""
+
+    shows = (*UserV1.shows, "shoe_size")
+
+
+@pytest.mark.parametrize(
+    ("shape", "named"),
+    [(ReadsMore, "profile_company"), (TaggedByNothing, "version"), (AsksForTheUnknown, "shoe_size")],
+)
+def test_a_version_that_would_fail_at_a_request_fails_at_import(shape: type[UserV1], named: str) -> None:
+    with pytest.raises(ImproperlyConfigured, match=named):
+        checked(shape)
+
+
+def test_a_renamed_column_changes_no_version(ada: UserSnapshot, client_of: ClientOf, monkeypatch: Any) -> None:
+    """A version knows names of fields alone: where a field stands is said once, in the queries."""
+    for shape in USER.values():
+        assert not [name for name in (*shape.shows, *shape.tagged_by) if "__" in name]
+    bus.execute(CreateProfile(ada.id))
+    bus.execute(RecordEnrichment(ada.id, Person("Ada Lovelace", "Analytical Engines", "")))
+    before = client_of(ada).get("/api/v2/users/me").json()
+    monkeypatch.setitem(queries.FIELDS, "profile_company", "profile__display_name")
+    queries._one_user.cache_clear()
+    after = client_of(ada).get("/api/v2/users/me").json()
+    queries._one_user.cache_clear()
+    assert before["profile"]["company"] == "Analytical Engines"
+    assert after == before | {"profile": before["profile"] | {"company": "Ada Lovelace"}}

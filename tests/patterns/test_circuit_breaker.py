@@ -16,10 +16,10 @@ import redis
 from django.conf import settings
 from structlog.testing import capture_logs
 
-from apps.core.breaker_state import CLOSED, HALF_OPEN, OPEN, ValkeyState
-from apps.core.circuit_breaker import CircuitOpen, SharedCircuitBreaker
-from apps.core.retry import Retry
-from apps.core.valkey import Valkey
+from apps.core.resilience.breaker_state import CLOSED, HALF_OPEN, OPEN, ValkeyState
+from apps.core.resilience.circuit_breaker import CircuitOpen, SharedCircuitBreaker
+from apps.core.resilience.retry import Retry
+from apps.core.resilience.valkey import Valkey
 from apps.profiles.people import DirectoryRefused, DirectoryUnavailable, PeopleClient
 from config.stack.people import PeopleDirectory
 from tests.conftest import fresh_breaker
@@ -32,7 +32,7 @@ CLOSED_PORT = "redis://127.0.0.1:1/0"
 ASK = """
 import sys, time
 import django; django.setup()
-from apps.core.breakers import GetBreakers
+from apps.core.resilience.breakers import GetBreakers
 from apps.core.bus import bus
 from apps.profiles.commands import LookUpPerson
 until = time.monotonic() + 20
@@ -45,7 +45,7 @@ print("FOUND", bus.execute(LookUpPerson("ada@example.com")))
 def twin(breaker: SharedCircuitBreaker) -> SharedCircuitBreaker:
     """The same breaker as another process has it: by the same name, over a connection of its own."""
     valkey = Valkey(settings.ENV.redis_url, timeout=1.0)
-    return SharedCircuitBreaker(breaker.label, ValkeyState(valkey), failure_threshold=breaker.fail_max)
+    return SharedCircuitBreaker(breaker.name, ValkeyState(valkey), failure_threshold=breaker.failure_threshold)
 
 
 def fail() -> None:
@@ -61,7 +61,7 @@ def trip(breaker: SharedCircuitBreaker, times: int = 5) -> None:
 
 def let_recovery_time_pass(breaker: SharedCircuitBreaker, valkey: redis.Redis) -> None:
     """Open since ever, and a probe's lease ended, as time would do it."""
-    valkey.hset(f"breaker:{breaker.label}", mapping={"opened": 0, "leased_until": 0})
+    valkey.hset(f"breaker:{breaker.name}", mapping={"opened": 0, "leased_until": 0})
 
 
 class Calls:
@@ -155,7 +155,7 @@ class TestHalfOpen:
         breaker = fresh_breaker()
         trip(breaker)
         let_recovery_time_pass(breaker, valkey)
-        assert breaker.shared.admit(breaker.label, 30_000, 6_000, "of a process that was killed").admitted
+        assert breaker.state.admit(breaker.name, 30_000, 6_000, "of a process that was killed").admitted
         assert breaker.current_state == HALF_OPEN
         with pytest.raises(CircuitOpen):
             breaker.call(lambda: None)
@@ -168,12 +168,12 @@ class TestHalfOpen:
         trip(breaker)
         for token in ("old", "new"):
             let_recovery_time_pass(breaker, valkey)
-            assert breaker.shared.admit(breaker.label, 30_000, 6_000, token).admitted
-        breaker.shared.succeeded(breaker.label, "old")
+            assert breaker.state.admit(breaker.name, 30_000, 6_000, token).admitted
+        breaker.state.succeeded(breaker.name, "old")
         assert breaker.current_state == HALF_OPEN
-        breaker.shared.failed(breaker.label, 5, "old")
+        breaker.state.failed(breaker.name, 5, "old")
         assert breaker.current_state == HALF_OPEN
-        breaker.shared.succeeded(breaker.label, "new")
+        breaker.state.succeeded(breaker.name, "new")
         assert breaker.current_state == CLOSED
 
 
@@ -287,3 +287,31 @@ def _answer(breaker: SharedCircuitBreaker, calls: Calls) -> str | None:
         return breaker.call(calls)
     except CircuitOpen:
         return None
+
+
+class TestCalling:
+    """`with breaker.calling():` learns from the block as `call` does from a function."""
+
+    def test_a_block_that_fails_counts_as_a_failure(self) -> None:
+        breaker = fresh_breaker(failure_threshold=2)
+        for _ in range(2):
+            with pytest.raises(ConnectionError), breaker.calling():
+                fail()
+        assert breaker.current_state == OPEN
+        entered = False
+        with pytest.raises(CircuitOpen), breaker.calling():
+            entered = True
+        assert not entered, "an open breaker does not run the block"
+
+    def test_a_block_that_succeeds_starts_the_count_anew(self) -> None:
+        breaker = fresh_breaker(failure_threshold=2)
+        trip(breaker, 1)
+        with breaker.calling():
+            pass
+        trip(breaker, 1)
+        assert breaker.current_state == CLOSED
+
+    def test_it_offers_nothing_that_acts_on_a_state_of_its_own(self) -> None:
+        """pybreaker's own open(), close() and half_open() would change an unused state of this process."""
+        breaker = fresh_breaker()
+        assert [name for name in ("open", "close", "half_open", "call_async") if hasattr(breaker, name)] == []

@@ -123,12 +123,12 @@ class TestQuery:
     def test_it_is_one_narrow_statement_without_a_transaction(self, register: Register) -> None:
         ada = register()
         with CaptureQueriesContext(connection) as captured:
-            row = bus.ask(GetUser(ada.id, UserV1.columns, claims(ada)))
-        assert row == {name: getattr(ada, name) for name in UserV1.columns}
+            row = bus.ask(GetUser(ada.id, UserV1.shows, claims(ada)))
+        assert row == {name: getattr(ada, name) for name in UserV1.shows}
         (sql,) = statements(captured)
         assert sql.startswith("SELECT")
         selected = sql.partition(" FROM ")[0]
-        assert selected.count(",") == len(UserV1.columns) - 1
+        assert selected.count(",") == len(UserV1.shows) - 1
         assert "password" not in sql
         assert "last_login" not in sql
 
@@ -138,7 +138,7 @@ class TestQuery:
         for number in range(30):
             register(f"user{number}@example.com")
         with CaptureQueriesContext(connection) as captured:
-            rows = bus.ask(ListUsers(shape.columns, claims(boss), limit=25))
+            rows = bus.ask(ListUsers(shape.shows, claims(boss), limit=25))
         assert len(rows) == 26, "one row more tells that there are more"
         (sql,) = statements(captured)
         assert "password" not in sql
@@ -152,7 +152,7 @@ class TestQuery:
     def test_who_may_see_is_part_of_the_statement(self, register: Register) -> None:
         ada, eve = register("ada@example.com"), register("eve@example.com")
         with pytest.raises(NotFound):
-            bus.ask(GetUser(ada.id, UserV1.columns, claims(eve)))
+            bus.ask(GetUser(ada.id, UserV1.shows, claims(eve)))
 
 
 def test_a_message_carries_the_type_of_its_answer(register: Register) -> None:

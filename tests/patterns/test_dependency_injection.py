@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from django.conf import settings
 
-from apps.core.breakers import GetBreakers
 from apps.core.bus import Bus, Command, HandlerError, Query, bus
+from apps.core.resilience.breakers import GetBreakers
 from apps.profiles.commands import LookUpPerson, Person
 from apps.users.commands import RegisterUser
 from apps.users.errors import EmailTaken

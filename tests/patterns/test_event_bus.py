@@ -13,7 +13,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
 from apps.core.bus import bus
-from apps.core.work_queue import claim
+from apps.core.queue.work_queue import claim
 from apps.events import deliveries
 from apps.events.bus import EVENTS, RECEIVERS, Event, NotInTransaction, event, happened, on, publish, publish_all
 from apps.events.commands import ReplayDeliveries

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import socket
 import time
@@ -15,11 +14,11 @@ import httpx
 import pytest
 import redis
 from django.conf import settings
-from django.test import override_settings
 from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
 from apps.users.commands import UserSnapshot
+from tests.configured import configured as with_settings
 from tests.core.racing import at_once
 from tests.processes import Processes
 from tests.waiting import wait_for
@@ -33,7 +32,7 @@ PATH = "/api/v1/users"
 @contextmanager
 def configured(**changes: Any) -> Iterator[APIClient]:
     """A client of a service with other settings."""
-    with override_settings(ENV=dataclasses.replace(settings.ENV, **changes)):
+    with with_settings(**changes):
         yield APIClient()
 
 

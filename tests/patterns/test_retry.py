@@ -11,8 +11,8 @@ import pytest
 from django.utils.http import http_date
 from structlog.testing import capture_logs
 
-from apps.core.http_dates import retry_after
-from apps.core.retry import Retry, TransientError
+from apps.core.http.dates import retry_after
+from apps.core.resilience.retry import Retry, TransientError
 from apps.profiles.people import DirectoryRefused, DirectoryUnavailable, PeopleClient
 from config.stack.people import PeopleDirectory
 from tests.conftest import fresh_breaker

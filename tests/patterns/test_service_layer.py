@@ -30,10 +30,8 @@ RACERS = 300
 WITHOUT_HTTP = """
 import sys
 sys.modules["rest_framework"] = sys.modules["drf_spectacular"] = sys.modules["httpx"] = None
-from types import SimpleNamespace
 from django.conf import settings
 settings.configure(
-    ENV=SimpleNamespace(metrics_port=0),
     INSTALLED_APPS=["django.contrib.contenttypes", "apps.events", "apps.users"], AUTH_USER_MODEL="users.User",
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
 )

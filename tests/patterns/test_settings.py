@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import json
 import os
@@ -10,14 +9,16 @@ import re
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 
-from config.env import Settings, SettingsError, load
+from config import kinds
+from config.env import Settings, load
+from config.example import example
+from config.reader import REQUIRED, Reader, SettingsError, depends
 from tests.processes import ROOT
 
 MARKER = "s3cr3t-marker"
@@ -45,17 +46,13 @@ ENTRY_POINTS = {
     "wsgi": ["-c", "import config.wsgi"],
     "celery report": ["-m", "celery", "-A", "config.celery", "report"],
     "celery worker": ["-m", "celery", "-A", "config.celery", "worker"],
-    "web server": ["-m", "config.serve"],
+    "web server": ["-m", "config.server"],
 }
 
 
-@cache
 def variables_read() -> set[str]:
-    """The names in config/env.py that are read from the environment."""
-    tree = ast.parse((ROOT / "config/env.py").read_text())
-    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and node.args]
-    names = {call.args[0].value for call in calls if isinstance(call.args[0], ast.Constant)}
-    return {name for name in names if isinstance(name, str) and re.fullmatch(r"[A-Z][A-Z0-9_]{2,}", name)}
+    """The variables of all settings but the profile."""
+    return {field.name.upper() for field in dataclasses.fields(Settings)} - {"PROFILE"}
 
 
 @pytest.fixture(autouse=True)
@@ -242,7 +239,46 @@ def test_the_environment_comes_before_the_file_and_the_file_before_make_run(
 
 
 def test_the_example_documents_every_variable() -> None:
+    assert (ROOT / ".env.example").read_text() == example(), "run `python -m config.example > .env.example`"
     read = variables_read()
     assert {"SECRET_KEY", "STATE_DIR", "WEBHOOK_RETRY_SCHEDULE"} <= read
-    documented = set(re.findall(r"^#? ?([A-Z][A-Z0-9_]+)=", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    assert read - documented == set(), "read and not documented"
+    compose = re.findall(r"\$\{([A-Z_]+)", (ROOT / "docker-compose.yml").read_text())
+    documented = re.findall(r"^(?:# )?([A-Z][A-Z0-9_]+)=", example(), re.MULTILINE)
+    assert sorted(documented) == sorted(set(documented)), "documented twice"
+    assert (read | {"HOST", "PORT", *compose}) - set(documented) == set(), "read and not documented"
+
+
+def test_a_copy_of_the_example_changes_no_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("DATABASE_URL", "REDIS_URL"):
+        monkeypatch.setenv(name, GOOD[name])
+    without = load("development")
+    (tmp_path / ".env").write_text(example())
+    assert load("development") == without
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Shop:
+    """The settings of some other service."""
+
+    currency: str = kinds.choice("EUR", "What prices are in", ("EUR", "CHF"))
+    price_limit: int = kinds.integer(REQUIRED, "The highest price", at_most=1000)
+    warning_at: int = kinds.integer(depends(lambda known: known["price_limit"] // 2), "Ask at this price")
+    gift_limit: int = kinds.integer(10, "The highest gift", at_most=depends(lambda known: known["price_limit"]))
+
+
+def test_a_default_and_a_rule_may_depend_on_another_setting() -> None:
+    reader = Reader(Shop, {"PRICE_LIMIT": "90", "CURRENCY": "chf"})
+    assert reader.read() == Shop(currency="CHF", price_limit=90, warning_at=45, gift_limit=10)
+    assert Reader(Shop, {"PRICE_LIMIT": "90", "WARNING_AT": "7"}).read().warning_at == 7
+    reader = Reader(Shop, {"PRICE_LIMIT": "90", "GIFT_LIMIT": "91"})
+    reader.read()
+    assert reader.problems == ["GIFT_LIMIT is malformed: a whole number from 1 to 90, e.g. 10"]
+
+
+def test_what_depends_on_a_setting_that_is_missing_is_no_problem_of_its_own() -> None:
+    reader = Reader(Shop, {"CURRENCY": "USD", "GIFT_LIMIT": "20"})
+    reader.read()
+    assert reader.problems == [
+        "CURRENCY is malformed: one of EUR, CHF",
+        "PRICE_LIMIT is missing: a whole number from 1 to 1000",
+    ]

@@ -10,8 +10,8 @@ from dataclasses import replace
 
 import httpx
 
+from config.server.ports import free_port
 from config.stack.plan import PEOPLE_KEY, Plan, background, front, people
-from config.stack.ports import free_port
 from config.stack.supervisor import Supervisor
 from tests.performance.options import Options
 from tests.performance.report import Section, Value, percentile, say

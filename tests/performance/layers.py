@@ -22,10 +22,10 @@ from rest_framework.versioning import BaseVersioning
 
 from apps.core.api.conditional import cache_headers
 from apps.core.api.converters import Key
-from apps.core.api.renderers import json_answer
 from apps.core.bus import Bus, Command, Query, bus
+from apps.core.http.renderers import json_answer
 from apps.core.reads import CompiledRead
-from apps.core.retry import Retry
+from apps.core.resilience.retry import Retry
 from apps.events.bus import publish
 from apps.jobs.commands import SubmitJob
 from apps.users import queries
@@ -47,14 +47,14 @@ Around = Callable[[], AbstractContextManager[Any]]
 EMAIL, PASSWORD = "bench@example.com", "correct horse battery staple"
 # each leaves out the middleware whose class is named so
 WITHOUT = {
-    "no rate limit": ("RateLimitMiddleware",),
+    "no rate limit": ("rate_limit",),
     "no headers": ("SecurityMiddleware", "XFrameOptionsMiddleware"),
     "no common": ("CommonMiddleware", "WhiteNoiseMiddleware"),
     "no admin": ("SessionMiddleware", "CsrfViewMiddleware", "AuthenticationMiddleware", "MessageMiddleware"),
     "no log": ("RequestLogMiddleware",),
-    "no version": ("VersionMiddleware",),
+    "no version": ("version",),
 }
-TAGGED = (*UserV1.columns, *UserV1.tag_columns)
+TAGGED = (*UserV1.shows, *UserV1.tagged_by)
 
 LAYERS = [
     Layer("middleware", "GET: the rate limit, in Valkey", "get", "get: no rate limit"),
@@ -149,7 +149,7 @@ def _direct(token: str) -> dict[str, Probe]:
     container, log = Container(settings.ENV), structlog.get_logger("bench")
     breaker, retry, users = container.breakers["people"], Retry(), DjangoUsers()
     claims = bus.ask(ReadToken(token))
-    page = ListUsers(UserV1.columns, claims, 100)
+    page = ListUsers(UserV1.shows, claims, 100)
     message = Handle()
     return {
         "log line": each(lambda: log.info("something_happened", user_id=1, duration_ms=1.25)),
@@ -242,12 +242,12 @@ def _one_statement(message: object) -> None:
 
 
 @lru_cache
-def _unguarded(columns: tuple[str, ...]) -> CompiledRead:
-    return CompiledRead(User.objects.filter(id=queries.ANY_USER).values(*columns), user=queries.ANY_USER)
+def _unguarded(fields: tuple[str, ...]) -> CompiledRead:
+    return CompiledRead(queries.shown(User.objects.filter(id=queries.ANY_USER), fields), user=queries.ANY_USER)
 
 
 def _anybody(query: GetUser) -> Row:
-    return _unguarded(query.columns).fetch(user=query.user_id)[0]
+    return _unguarded(query.fields).fetch(user=query.user_id)[0]
 
 
 def _built_anew(query: GetUser) -> Row:

@@ -14,7 +14,7 @@ import redis
 from django.core import mail
 
 from apps.core.bus import bus
-from apps.core.retry import Retry
+from apps.core.resilience.retry import Retry
 from apps.events.models import Delivery, OutboxEvent
 from apps.profiles.commands import LookUpPerson, Person, RecordEnrichment
 from apps.profiles.models import Profile

@@ -11,8 +11,8 @@ import sys
 import threading
 from pathlib import Path
 
+from config.server.ports import free_port
 from config.stack.child import Child
-from config.stack.ports import free_port
 from config.stack.services import Postgres, Valkey
 from config.stack.state import StateError, locked, write_addresses
 from config.stack.supervisor import Interrupted, Supervisor

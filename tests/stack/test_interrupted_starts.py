@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from config.stack.ports import free_port
+from config.server.ports import free_port
 from tests.processes import Process, Processes
 from tests.stack.programs import all_gone
 from tests.waiting import wait_for
 
 BACKGROUND = [sys.executable, "-m", "config.background"]
 COMMANDS = {
-    "web": [sys.executable, "-m", "config.serve"],
+    "web": [sys.executable, "-m", "config.server"],
     "relay": [sys.executable, "manage.py", "relay"],
     "worker": [*BACKGROUND, "worker", "-Q", "events", "-c", "2"],
     "beat": [*BACKGROUND, "beat", "--schedule", "{folder}/beat", "--pidfile="],

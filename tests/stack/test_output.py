@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from config.stack.ports import free_port
+from config.server.ports import free_port
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for
 
@@ -83,7 +83,7 @@ def test_every_line_of_every_process_is_json_until_its_end(services: dict[str, P
         assert "worker: Cold shutdown (MainProcess)" in events
 
 
-@pytest.mark.parametrize("program", ["config.serve", "config.background worker", "celery -A config.celery worker"])
+@pytest.mark.parametrize("program", ["config.server", "config.background worker", "celery -A config.celery worker"])
 def test_settings_that_are_not_usable_are_said_in_json(program: str) -> None:
     environment = os.environ | PRODUCTION | {"DATABASE_URL": "", "REDIS_URL": ""}
     command = [sys.executable, "-m", *program.split()]

@@ -15,8 +15,8 @@ import httpx
 import psutil
 import pytest
 
+from config.server.ports import free_port
 from config.stack.plan import ROOT
-from config.stack.ports import free_port
 from tests.stack.programs import Program, all_gone, clean, running
 from tests.waiting import wait_for
 
@@ -107,7 +107,7 @@ def a_second_copy_is_told_why_it_cannot_start(stack: Stack, program: Program) ->
 
 
 def every_killed_process_comes_back(stack: Stack, program: Program) -> None:
-    for marker in "config.serve", "manage.py relay", "events@", "postgres -D", "valkey-server":
+    for marker in "config.server", "manage.py relay", "events@", "postgres -D", "valkey-server":
         old = find(program, marker)
         assert old
         old.kill()

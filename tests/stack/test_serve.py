@@ -14,13 +14,13 @@ import httpx
 import psutil
 import pytest
 
-from config.serve import AddressError, address
-from config.stack.ports import free_port
+from config.server.ports import free_port
+from config.server.serve import AddressError, address
 from tests.stack.programs import Program, all_gone, running
 from tests.waiting import wait_for
 
 SERVE = (
-    "from config.serve import listen, serve;"
+    "from config.server.serve import listen, serve;"
     "serve('tests.stack.slow_app:application', listen('127.0.0.1', {}), workers=2, threads=2)"
 )
 

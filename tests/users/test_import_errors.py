@@ -16,7 +16,7 @@ from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
-from apps.core.work_queue import LeaseLost
+from apps.core.queue.work_queue import LeaseLost
 from apps.jobs import refusals
 from apps.jobs.commands import PruneJobs, RunNextJob
 from apps.jobs.models import Chunk, Job, RefusedLines

@@ -11,7 +11,7 @@ from django.core.management import CommandError, call_command
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
-from apps.core.work_queue import LeaseLost
+from apps.core.queue.work_queue import LeaseLost
 from apps.events.models import OutboxEvent
 from apps.jobs.commands import RunNextJob
 from apps.jobs.models import Job

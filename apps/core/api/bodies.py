@@ -15,7 +15,7 @@ from typing import IO, Any
 from django.db import connection
 from django.http import HttpRequest
 
-from apps.core.api.refusals import ContentTooLarge, MalformedBody, Unavailable
+from apps.core.http.refusals import ContentTooLarge, MalformedBody, Unavailable
 
 PIECE_BYTES = 1024 * 1024
 # of a spooled body; the rest of it is on the disk

@@ -9,7 +9,7 @@ from drf_spectacular.utils import OpenApiExample, OpenApiParameter, extend_schem
 from rest_framework import serializers
 
 from apps.core.api.pagination import DEFAULT_LIMIT, MAX_LIMIT
-from apps.core.api.problems import CONTENT_TYPE, title
+from apps.core.http.problems import CONTENT_TYPE, title
 
 JsonObject = dict[str, Any]
 S = TypeVar("S", bound=type)
@@ -109,7 +109,7 @@ PROBLEMS: dict[int, tuple[str, str, str, str]] = {
     403: ("Forbidden", "permission_denied", "Only staff may do this.", "The caller may not do this."),
     404: ("NotFound", "not_found", "There is no user 7.", "No such thing, or not for this caller."),
     405: ("MethodNotAllowed", "method_not_allowed", 'Method "PUT" not allowed.', "The route has not this method."),
-    409: ("Conflict", "email_taken", "There is already a user with this e-mail.", "It clashes with what is there."),
+    409: ("Conflict", "conflict", "It was made by somebody else meanwhile.", "It clashes with what is there."),
     411: ("LengthRequired", "length_required", "Send the body with a Content-Length.", "The body came in chunks."),
     412: ("PreconditionFailed", "precondition_failed", "It was changed since you read it.", "The condition fails."),
     413: ("ContentTooLarge", "content_too_large", "The body may have up to 10485760 bytes.", "The body is too large."),

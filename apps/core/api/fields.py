@@ -14,8 +14,8 @@ from rest_framework import serializers
 from rest_framework.exceptions import ErrorDetail, ValidationError
 from rest_framework.fields import SkipField
 
-from apps.core.api.problems import flatten
 from apps.core.errors import FieldProblem, Invalid
+from apps.core.http.problems import flatten
 
 # beyond it a double no longer tells neighbouring integers apart (RFC 7493, section 2.2)
 EXACT = 2**53

@@ -12,21 +12,20 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models.functions import Now
 from django.http import HttpResponse
 from rest_framework import exceptions
 from rest_framework.request import Request
 
 from apps.core.crypto import Box, Unreadable
-from apps.core.errors import DomainError
-from apps.core.middleware.client import client_network
 from apps.core.models import IdempotentAnswer
-from apps.core.unit_of_work import unit_of_work
 
 PURPOSE = "idempotent answers"
 KEPT_FOR = timedelta(hours=24)
@@ -77,36 +76,60 @@ class AnswerLost(exceptions.APIException):
     )
 
 
-def run_once(post: Post) -> Post:
+def whole_body(view: Any, request: Request) -> str:
+    """A digest of the request's body."""
+    return hashlib.sha256(request.body).hexdigest()
+
+
+def user_or_address(request: Request) -> str:
+    """Whom a key belongs to."""
+    user_id = _user_id(request)
+    return f"addr:{request.META.get('REMOTE_ADDR')}" if user_id is None else f"user:{user_id}"
+
+
+@dataclass(frozen=True)
+class RunOnce:
     """Decorator for a view's `post`: with an Idempotency-Key it runs once per caller and key for 24 hours.
 
-    Who may not call now gets no replay either: authentication and permissions come before this.
+    Authentication and permissions come before it, so who may not call now gets no replay either. `digest_of` takes in
+    the whole body before the transaction begins, since a client may take its time; `caller_of` says whom a key belongs
+    to; `atomic` makes the transaction. A view whose attribute `keeps_refusals` is true keeps what an error in
+    `refusals` has written; the user that an answer tells about it names in `subject_id`.
     """
 
-    @functools.wraps(post)
-    def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
-        given = request.META.get("HTTP_IDEMPOTENCY_KEY")
-        key = None if given is None else _digest(_caller(request), _read(given))
-        # before the transaction: a client may take its time
-        view.take_body(request)
-        if key is None:
-            return post(view, request, *args, **kwargs)
-        with unit_of_work():
-            _lock(key)
-            if kept := _kept(key):
-                return _again(kept, _fingerprint(view, request))
-            try:
-                answer = post(view, request, *args, **kwargs)
-            except (exceptions.APIException, DomainError) as error:
-                if not view.keeps_refusals:
-                    raise
-                refusal = error
-            else:
-                _keep(key, _fingerprint(view, request), answer, (_user_id(request), view.subject_id))
-                return answer
-        raise refusal
+    digest_of: Callable[[Any, Request], str] = whole_body
+    caller_of: Callable[[Request], str] = user_or_address
+    atomic: Callable[[], AbstractContextManager[object]] = transaction.atomic
+    refusals: tuple[type[Exception], ...] = (exceptions.APIException,)
 
-    return once
+    def __call__(self, post: Post) -> Post:
+        """`post`, run once a key; `runs_once` on it tells the schema."""
+
+        @functools.wraps(post)
+        def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
+            given = request.META.get("HTTP_IDEMPOTENCY_KEY")
+            key = None if given is None else _digest(self.caller_of(request), _read(given))
+            digest = self.digest_of(view, request)
+            if key is None:
+                return post(view, request, *args, **kwargs)
+            with self.atomic():
+                _lock(key)
+                if kept := _kept(key):
+                    return _again(kept, _fingerprint(request, digest))
+                try:
+                    answer = post(view, request, *args, **kwargs)
+                except self.refusals as error:
+                    if not getattr(view, "keeps_refusals", False):
+                        raise
+                    refusal = error
+                else:
+                    people = (_user_id(request), getattr(view, "subject_id", None))
+                    _keep(key, _fingerprint(request, digest), answer, people)
+                    return answer
+            raise refusal
+
+        once.runs_once = True  # type: ignore[attr-defined] # read by the schema
+        return once
 
 
 def prune() -> int:
@@ -123,18 +146,12 @@ def _read(header: str) -> str:
     return key
 
 
-def _caller(request: Request) -> str:
-    user_id = _user_id(request)
-    return f"user:{user_id}" if user_id is not None else f"addr:{client_network(request._request)}"
-
-
 def _user_id(request: Request) -> int | None:
     return getattr(request.user, "id", None)
 
 
-def _fingerprint(view: Any, request: Request) -> str:
+def _fingerprint(request: Request, digest: str) -> str:
     """What makes it the same request."""
-    digest = view.take_body(request).digest
     parts = (request.method, request.get_full_path(), request.version, request.content_type, digest)
     return _digest(*map(str, parts))
 
@@ -174,4 +191,4 @@ def _keep(digest: str, fingerprint: str, answer: HttpResponse, people: tuple[int
 
 @functools.cache
 def _box() -> Box:
-    return Box(settings.ENV.secret_key, PURPOSE, settings.ENV.secret_key_fallbacks)
+    return Box(str(settings.SECRET_KEY), PURPOSE, [*map(str, settings.SECRET_KEY_FALLBACKS)])

@@ -7,27 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from django.core import signing
-from django.db.models import Model, QuerySet
 from django.http import HttpResponse
 from rest_framework.request import Request
 from rest_framework.utils.urls import remove_query_param, replace_query_param
 
-from apps.core.api.renderers import json_answer
 from apps.core.errors import FieldProblem, Invalid, together
+from apps.core.http.renderers import json_answer
+from apps.core.reads import Cursor
 
-M = TypeVar("M", bound=Model)
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
-
-
-@dataclass(frozen=True)
-class Cursor:
-    """A place in a list: rows after `key` (`forward`), or before it."""
-
-    key: int
-    forward: bool = True
 
 
 def write_cursor(request: Request, cursor: Cursor) -> str:
@@ -86,15 +77,6 @@ def cut(rows: list[dict[str, Any]], limit: int, cursor: Cursor | None, key: str 
     after = Cursor(rows[-1][key]) if has_next else None
     before = Cursor(rows[0][key], forward=False) if has_previous else None
     return Page(rows, after, before)
-
-
-def newest_first(rows: QuerySet[M], cursor: Cursor | None) -> QuerySet[M]:
-    """`rows` from `cursor` on in reading order: newest first, or back from the cursor."""
-    if cursor is None:
-        return rows.order_by("-id")
-    if cursor.forward:
-        return rows.filter(id__lt=cursor.key).order_by("-id")
-    return rows.filter(id__gt=cursor.key).order_by("id")
 
 
 def paged(

@@ -8,9 +8,9 @@ from typing import IO, Any
 import orjson
 from rest_framework.parsers import BaseParser
 
-from apps.core.api.refusals import MalformedBody
+from apps.core.api.strict_json import repeated_name, shape_problem
 from apps.core.errors import FieldProblem, Invalid
-from apps.core.strict_json import repeated_name, shape_problem
+from apps.core.http.refusals import MalformedBody
 
 MOST_VALUES = 1000
 

@@ -7,7 +7,6 @@ from functools import lru_cache
 from typing import Any, Literal
 
 import yaml
-from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.generators import SchemaGenerator
@@ -25,8 +24,8 @@ from apps.core.api.components import (
     problem_answer,
     problem_answers,
 )
-from apps.core.api.problems import only_safe
-from apps.core.api.renderers import json_answer
+from apps.core.http.problems import only_safe
+from apps.core.http.renderers import json_answer
 
 
 @extend_schema_serializer(component_name="FieldProblem")
@@ -79,7 +78,7 @@ class ProblemSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         parameters = list(super().get_override_parameters())
-        if self.method == "POST" and getattr(self.view, "idempotent", False):
+        if self._runs_once():
             parameters.append(IDEMPOTENCY_KEY)
         return parameters
 
@@ -116,7 +115,7 @@ class ProblemSchema(AutoSchema):
         bodies: dict[str, Any] = super()._get_response_bodies(direction=direction)
         self.resolve_serializer(ProblemDocument, direction)
         sends = [*getattr(self.view, "sends", {}).get(self.method.lower(), ())]
-        if self.method == "POST" and getattr(self.view, "idempotent", False):
+        if self._runs_once():
             sends.append("Idempotency-Replayed")
         if 304 in self._problems():
             bodies["304"] = {"description": "Not modified: it is what If-None-Match names."}
@@ -127,6 +126,9 @@ class ProblemSchema(AutoSchema):
             bodies.setdefault(str(status), problem_answer(status))
         return bodies
 
+    def _runs_once(self) -> bool:
+        return self.method == "POST" and getattr(getattr(self.view, "post", None), "runs_once", False)
+
     def _version(self) -> str:
         return self.path.split("/")[2]
 
@@ -136,7 +138,7 @@ class ProblemSchema(AutoSchema):
             found.add(401)
         if self.method in ("POST", "PUT", "PATCH"):
             found |= {400, 411, 413, 415}
-        if self.method == "POST" and getattr(self.view, "idempotent", False):
+        if self._runs_once():
             found |= {409, 422}
         if "{" in self.path:
             found.add(404)
@@ -161,7 +163,6 @@ class EveryVersion(SchemaGenerator):
 
 def describe_every_answer(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Postprocessing: the shared components, and what the document's own settings say."""
-    result["info"]["title"], result["info"]["version"] = settings.ENV.api_title, settings.ENV.api_version
     components = result.setdefault("components", {})
     components["headers"], components["responses"] = HEADERS, problem_answers()
     return result

@@ -8,16 +8,20 @@ from typing import IO, Any, ClassVar, Protocol
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.urls import reverse
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import APIException
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from apps.core.api.bodies import Taken, declared_bytes, in_memory, pieces, spooled
 from apps.core.api.fields import Body, checker
-from apps.core.api.idempotency import run_once
+from apps.core.api.idempotency import RunOnce
 from apps.core.api.parsers import MOST_VALUES
-from apps.core.api.refusals import EncodedBody, LengthRequired, MalformedBody, UnsupportedMediaType
-from apps.core.bus import bus
+from apps.core.bus import bus, unit_of_work
+from apps.core.errors import DomainError
+from apps.core.http.client import client_network
+from apps.core.http.refusals import EncodedBody, LengthRequired, MalformedBody, UnsupportedMediaType
 
 
 class Caller(Protocol):
@@ -48,15 +52,31 @@ def address(request: Request, name: str, *keys: object) -> str:
     return reverse(f"{namespace}:{name}", args=keys)
 
 
+def whose(request: Request) -> str:
+    """Whom an Idempotency-Key belongs to: the user, else the client's network."""
+    user_id = getattr(request.user, "id", None)
+    return f"addr:{client_network(request._request)}" if user_id is None else f"user:{user_id}"
+
+
+# decorator for the `post` of an ApiView
+run_once = RunOnce(
+    digest_of=lambda view, request: str(view.take_body(request).digest),
+    caller_of=whose,
+    atomic=unit_of_work,
+    refusals=(APIException, DomainError),
+)
+
+
 class ApiView(APIView):
     """Parses, checks and answers; what is to be done it asks of the bus.
 
-    For the schema, by method: `problems` lists the error statuses beyond the usual, `answers` has a function from a
-    version to the serializers by status, `sends` the headers of an answer that is no error.
+    `authenticates` names the authentication of a method, if it is not the default one: a read whose own statement
+    checks the caller needs no other. For the schema, by method: `problems` lists the error statuses beyond the usual,
+    `answers` has a function from a version to the serializers by status, `sends` the headers of an answer that is no
+    error.
     """
 
     bus = bus
-    idempotent = True
     # what a refusal writes is kept, though nothing else of an idempotent request is: a failed login, a stolen token
     keeps_refusals = False
     # the user whom a POST's answer tells about or logs in; `post` sets it, and the kept answer ends with them
@@ -65,18 +85,20 @@ class ApiView(APIView):
     body_limit: ClassVar[int | None] = None
     most_values: ClassVar[int] = MOST_VALUES
     taken: Taken | None = None
+    authenticates: ClassVar[dict[str, type[BaseAuthentication]]] = {}
     problems: ClassVar[dict[str, tuple[int, ...]]] = {}
     answers: ClassVar[dict[str, Callable[[str], dict[int, Any]]]] = {}
     sends: ClassVar[dict[str, tuple[str, ...]]] = {}
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
-        super().__init_subclass__(**kwargs)
-        if cls.idempotent and "post" in vars(cls):
-            cls.post = run_once(cls.post)  # type: ignore[attr-defined] # it is there, by the line above
+    def get_authenticators(self) -> list[Any]:
+        """The authentication that `authenticates` names for this method, else the class's own."""
+        method = str(getattr(self.request, "method", "")).lower()
+        chosen = self.authenticates.get("get" if method == "head" else method)
+        return [chosen()] if chosen else super().get_authenticators()
 
     def limit(self) -> int:
         """How many bytes a body of this route may have."""
-        return self.body_limit or int(settings.ENV.body_limit)
+        return self.body_limit or int(settings.BODY_LIMIT)
 
     def take_body(self, request: Request) -> Taken:
         """The whole body, read once. Raises ContentTooLarge past the route's limit, MalformedBody for half a body."""
@@ -115,7 +137,7 @@ class ApiView(APIView):
             raise LengthRequired
         if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
             raise EncodedBody
-        if 0 < declared_bytes(request._request) <= min(self.limit(), settings.ENV.body_limit):
+        if 0 < declared_bytes(request._request) <= min(self.limit(), settings.BODY_LIMIT):
             self.take_body(request)
         super().initial(request, *args, **kwargs)
 

@@ -9,8 +9,8 @@ from typing import Any
 from django import template
 from django.db.models import Max, Min
 
-from apps.core import overview
-from apps.core.admin_log import address_of
+from apps.core.backoffice import overview
+from apps.core.backoffice.log import address_of
 from apps.core.models import AdminNote
 
 register = template.Library()

@@ -10,10 +10,11 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from apps.core.api.components import ANY_OBJECT, PAGE, Id, example
-from apps.core.api.pagination import Cursor, read_cursor, read_limit, write_cursor
-from apps.core.api.renderers import json_answer
+from apps.core.api.pagination import read_cursor, read_limit, write_cursor
 from apps.core.api.views import ApiView, IsStaff
 from apps.core.errors import FieldProblem, Invalid, together
+from apps.core.http.renderers import json_answer
+from apps.core.reads import Cursor
 from apps.events.bus import EVENTS
 from apps.events.queries import ReadFeed
 

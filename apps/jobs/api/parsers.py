@@ -10,7 +10,7 @@ from django.utils.http import parse_header_parameters
 from rest_framework.parsers import BaseParser
 from rest_framework.request import Request
 
-from apps.core.api.refusals import UnsupportedMediaType
+from apps.core.http.refusals import UnsupportedMediaType
 
 
 class FileParser(BaseParser):

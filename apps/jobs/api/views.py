@@ -10,10 +10,10 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from apps.core.api.refusals import MalformedBody
-from apps.core.api.renderers import json_answer
-from apps.core.api.views import ApiView, StreamView, address, caller
+from apps.core.api.views import ApiView, StreamView, address, caller, run_once
 from apps.core.errors import NotFound
+from apps.core.http.refusals import MalformedBody
+from apps.core.http.renderers import json_answer
 from apps.jobs import refusals
 from apps.jobs.api.parsers import TableParser
 from apps.jobs.api.serializers import Table, Task, TaskAccepted
@@ -38,6 +38,7 @@ class Process(StreamView):
         if request.method == "POST":
             self.rows = self._count_rows(request)
 
+    @run_once
     @extend_schema(request=Table, operation_id="process")
     def post(self, request: Request) -> HttpResponse:
         """Start the statistics of the columns of a table of up to 10 MB, each row up to 262,144 characters."""

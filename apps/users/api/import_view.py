@@ -8,11 +8,9 @@ from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
-from apps.core.api.refusals import MalformedBody
-from apps.core.api.views import IsStaff, StreamView, caller
-from apps.jobs.api.parsers import FileParser
-from apps.jobs.api.serializers import TaskAccepted
-from apps.jobs.api.views import accepted
+from apps.core.api.views import IsStaff, StreamView, caller, run_once
+from apps.core.http.refusals import MalformedBody
+from apps.jobs.api.kinds import FileParser, TaskAccepted, accepted
 from apps.jobs.commands import SubmitJob
 from apps.users.import_lines import CHARSETS, CSV_TYPE, NDJSON_TYPE, is_binary
 
@@ -52,6 +50,7 @@ class UserImport(StreamView):
     answers: ClassVar = {"post": lambda version: {202: TaskAccepted}}
     sends: ClassVar = {"post": ("Location",)}
 
+    @run_once
     @extend_schema(
         request={CSV_TYPE: text_like("email,name\nada@example.com,Ada\n"), NDJSON_TYPE: text_like(NDJSON_EXAMPLE)},
         operation_id="users_import",

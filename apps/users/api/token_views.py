@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
-from apps.core.api.renderers import json_answer
-from apps.core.api.views import ApiView
-from apps.core.middleware.client import client_network
+from apps.core.api.views import ApiView, run_once
+from apps.core.http.client import client_network
+from apps.core.http.renderers import json_answer
 from apps.users.api.serializers import Credentials, RefreshBody, TokenAnswer
 from apps.users.commands import LogIn, RefreshSession, TokenPair
 
@@ -39,6 +39,7 @@ class OpenView(ApiView):
 class TokenObtain(OpenView):
     """Log in."""
 
+    @run_once
     @extend_schema(request=Credentials, responses={200: TokenAnswer}, operation_id="auth_token", auth=[])
     def post(self, request: Request) -> HttpResponse:
         """A pair of tokens for an e-mail and a password."""
@@ -50,6 +51,7 @@ class TokenObtain(OpenView):
 class TokenRefresh(OpenView):
     """Go on with a login."""
 
+    @run_once
     @extend_schema(request=RefreshBody, responses={200: TokenAnswer}, operation_id="auth_token_refresh", auth=[])
     def post(self, request: Request) -> HttpResponse:
         """A new pair for a refresh token, which is used up by it."""

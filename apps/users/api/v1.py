@@ -1,6 +1,6 @@
 """Users as v1 shows them; it never changes.
 
-A version's representation is its field list: the query reads just these columns.
+A version's representation is its list of fields (names in apps/users/queries.py): the query reads just these.
 """
 
 from __future__ import annotations
@@ -40,18 +40,18 @@ class UserV1(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
     version_name = "v1"
-    columns: tuple[str, ...] = ("id", "email", "name", "is_active", "created_at")
+    shows: tuple[str, ...] = ("id", "email", "name", "is_active", "created_at")
     # what else the entity tag depends on
-    tag_columns: tuple[str, ...] = ("version",)
+    tagged_by: tuple[str, ...] = ("version",)
 
     @classmethod
     def represent(cls, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The representation of a row with at least `columns`."""
-        return {column: row[column] for column in cls.columns}
+        """The representation of a row with at least the fields that `shows` names."""
+        return {name: row[name] for name in cls.shows}
 
     @classmethod
     def tag(cls, row: Mapping[str, Any]) -> str:
-        """The strong entity tag of the row's representation."""
+        """The strong entity tag of the representation of a row with the fields of `shows` and `tagged_by`."""
         return etag(cls.version_name, row["id"], row["version"])
 
 

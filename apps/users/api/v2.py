@@ -32,7 +32,7 @@ class ProfileV2(serializers.Serializer[Any]):
     enriched_at = serializers.DateTimeField(allow_null=True)
 
 
-PROFILE_COLUMNS = ("profile__display_name", "profile__company", "profile__avatar_url", "profile__enriched_at")
+PROFILE = ("display_name", "company", "avatar_url", "enriched_at")
 
 
 @example(ADA)
@@ -44,22 +44,25 @@ class UserV2(v1.UserV1):
     profile = ProfileV2(allow_null=True)
 
     version_name = "v2"
-    columns = (*v1.UserV1.columns, "updated_at", "version", *PROFILE_COLUMNS)
-    tag_columns = ()
+    shows = (*v1.UserV1.shows, "updated_at", "version", *(f"profile_{name}" for name in PROFILE))
+    tagged_by = ()
 
     @classmethod
     def represent(cls, row: Mapping[str, Any]) -> dict[str, Any]:
-        shown = {name: row[name] for name in (*v1.UserV1.columns, "updated_at", "version")}
-        has_profile = row.get("profile__display_name") is not None
-        profile = {name.removeprefix("profile__"): row[name] for name in PROFILE_COLUMNS} if has_profile else None
-        return shown | {"profile": profile}
+        shown = {name: row[name] for name in (*v1.UserV1.shows, "updated_at", "version")}
+        profile = {name: row[f"profile_{name}"] for name in PROFILE}
+        return shown | {"profile": profile if has_profile(row) else None}
 
     @classmethod
     def tag(cls, row: Mapping[str, Any]) -> str:
-        enriched_at = row.get("profile__enriched_at")
-        has_profile = row.get("profile__display_name") is not None
-        profile = int(enriched_at.timestamp() * 1_000_000) if enriched_at else int(has_profile)
+        enriched_at = row["profile_enriched_at"]
+        profile = int(enriched_at.timestamp() * 1_000_000) if enriched_at else int(has_profile(row))
         return etag(cls.version_name, row["id"], row["version"], profile)
+
+
+def has_profile(row: Mapping[str, Any]) -> bool:
+    """Whether the row's user has a profile yet: a receiver makes it."""
+    return row["profile_display_name"] is not None
 
 
 @example({"results": [ADA], "next": "WzcsMV0:c2lnbmF0dXJl", "previous": None})

@@ -1,13 +1,45 @@
-"""What users look like from outside, by version: a module v1, v2, … for each, found by its name."""
+"""What users look like from outside, by version: a module v1, v2, … for each that settings.VERSIONS lists.
+
+Each is tried once when this module is imported: one that shows or is tagged by a field it does not name, or one that
+the queries do not have, stops the process instead of a request.
+"""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from importlib import import_module
+from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from rest_framework.settings import api_settings
 
 from apps.users.api.v1 import UserPageV1, UserV1
+from apps.users.queries import FIELDS
+
+Shape = type[UserV1]
+NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
+# a row as the queries give it, to try versions with
+SAMPLE: dict[str, Any] = {
+    "id": 1, "email": "ada@example.com", "name": "Ada", "is_active": True, "is_staff": False, "created_at": NOON,
+    "updated_at": NOON, "version": 1, "profile_display_name": "Ada", "profile_company": "", "profile_avatar_url": "",
+    "profile_enriched_at": NOON,
+}  # fmt: skip
+
+
+def checked(shape: Shape) -> Shape:
+    """`shape`, once it is sure to work on the rows it asks for. Raises ImproperlyConfigured."""
+    fields = (*shape.shows, *shape.tagged_by)
+    if unknown := sorted(set(fields) - set(FIELDS)):
+        raise ImproperlyConfigured(f"{shape.__name__} asks for {', '.join(unknown)}, which apps/users/queries.py lacks")
+    row = {name: SAMPLE[name] for name in fields}
+    try:
+        shape.represent(row)
+        shape.tag(row)
+    except KeyError as error:
+        raise ImproperlyConfigured(f"{shape.__name__} reads {error}; name it in `shows` or `tagged_by`") from error
+    return shape
+
 
 _MODULES = {version: import_module(f"{__package__}.{version}") for version in api_settings.ALLOWED_VERSIONS or ()}
-USER: dict[str, type[UserV1]] = {version: module.USER for version, module in _MODULES.items()}
+USER: dict[str, Shape] = {version: checked(module.USER) for version, module in _MODULES.items()}
 USER_PAGE: dict[str, type[UserPageV1]] = {version: module.PAGE for version, module in _MODULES.items()}

@@ -11,17 +11,18 @@ from rest_framework.request import Request
 
 from apps.core.api.components import CONDITIONS, NO_NUL, PAGE
 from apps.core.api.conditional import cache_headers, check_change, not_modified
-from apps.core.api.pagination import Cursor, paged
-from apps.core.api.renderers import json_answer
-from apps.core.api.views import ApiView, address, caller
+from apps.core.api.pagination import paged
+from apps.core.api.views import ApiView, address, caller, run_once
 from apps.core.errors import FieldProblem, Invalid, NotAllowed
+from apps.core.http.renderers import json_answer
+from apps.core.reads import Cursor
 from apps.users.api.authentication import ActiveUserAuthentication, TokenAuthentication, claims_given
 from apps.users.api.serializers import NewUser, UserChanges
 from apps.users.api.token_views import OPEN_LIMIT
 from apps.users.api.v1 import UserV1
 from apps.users.api.versions import USER, USER_PAGE
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser, UserSnapshot
-from apps.users.queries import GetUser, ListUsers, Row
+from apps.users.queries import FIELDS, GetUser, ListUsers, Row
 
 SEARCH_LENGTH = 100
 TAGGED = ("ETag", "Cache-Control", "Vary")
@@ -36,6 +37,8 @@ class UserList(ApiView):
     """Registration, open to anyone, and the list, for staff."""
 
     permission_classes = (AllowAny,)
+    # a POST is open to anyone, but not to the token of whoever is deactivated or gone; the list's own statement checks
+    authenticates: ClassVar = {"get": TokenAuthentication, "post": ActiveUserAuthentication}
     body_limit = OPEN_LIMIT
     problems: ClassVar = {"post": (401, 409), "get": (400, 401, 403)}
     answers: ClassVar = {
@@ -44,11 +47,7 @@ class UserList(ApiView):
     }
     sends: ClassVar = {"post": ("Location", *TAGGED), "get": ("Link", "Cache-Control", "Vary")}
 
-    def get_authenticators(self) -> list[Any]:
-        # a POST is open to anyone, but not to the token of whoever is deactivated or gone
-        posts = getattr(self.request, "method", "") == "POST"
-        return [ActiveUserAuthentication() if posts else TokenAuthentication()]
-
+    @run_once
     @extend_schema(request=NewUser, operation_id="users_register")
     def post(self, request: Request) -> HttpResponse:
         """Register a user; a welcome e-mail and the profile follow by themselves."""
@@ -78,7 +77,7 @@ class UserList(ApiView):
         shape = representation(request)
 
         def ask(limit: int, cursor: Cursor | None, search: str, is_active: bool | None) -> list[Row]:
-            return self.bus.ask(ListUsers(shape.columns, claims, limit, cursor, search, is_active))
+            return self.bus.ask(ListUsers(shape.shows, claims, limit, cursor, search, is_active))
 
         headers = {"Cache-Control": "private, no-cache", "Vary": "Authorization, X-API-Version"}
         filters = (
@@ -91,17 +90,14 @@ class UserList(ApiView):
 class UserDetail(ApiView):
     """One user, for that user and for staff; to others there is no such user."""
 
+    # the statement of a GET checks the caller itself
+    authenticates: ClassVar = {"get": TokenAuthentication}
     problems: ClassVar = {"get": (304, 412), "patch": (403, 409, 412), "delete": (403, 409, 412)}
     answers: ClassVar = {
         "get": lambda version: {200: USER[version]},
         "patch": lambda version: {200: USER[version]},
     }
     sends: ClassVar = {"get": TAGGED, "patch": TAGGED}
-
-    def get_authenticators(self) -> list[Any]:
-        # the query of a GET checks the caller itself
-        reads = getattr(self.request, "method", "") in ("GET", "HEAD")
-        return [TokenAuthentication() if reads else ActiveUserAuthentication()]
 
     @extend_schema(parameters=[*CONDITIONS], operation_id="users_retrieve")
     def get(self, request: Request, user_id: int) -> HttpResponse:
@@ -138,7 +134,7 @@ class UserDetail(ApiView):
 
     def _row(self, request: Request, user_id: int) -> Row:
         shape = representation(request)
-        return self.bus.ask(GetUser(user_id, (*shape.columns, *shape.tag_columns), claims_given(request)))
+        return self.bus.ask(GetUser(user_id, (*shape.shows, *shape.tagged_by), claims_given(request)))
 
 
 class Me(UserDetail):
@@ -161,8 +157,8 @@ class Me(UserDetail):
 
 
 def as_row(user: UserSnapshot) -> dict[str, Any]:
-    """A user fresh from a command as a row; its profile is made later, by a receiver."""
-    return dict(vars(user))
+    """A user fresh from a command as a row of the queries; its profile is made later, by a receiver."""
+    return dict.fromkeys(FIELDS) | vars(user)
 
 
 def read_search(text: str) -> str:

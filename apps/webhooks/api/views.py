@@ -12,8 +12,8 @@ from rest_framework.request import Request
 
 from apps.core.api.components import PAGE
 from apps.core.api.pagination import paged
-from apps.core.api.renderers import json_answer
-from apps.core.api.views import ApiView, IsStaff, address
+from apps.core.api.views import ApiView, IsStaff, address, run_once
+from apps.core.http.renderers import json_answer
 from apps.webhooks.api.serializers import (
     AttemptAnswer,
     DeliveryAccepted,
@@ -69,6 +69,7 @@ class EndpointList(TargetView):
     }
     sends: ClassVar = {"post": ("Location", "Cache-Control"), "get": ("Link", "Cache-Control")}
 
+    @run_once
     @extend_schema(request=EndpointBody, operation_id="webhooks_create")
     def post(self, request: Request) -> HttpResponse:
         """Make an endpoint; its secret is in this answer and never shown again."""
@@ -117,6 +118,7 @@ class EndpointSecret(StaffView):
     answers: ClassVar = {"post": lambda version: {200: EndpointWithSecret}}
     sends: ClassVar = {"post": ("Cache-Control",)}
 
+    @run_once
     @extend_schema(request=None, operation_id="webhooks_rotate_secret")
     def post(self, request: Request, webhook_id: int) -> HttpResponse:
         """A new secret; the old one still signs beside it for 24 hours."""
@@ -130,6 +132,7 @@ class EndpointTest(StaffView):
     problems: ClassVar = {"post": (403,)}
     answers: ClassVar = {"post": lambda version: {202: DeliveryAccepted}}
 
+    @run_once
     @extend_schema(request=None, operation_id="webhooks_test")
     def post(self, request: Request, webhook_id: int) -> HttpResponse:
         """Send a message of type webhook.test."""
@@ -161,6 +164,7 @@ class DeliveryRetry(StaffView):
     problems: ClassVar = {"post": (403,)}
     answers: ClassVar = {"post": lambda version: {202: DeliveryAccepted}}
 
+    @run_once
     @extend_schema(request=None, operation_id="webhooks_delivery_retry")
     def post(self, request: Request, webhook_id: int, delivery_id: int) -> HttpResponse:
         """Send the delivery again at once, under the same webhook-id."""

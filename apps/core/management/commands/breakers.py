@@ -6,9 +6,9 @@ from typing import Any
 
 from django.core.management.base import CommandParser
 
-from apps.core.breakers import GetBreakers, ResetBreaker
 from apps.core.bus import bus
 from apps.core.cli import Command as BaseCommand
+from apps.core.resilience.breakers import GetBreakers, ResetBreaker
 
 
 class Command(BaseCommand):

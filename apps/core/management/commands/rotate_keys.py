@@ -50,7 +50,7 @@ def _verdict(*, lost: bool) -> str:
         )
     if not settings.SECRET_KEY_FALLBACKS:
         return "Everything is encrypted with SECRET_KEY, and there is no old key."
-    minutes = settings.ENV.access_token_expire_minutes
+    minutes = settings.ACCESS_TOKEN_EXPIRE_MINUTES
     hours = settings.SESSION_COOKIE_AGE // 3600
     return (
         "The old keys can go as far as encryption is concerned. They still sign people in: empty SECRET_KEY_FALLBACKS"

@@ -5,11 +5,12 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from django.conf import settings
 from django.core.management.base import CommandParser
 
-from apps.core import pulse
 from apps.core.cli import Command as BaseCommand
-from apps.core.metrics_view import listen
+from apps.core.telemetry import pulse
+from apps.core.telemetry.view import listen
 from apps.events.relay import Relay
 
 
@@ -30,6 +31,6 @@ class Command(BaseCommand):
             return
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: relay.stop.set())
-        listen()
+        listen(*settings.METRICS_ADDRESS)
         pulse.start("relay", pulse.touch_heartbeat)
         relay.run()

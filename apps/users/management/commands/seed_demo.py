@@ -24,7 +24,7 @@ class Command(BaseCommand):
     example = "manage.py seed_demo"
 
     def run(self, **options: Any) -> None:
-        if settings.ENV.profile != "development":
+        if settings.PROFILE != "development":
             raise CommandError("seed_demo runs in development only: its password is known to everyone")
         if not demo_data_allowed():
             raise CommandError(

@@ -1,0 +1,185 @@
+"""A work queue in PostgreSQL: rows are the truth, the broker only wakes a worker.
+
+A row is due at `due_at`; claiming it moves `due_at` to the end of a lease, counts the attempt and gives out a token;
+settling needs the token. So a worker that dies loses nothing (its rows fall due again), a worker that was thought dead
+cannot settle twice, and a crash counts as an attempt. All times are the database's own clock.
+Source: the transactional outbox with competing consumers, https://microservices.io/patterns/data/transactional-outbox.html.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, NamedTuple, TypeVar
+
+import structlog
+from celery import Celery, current_app
+from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError, connection, models
+from django.db.models.functions import Now
+from kombu.exceptions import OperationalError as BrokerError
+from prometheus_client import Counter
+
+log = structlog.get_logger("work_queue")
+WAKE_UPS = Counter("relay_wake_ups_total", "Wake-up messages sent to the broker", ["queue", "outcome"])
+LEASE_SECONDS = 30
+M = TypeVar("M", bound=models.Model)
+# what the database says of one row; of itself it says OperationalError
+REFUSED_ROW = (DataError, IntegrityError, InternalError)
+
+
+class LeaseLost(Exception):
+    """Another worker took the row over; nothing of this attempt may be kept."""
+
+
+class WorkItem(models.Model):
+    """What every queue's row carries; `due_at` is null once there is nothing left to do."""
+
+    attempts = models.PositiveIntegerField(default=0)
+    due_at = models.DateTimeField(null=True, db_default=Now())
+    token = models.UUIDField(null=True, editable=False)
+    last_error = models.TextField(blank=True, default="")
+
+    class Meta:
+        abstract = True
+
+
+@dataclass(frozen=True)
+class Backoff:
+    """Waits between the attempts of a queued piece of work, in seconds, with up to a quarter of jitter."""
+
+    base: float = 1.0
+    factor: float = 2.0
+    longest: float = 3600.0
+    max_attempts: int = 15
+
+    def wait(self, attempt: int) -> float | None:
+        """The wait after the failed `attempt`, counted from 1; None where no other follows."""
+        if attempt >= self.max_attempts:
+            return None
+        wait = min(self.base * self.factor ** (attempt - 1), self.longest)
+        return wait * random.uniform(0.75, 1.25)
+
+
+def claim(
+    table: str,
+    *,
+    where: str = "true",
+    params: Sequence[Any] = (),
+    order: str = "q.due_at",
+    limit: int,
+    lease: int = LEASE_SECONDS,
+) -> list[Any]:
+    """Claim up to `limit` due rows of `table` for `lease` seconds; returns their keys.
+
+    `where` narrows the choice and `order`, by default the oldest due first, says which come first (SQL over the alias
+    `q`). Rows that another worker holds are skipped, not waited for.
+    """
+    sql = f"""
+        WITH chosen AS (
+            SELECT id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where}
+            ORDER BY {order}, q.id LIMIT %s FOR NO KEY UPDATE SKIP LOCKED)
+        UPDATE {table} t SET token = gen_random_uuid(), attempts = attempts + 1,
+               due_at = statement_timestamp() + make_interval(secs => %s)
+        FROM chosen WHERE t.id = chosen.id RETURNING t.id"""  # noqa: S608 - table, where and order are constants of the code
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [*params, limit, lease])
+        return sorted(row[0] for row in cursor.fetchall())
+
+
+def load(rows: models.QuerySet[M], keys: Sequence[Any]) -> tuple[list[M], dict[Any, Exception]]:
+    """Those of `rows` that have `keys`, in their order, and for each that cannot be read the reason.
+
+    JSON may hold numbers that Python refuses, and a time may be infinite: that is no reason to leave the others.
+    """
+    try:
+        return list(rows.filter(pk__in=keys).order_by("pk")), {}
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:  # whichever it is, it shows below
+        log.warning("rows_read_singly", model=rows.model._meta.label, rows=len(keys))
+    found: list[M] = []
+    unreadable: dict[Any, Exception] = {}
+    for key in keys:
+        try:
+            found += rows.filter(pk=key)
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as error:  # a column's own type may raise anything
+            unreadable[key] = error
+    return found, unreadable
+
+
+def storable(text: str) -> str:
+    """`text` as PostgreSQL can keep it: without NUL, and without halves of surrogate pairs."""
+    return text.replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def settle(rows: models.QuerySet[Any], token: object, **changes: Any) -> None:
+    """Write the outcome of an attempt: the lease ends and `changes` are kept, texts as far as they can be stored.
+
+    Raises LeaseLost where `token` no longer holds the row; the caller's transaction must then be rolled back.
+    """
+    kept = {name: storable(value) if type(value) is str else value for name, value in changes.items()}
+    if token is None or rows.filter(token=token).update(token=None, **kept) != 1:
+        raise LeaseLost("the lease ran out and another worker has the row")
+
+
+def in_seconds(seconds: float) -> Any:
+    """An expression for the database's own time `seconds` from now."""
+    return Now() + timedelta(seconds=seconds)
+
+
+class Span(NamedTuple):
+    """The oldest and the newest due row of a queue; while either changes, work comes in or goes down."""
+
+    oldest: int
+    newest: int
+
+
+@dataclass(frozen=True)
+class Wake:
+    """One kind of work that the relay watches: the Celery task to send to `queue` while `peek` finds rows due."""
+
+    name: str
+    task: str
+    queue: str
+    peek: Callable[[], Span | None]
+
+
+WAKES: dict[str, Wake] = {}
+
+
+def watch(wake: Wake) -> None:
+    """Let the relay look after `wake`; apps call it when ready."""
+    WAKES[wake.name] = wake
+
+
+def peek(table: str, where: str = "true") -> Callable[[], Span | None]:
+    """A cheap look at the due rows of `table` that `where` (SQL over the alias `q`) lets a worker claim."""
+    one = f"SELECT q.id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where} ORDER BY q.due_at"  # noqa: S608 - as above
+    sql = f"SELECT ({one}, q.id LIMIT 1), ({one} DESC, q.id DESC LIMIT 1)"
+
+    def look() -> Span | None:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            oldest, newest = cursor.fetchone()
+        return None if oldest is None else Span(oldest, newest)
+
+    return look
+
+
+def send_wake_up(wake: Wake, app: Celery = current_app) -> bool:
+    """Put one wake-up on the broker; False, and a log line, where the broker does not take it in about a second.
+
+    A wake-up that waited ten seconds is dropped by the worker: by then the relay has sent another.
+    """
+    try:
+        app.send_task(wake.task, queue=wake.queue, expires=10, ignore_result=True)
+    except (BrokerError, OSError) as error:
+        WAKE_UPS.labels(wake.queue, "failed").inc()
+        log.warning("broker_away", queue=wake.queue, error=str(error))
+        return False
+    WAKE_UPS.labels(wake.queue, "sent").inc()
+    return True

@@ -1,0 +1,44 @@
+"""The service's circuit breakers, to look at and to reset."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from apps.core.bus import Command, Query
+from apps.core.errors import NotFound
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
+
+
+@dataclass(frozen=True)
+class GetBreakers(Query[dict[str, str]]):
+    """Every breaker's name and state: closed, open, half_open."""
+
+
+@dataclass(frozen=True)
+class ResetBreaker(Command[None]):
+    """Close a breaker. Refused with NotFound naming those there are."""
+
+    atomic: ClassVar[bool] = False
+    name: str
+
+
+class Breakers:
+    """Breakers by name, and the handlers for them."""
+
+    def __init__(self, breakers: Sequence[SharedCircuitBreaker]) -> None:
+        self._by_name = {breaker.name: breaker for breaker in breakers}
+
+    def __getitem__(self, name: str) -> SharedCircuitBreaker:
+        return self._by_name[name]
+
+    def all(self, query: GetBreakers) -> dict[str, str]:
+        """States as every process sees them."""
+        return {name: breaker.current_state.replace("-", "_") for name, breaker in self._by_name.items()}
+
+    def reset(self, command: ResetBreaker) -> None:
+        """Close it for every process."""
+        if command.name not in self._by_name:
+            raise NotFound(f"There is no breaker {command.name!r}; there is {', '.join(self._by_name)}.")
+        self._by_name[command.name].reset()

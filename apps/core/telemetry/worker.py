@@ -1,0 +1,135 @@
+"""What a Celery worker tells about itself: that it lives, and how its tasks end.
+
+A worker serves its queues as long as its main process lives and any child of its pool does. Each child puts the time
+into memory that all of them share; the main process passes the news on to Valkey while that time is fresh. So a worker
+is missed when it is killed, when it is stopped, and when only its children are. Tasks that ask for an answer would
+wait behind long ones, and call a busy worker dead.
+"""
+
+from __future__ import annotations
+
+import mmap
+import struct
+import threading
+import time
+from contextlib import suppress
+from typing import Any
+
+import redis
+from billiard.exceptions import TimeLimitExceeded, WorkerLostError
+from celery import current_app
+from celery.signals import (
+    heartbeat_sent,
+    task_failure,
+    task_postrun,
+    task_prerun,
+    task_revoked,
+    worker_init,
+    worker_process_init,
+    worker_shutting_down,
+)
+from django.conf import settings
+from prometheus_client import Counter, Histogram
+
+from apps.core.queue.work_queue import WAKES
+from apps.core.resilience.valkey import patient_client
+from apps.core.telemetry import heartbeats, pulse
+
+# a child that does not get its turn for so long, or is stopped, does not work
+CHILD_SECONDS = 15
+VALKEY_TIMEOUT_SECONDS = 2
+TASKS = Histogram(
+    "celery_task_seconds", "Celery tasks run, by how they ended", ["task", "state"], buckets=(0.05, 0.25, 1, 5, 30, 240)
+)
+TASKS_LOST = Counter("celery_tasks_lost_total", "Celery tasks that ended without an end of their own", ["reason"])
+# increase() misses a counter that appears with its first increment, so these exist from the start
+for _reason in ("expired", "killed", "time_limit"):
+    TASKS_LOST.labels(_reason)
+
+_stopping = threading.Event()
+_moment = struct.Struct("d")
+# shared with the children, which are forked later
+_last_beat = mmap.mmap(-1, _moment.size)
+
+
+def served_queues(valkey: redis.Redis) -> dict[str, bool]:
+    """Every queue by name, and whether a worker has said lately that it takes from it. Raises redis.RedisError."""
+    return heartbeats.served(valkey, sorted({wake.queue for wake in WAKES.values()}))
+
+
+def _valkey() -> redis.Redis:
+    return patient_client(settings.VALKEY_URL, VALKEY_TIMEOUT_SECONDS)
+
+
+def _beat() -> None:
+    _moment.pack_into(_last_beat, 0, time.monotonic())
+
+
+def _children_live() -> bool:
+    (moment,) = _moment.unpack_from(_last_beat)
+    return bool(time.monotonic() - moment < CHILD_SECONDS)
+
+
+@worker_process_init.connect
+def start_child(**_: Any) -> None:
+    """In a child of the pool, at its start."""
+    pulse.start("worker", _beat)
+
+
+@heartbeat_sent.connect
+def keep_heartbeat(**_: Any) -> None:
+    """In the main process, every two seconds: say that the queues are served."""
+    if _stopping.is_set() or not _children_live():
+        return
+    # a cache that is away shows in /readyz anyway
+    with suppress(redis.RedisError), _valkey() as valkey:
+        heartbeats.report(valkey, current_app.amqp.queues.consume_from)
+    pulse.touch_heartbeat()
+
+
+@worker_shutting_down.connect
+def end_heartbeat(**_: Any) -> None:
+    """A worker that is told to stop is missed at once, though it still ends its tasks."""
+    _stopping.set()
+    with suppress(redis.RedisError), _valkey() as valkey:
+        heartbeats.withdraw(valkey, current_app.amqp.queues.consume_from)
+
+
+@worker_init.connect
+def show_metrics(**_: Any) -> None:
+    """In the main process, before it has children."""
+    from apps.core.telemetry.view import listen  # noqa: PLC0415 - views are for processes that answer
+
+    listen(*settings.METRICS_ADDRESS)
+
+
+_started: dict[str, float] = {}
+
+
+@task_prerun.connect
+def task_starts(task_id: str, **_: Any) -> None:
+    """In a child: a task begins."""
+    _started[task_id] = time.perf_counter()
+
+
+@task_postrun.connect
+def task_ends(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
+    """In a child: it has ended, one way or the other."""
+    seconds = time.perf_counter() - _started.pop(task_id, time.perf_counter())
+    TASKS.labels(task.name, state or "UNKNOWN").observe(seconds)
+
+
+@task_failure.connect
+def task_fails(exception: BaseException, **_: Any) -> None:
+    """In the main process, of a task whose child is gone; what fails by itself counts where it ends."""
+    if isinstance(exception, TimeLimitExceeded):
+        TASKS_LOST.labels("time_limit").inc()
+    elif isinstance(exception, WorkerLostError):
+        TASKS_LOST.labels("killed").inc()
+
+
+@task_revoked.connect
+def task_dropped(expired: bool = False, **_: Any) -> None:
+    """In the main process: a wake-up waited too long, and another is on its way."""
+    if expired:
+        TASKS_LOST.labels("expired").inc()

@@ -1,0 +1,48 @@
+"""The middleware that needs values: built here, named in settings.MIDDLEWARE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from apps.core.http.client import client_network
+from apps.core.http.middleware.rate_limit import RateLimitMiddleware
+from apps.core.http.problems import page_or_problem, problem
+from apps.core.http.versioning import VersionMiddleware, is_api
+from apps.core.resilience.valkey import valkey_at
+from apps.users.api.authentication import caller_id
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+# where passwords are typed in the admin: guessing there costs as much time here as at the API
+GUESSED_AT = ("/admin/login/", "/admin/password_change/")
+
+
+def version(get_response: GetResponse) -> VersionMiddleware:
+    """Says the version of every API answer."""
+    return VersionMiddleware(get_response, settings.ENV.api_v1_sunset)
+
+
+def rate_limit(get_response: GetResponse) -> RateLimitMiddleware:
+    """Limits the API by user, or by address without a valid token."""
+    env = settings.ENV
+    return RateLimitMiddleware(
+        get_response,
+        limit=env.rate_limit_per_minute,
+        valkey=valkey_at(env.redis_url),
+        who=who,
+        applies=lambda request: is_api(request) or request.path_info in GUESSED_AT,
+        refuse=refuse,
+    )
+
+
+def refuse(request: HttpRequest, detail: str) -> HttpResponse:
+    """The answer past the limit: a page in the admin, else a problem document."""
+    return page_or_problem(request, problem(request, 429, "rate_limited", detail))
+
+
+def who(request: HttpRequest) -> str:
+    """Whom a request counts for."""
+    user_id = caller_id(request)
+    return f"addr:{client_network(request)}" if user_id is None else f"user:{user_id}"

@@ -1,0 +1,217 @@
+"""The production web server: Granian with settings from the environment. What `make serve` and the image run.
+
+    HOST=0.0.0.0 PORT=8000 WEB_WORKERS=2 WEB_THREADS=2 python -m config.server
+
+On SIGTERM every answer closes its connection; after `CLOSING_SECONDS` it takes no new one, and it ends when the
+requests in hand are answered, `DRAIN_SECONDS` at the latest. On SIGHUP it does so worker by worker, each replaced by
+one with the code as it is then. Its workers share one listening socket, so nobody who waits to be accepted is lost with
+a worker; the socket may come from outside (systemd's socket activation, sd_listen_fds(3)), and then a second server can
+take over before the first one ends. See config/deploy/scaling.md.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from apps.core.telemetry.slots import VARIABLE, start_afresh
+from config.chosen import choose_settings
+from config.server.launch import die_with_parent
+from config.server.ports import is_free, parse_port
+
+TARGET = "config.wsgi:application"
+CLOSING_SECONDS = 1.0
+DRAIN_SECONDS = 30
+BACKLOG = 1024
+FIRST_PASSED_FD = 3
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
+# Granian's own lines go where all others go, in the same form
+LOGGING: dict[str, Any] = {
+    "formatters": {},
+    "handlers": {},
+    "loggers": {"_granian": {"handlers": [], "propagate": True}, "granian.access": {"handlers": []}},
+}
+
+
+class AddressError(Exception):
+    """The server cannot listen where it was told to; the message says why."""
+
+
+def address(environment: Mapping[str, str]) -> tuple[str, int]:
+    """Host and port from HOST and PORT, once they are sure to be usable. Raises `AddressError`."""
+    host = environment.get("HOST") or "127.0.0.1"
+    try:
+        port = parse_port(environment.get("PORT") or "8000")
+        free = is_free(host, port)
+    except ValueError as error:
+        raise AddressError(str(error)) from None
+    except OSError as error:
+        raise AddressError(f"cannot listen on HOST={host}, PORT={port}: {error.strerror or error}") from None
+    if not free:
+        # Granian shares ports: it would start, and take every second request from the other one
+        raise AddressError(f"port {port} on {host} is taken: stop what listens there, or set PORT to another")
+    return host, port
+
+
+def listening_socket(environment: Mapping[str, str]) -> socket.socket:
+    """The socket that was passed to this process, else one on HOST and PORT. Raises `AddressError`."""
+    if environment.get("LISTEN_PID") == str(os.getpid()):
+        if environment.get("LISTEN_FDS") != "1":
+            raise AddressError("LISTEN_FDS must be 1: the web server listens on one socket")
+        return socket.socket(fileno=FIRST_PASSED_FD)
+    host, port = address(environment)
+    try:
+        return listen(host, port)
+    except OSError as error:
+        # another one was quicker
+        raise AddressError(f"cannot listen on HOST={host}, PORT={port}: {error.strerror or error}") from None
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that listens on `host`:`port`."""
+    if ":" not in host:
+        return socket.create_server((host, port), backlog=BACKLOG)
+    dual = socket.has_dualstack_ipv6()
+    return socket.create_server((host, port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=dual)
+
+
+def serve(target: str, listener: socket.socket, *, workers: int, threads: int) -> None:
+    """Serve the WSGI application `target` ("module:name") on `listener` until SIGTERM or SIGINT."""
+    from granian import Granian
+    from granian.constants import HTTPModes, Interfaces
+
+    # a forked worker would keep the settings and modules of the main process over a reload
+    multiprocessing.set_start_method("spawn")
+    host, port = listener.getsockname()[:2]
+    server: Any = Granian(
+        target,
+        address=host,
+        port=port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        websockets=False,
+        workers=workers,
+        blocking_threads=threads,
+        respawn_failed_workers=True,
+        respawn_interval=0.2,
+        workers_kill_timeout=DRAIN_SECONDS,
+        log_dictconfig=LOGGING,
+    )
+    server._init_shared_socket = lambda: share(server, listener)
+    held_back(server)
+    server.serve(target_loader=load_in_worker)
+
+
+def share(server: Any, listener: socket.socket) -> None:
+    """Give all workers the one `listener`, as Granian does by itself everywhere but on Linux.
+
+    There each worker would listen for itself, and whoever waits to be accepted is cut off when that worker goes.
+    """
+    holder: Any = import_module("granian.net").SocketHolder
+    listener.set_inheritable(True)
+    server._sfd, server._sso = listener.fileno(), listener
+    server._shd = holder(listener.fileno(), False, BACKLOG)
+
+
+def held_back(server: Any) -> None:
+    """Have every worker of `server` start with SIGTERM and SIGINT held back, for `close_before_the_end` to take.
+
+    Otherwise one that comes while a worker still imports would end it in the middle of a line, with a traceback.
+    """
+    spawn = server._spawn_worker
+
+    def spawn_worker(**arguments: Any) -> Any:
+        worker = spawn(**arguments)
+        start = worker.start
+
+        def start_held_back() -> None:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+            try:
+                start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+        worker.start = start_held_back
+        return worker
+
+    server._spawn_worker = spawn_worker
+
+
+def load_in_worker(target: str) -> Callable[..., Any]:
+    """Import the application in a worker, and have the worker end when the main process is killed."""
+    closing = threading.Event()
+    close_before_the_end(closing)
+    die_with_parent(signal.SIGTERM)
+    parent = multiprocessing.parent_process()
+    if parent is not None and not parent.is_alive():
+        # it went between the start of this process and the line above
+        os._exit(0)
+    module, _, name = target.partition(":")
+    application: Callable[..., Any] = getattr(import_module(module), name)
+    return closing_connections(application, closing)
+
+
+def close_before_the_end(closing: threading.Event) -> None:
+    """On SIGTERM set `closing`, and let Granian's own shutdown follow `CLOSING_SECONDS` later.
+
+    Granian ends idle connections at once, and with them a request that is already on its way; a client that was told
+    `Connection: close` sends none. A worker that is not serving yet has nobody to tell, and ends at once. SIGINT is a
+    terminal's, which the main process gets as well.
+    """
+    # before Granian starts its threads, which inherit it
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+
+    def wait() -> None:
+        signal.sigwait({signal.SIGTERM})
+        # Granian's handler, once it serves
+        shut_down = signal.getsignal(signal.SIGTERM)
+        if not callable(shut_down):
+            os._exit(0)
+        closing.set()
+        time.sleep(CLOSING_SECONDS)
+        shut_down(signal.SIGTERM, None)
+
+    threading.Thread(target=wait, name="closing", daemon=True).start()
+
+
+def closing_connections(application: Callable[..., Any], closing: threading.Event) -> Callable[..., Any]:
+    """`application`, whose answers end their connections once `closing` is set."""
+
+    def closes(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+            return start_response(status, [*headers, ("Connection", "close")] if closing.is_set() else headers, *more)
+
+        answer: Iterable[bytes] = application(environ, start)
+        return answer
+
+    return closes
+
+
+def prepare_metrics(default: Path) -> None:
+    """Name the folder in which the workers add up their metrics, and empty it if nobody else counts there."""
+    with suppress(OSError):  # each worker says that it cannot use it, and counts for itself
+        start_afresh(Path(os.environ.setdefault(VARIABLE, str(default))))
+
+
+def main() -> None:
+    """Read the settings and serve; with unusable ones, say all that is wrong and exit with status 1."""
+    choose_settings("config.settings.production")
+    from django.conf import settings
+
+    env = settings.ENV
+    try:
+        listener = listening_socket(os.environ)
+    except AddressError as error:
+        sys.exit(str(error))
+    prepare_metrics(env.state_dir / f"metrics-{listener.getsockname()[1]}")
+    serve(TARGET, listener, workers=env.web_workers, threads=env.web_threads)
