@@ -40,6 +40,7 @@ from apps.users import queries as user_queries
 from apps.users.imports import run_import
 from apps.users.repositories import DjangoUsers, Users
 from apps.users.services import UserService
+from apps.users.session_repositories import DjangoAttempts, DjangoSessions
 from apps.users.sessions import LoginLimit, Sessions
 from apps.users.tokens import AccessTokens
 from apps.webhooks import commands as webhooks
@@ -119,8 +120,8 @@ class Container(Parts):
     @cached_property
     def sessions(self) -> Sessions:
         """Logins."""
-        limit = LoginLimit(self.env.login_rate_limit_per_minute)
-        return Sessions(self.tokens, limit, timedelta(days=self.env.refresh_token_expire_days))
+        limit = LoginLimit(DjangoAttempts(), self.env.login_rate_limit_per_minute)
+        return Sessions(DjangoSessions(), self.tokens, limit, timedelta(days=self.env.refresh_token_expire_days))
 
     def wire(self, bus: Bus) -> None:
         """Register every handler with `bus`."""
