@@ -15,13 +15,13 @@ from time import monotonic
 from typing import Any, BinaryIO
 
 import structlog
-from django.db import DataError, IntegrityError, transaction
 
-from apps.core.bus import bus
+from apps.core.bus import bus, unit_of_work
 from apps.core.errors import FieldProblem
 from apps.jobs.kinds import Refusal, Run
 from apps.users import rules
 from apps.users.commands import ImportUsers
+from apps.users.errors import NotKept
 from apps.users.import_lines import CHARSETS, CSV_TYPE, NDJSON_TYPE, Line, NotImportable, read_lines
 from apps.users.queries import FindMadeSince, GetTime
 
@@ -39,7 +39,7 @@ TAKEN = {
 }
 
 
-NOT_KEPT = FieldProblem("", "invalid", "The database cannot keep these values.")
+NOT_KEPT = FieldProblem("", "invalid", str(NotKept()))
 
 
 @dataclass
@@ -81,7 +81,7 @@ def import_users(
     size = min(FIRST_BATCH_LINES, BATCH_LINES)
     while batch := list(islice(lines, size)):
         began = monotonic()
-        with transaction.atomic():
+        with unit_of_work():
             report(tally, _import_batch(batch, tally, since))
         size = _next_size(size, monotonic() - began)
     if not tally.total:
@@ -130,9 +130,9 @@ def _made(lines: Sequence[Line]) -> tuple[set[str], dict[int, Line]]:
         return set(), {}
     try:
         return bus.execute(ImportUsers(tuple((line.email, line.name) for line in lines))), {}
-    except (DataError, IntegrityError, ValueError) as error:
+    except NotKept as error:
         if len(lines) == 1:
-            log.warning("import_line_failed", line=lines[0].number, exc_info=error)
+            log.warning("import_line_failed", line=lines[0].number, exc_info=error.__cause__)
             return set(), {lines[0].number: lines[0]._replace(problem=NOT_KEPT)}
     half = len(lines) // 2
     (made, failed), (more_made, more_failed) = _made(lines[:half]), _made(lines[half:])
