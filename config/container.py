@@ -35,12 +35,14 @@ from apps.jobs.processing import process_rows
 from apps.jobs.services import JobService
 from apps.profiles import commands as profiles
 from apps.profiles.people import DirectoryRefused, Nobody, People, PeopleClient
+from apps.profiles.repositories import Profiles, SqlProfiles
 from apps.profiles.services import ProfileService
 from apps.users import commands as users
 from apps.users import queries as user_queries
 from apps.users.imports import run_import
 from apps.users.repositories import DjangoUsers, Users
 from apps.users.services import UserService
+from apps.users.session_repositories import DjangoAttempts, DjangoSessions
 from apps.users.sessions import LoginLimit, Sessions
 from apps.users.tokens import AccessTokens
 from apps.webhooks import commands as webhooks
@@ -69,6 +71,11 @@ class Container(Parts):
     def users(self) -> Users:
         """Where users are kept."""
         return DjangoUsers()
+
+    @cached_property
+    def profiles(self) -> Profiles:
+        """Where profiles are kept."""
+        return SqlProfiles()
 
     @cached_property
     def breakers(self) -> Breakers:
@@ -116,8 +123,8 @@ class Container(Parts):
     @cached_property
     def sessions(self) -> Sessions:
         """Logins."""
-        limit = LoginLimit(self.env.login_rate_limit_per_minute)
-        return Sessions(self.tokens, limit, timedelta(days=self.env.refresh_token_expire_days))
+        limit = LoginLimit(DjangoAttempts(), self.env.login_rate_limit_per_minute)
+        return Sessions(DjangoSessions(), self.tokens, limit, timedelta(days=self.env.refresh_token_expire_days))
 
     def wire(self, bus: Bus) -> None:
         """Register every handler with `bus`."""
@@ -149,9 +156,11 @@ class Container(Parts):
         bus.register(user_queries.GetUser, user_queries.get_user)
         bus.register(user_queries.ListUsers, user_queries.list_users)
         bus.register(user_queries.ListStaffEmails, user_queries.list_staff_emails)
+        bus.register(user_queries.GetTime, user_queries.get_time)
+        bus.register(user_queries.FindMadeSince, user_queries.find_made_since)
 
     def _wire_profiles(self, bus: Bus) -> None:
-        service = ProfileService(self.people)
+        service = ProfileService(self.profiles, self.people)
         bus.register(profiles.CreateProfile, service.create)
         bus.register(profiles.LookUpPerson, service.look_up)
         bus.register(profiles.RecordEnrichment, service.record)

@@ -1,5 +1,7 @@
 """The WSGI application that Granian serves; production settings unless DJANGO_SETTINGS_MODULE says otherwise."""
 
+import gc
+
 from django.core.wsgi import get_wsgi_application
 
 from config.chosen import choose_settings
@@ -12,3 +14,7 @@ application = get_wsgi_application()
 from apps.core.telemetry import pulse  # noqa: E402
 
 pulse.start("web")
+
+# what is loaded by now stays: to look through it again for garbage takes most of the time that a large body takes
+gc.collect()
+gc.freeze()

@@ -24,6 +24,7 @@ from apps.events import deliveries
 from apps.events.relay import fan_out
 from apps.profiles.commands import LookUpPerson
 from apps.profiles.people import PeopleClient
+from apps.profiles.repositories import SqlProfiles
 from apps.profiles.services import ProfileService
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from config.stack.people import PeopleDirectory
@@ -135,7 +136,7 @@ def directory() -> Iterator[PeopleDirectory]:
     with PeopleDirectory("test-key") as server:
         retry = Retry(sleep=lambda seconds: None)
         client = PeopleClient(server.url, "test-key", fresh_breaker(), retry)
-        with bus.replaced(LookUpPerson, ProfileService(client).look_up):
+        with bus.replaced(LookUpPerson, ProfileService(SqlProfiles(), client).look_up):
             yield server
         client.close()
 

@@ -27,15 +27,13 @@ LONGEST_VALUE = 256 * 1024
 DEEPEST = 100
 AROUND = 2
 _BLANK = " \t\n\r"
-_COMMA = re.compile(r"[ \t\n\r]*,[ \t\n\r]*")
 _NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
-# a bracket, or a string as far as it is there; possessive, so that each character is looked at once
-_TOKEN = re.compile(r'[{}\[\]]|"(?:[^"\\]++|\\.)*+("?)', re.DOTALL)
+# possessive, so that each character is looked at once
 _STRING = re.compile(r'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
-# one up, one down
-_STEPS = bytes.maketrans(b"[{]}", b"\x01\x01\xff\xff")
-_NO_BRACKETS = bytes(byte for byte in range(256) if chr(byte) not in "[{]}")
 _BARE = re.compile(r'[^][{}",: \t\n\r]+')
+# one up, one down, and the rest level
+_STEPS = bytes({"[": 1, "{": 1, "]": 255, "}": 255}.get(chr(byte), 0) for byte in range(256))
+_END_OF_VALUE, _END_OF_LIST = bytes((AROUND + 1, AROUND)), bytes((AROUND - 1,))
 
 
 class NotJson(JobError):
@@ -102,10 +100,12 @@ class Text:
         """Go past the next values of a list, at least one; and the pointer to a name among them that stands twice."""
         if len(self._ahead) < WINDOW:
             self._more()
-        with suppress(orjson.JSONDecodeError):
+        while True:
             if brace := self._ahead.rfind("}", 0, LONGEST_VALUE) + 1:
-                return self._take(brace)
-        return self._checked(self._end_of_values())
+                with suppress(orjson.JSONDecodeError):
+                    return self._take(brace)
+            if len(self._ahead) > LONGEST_VALUE or not self._more():
+                return self._checked(self._end_of_values())
 
     def _more(self) -> bool:
         # twice as much each time, so that a long value is not looked at again and again
@@ -118,41 +118,32 @@ class Text:
         self._ahead = self._ahead[characters:]
 
     def _end_of_values(self) -> int:
-        end = self._end_of_value()
-        while (comma := _COMMA.match(self._ahead, end)) and (further := self._scan(comma.end())):
-            end = further
-        return end
+        """Where as many values end as are whole within LONGEST_VALUE characters. Raises NotJson if the first is not."""
+        first = self._end_of_value()
+        depths = _depths(self._ahead[:LONGEST_VALUE])
+        inside = depths.partition(_END_OF_LIST)[0]
+        return max(first, inside.rfind(_END_OF_VALUE) + len(_END_OF_VALUE))
 
     def _end_of_value(self) -> int:
         self.next()
-        while not (end := self._scan(0)):
+        while not (end := self._whole_value()):
             if len(self._ahead) > LONGEST_VALUE or not self._more():
                 self._refuse()
         if end > LONGEST_VALUE:
             raise self._too_long()
         return end
 
-    def _scan(self, start: int) -> int:
-        """Where the value at `start` ends; 0 if its end is not ahead, or it is none."""
-        if bare := _BARE.match(self._ahead, start):
+    def _whole_value(self) -> int:
+        """Where the value that is next ends; 0 if its end is not ahead, or it is none."""
+        if bare := _BARE.match(self._ahead):
             # a number may go on behind the window
             return bare.end() if bare.end() < len(self._ahead) else 0
-        if not self._ahead.startswith(("{", "[", '"'), start):
+        if text := _STRING.match(self._ahead):
+            return text.end()
+        if not self._ahead.startswith(("{", "[")):
             return 0
-        depth = AROUND
-        for token in _TOKEN.finditer(self._ahead, start):
-            mark = self._ahead[token.start()]
-            if mark in "[{":
-                depth += 1
-            elif mark in "]}":
-                depth -= 1
-            elif not token[1]:
-                return 0
-            if depth > DEEPEST:
-                raise self._too_deep()
-            if depth <= AROUND:
-                return token.end()
-        return 0
+        place = _depths(self._ahead).find(_END_OF_VALUE)
+        return place + len(_END_OF_VALUE) if place >= 0 else 0
 
     def _refuse(self) -> NoReturn:
         """Say why no value is next."""
@@ -171,9 +162,6 @@ class Text:
     def _too_long(self) -> NotJson:
         return NotJson(f"A row has up to {LONGEST_VALUE:,} characters; the one at {self._passed} has more.")
 
-    def _too_deep(self) -> NotJson:
-        return NotJson(f"The body is nested deeper than {DEEPEST} levels.")
-
     def _checked(self, end: int) -> tuple[list[Any], str]:
         try:
             return self._take(end)
@@ -184,8 +172,8 @@ class Text:
         """The values before `end`, judged as strictly as any body."""
         part = self._ahead[:end]
         values = orjson.loads(f"[{part}]")
-        if part.count("[") + part.count("{") > len(values) and AROUND + _depth(part) > DEEPEST:
-            raise self._too_deep()
+        if part.count("[") + part.count("{") > len(values):
+            _depths(part)
         if "\\u0000" in part and _NUL.search(part):
             raise NotJson("The body holds a NUL character (\\u0000), which cannot be kept.")
         self._pass(end)
@@ -195,7 +183,21 @@ class Text:
         return values, ""
 
 
-def _depth(part: str) -> int:
-    """How many levels of brackets there are in `part`, which is JSON."""
-    brackets = _STRING.sub("", part).encode().translate(_STEPS, _NO_BRACKETS)
-    return max(accumulate(memoryview(brackets).cast("b")), default=0)
+def _depths(text: str) -> bytes:
+    """The level behind each character of `text`, which begins inside a list in an object, as far as its strings end.
+
+    Raises NotJson if it is nested too deeply.
+    """
+    bare, _, _ = _STRING.sub(_blank, text).partition('"')
+    steps = bare.encode("ascii", "replace").translate(_STEPS)
+    try:
+        depths = bytes(accumulate(memoryview(steps).cast("b"), initial=AROUND))[1:]
+    except ValueError:
+        raise NotJson(f"The body is nested deeper than {DEEPEST} levels, or closes more than it opens.") from None
+    if depths and max(depths) > DEEPEST:
+        raise NotJson(f"The body is nested deeper than {DEEPEST} levels.")
+    return depths
+
+
+def _blank(string: re.Match[str]) -> str:
+    return "_" * len(string[0])

@@ -37,7 +37,7 @@ class RegisterUser(Command[UserSnapshot]):
 class ImportUsers(Command[set[str]]):
     """Make many users without passwords, from checked (e-mail, name) pairs; answers the e-mails made, in lower case.
 
-    A pair whose e-mail is taken, before or within the pairs, is passed over.
+    A pair whose e-mail is taken, before or within the pairs, is passed over. Refused with NotKept.
     """
 
     pairs: tuple[tuple[str, str], ...]

@@ -12,6 +12,15 @@ class EmailTaken(Conflict):
         super().__init__("There is already a user with this e-mail; log in, or use another.")
 
 
+class NotKept(Conflict):
+    """The database cannot keep the values of a user; nothing of what came with them was kept either."""
+
+    code = "not_kept"
+
+    def __init__(self) -> None:
+        super().__init__("The database cannot keep these values.")
+
+
 class LastStaff(Conflict):
     """Nobody would be left who could let anybody in."""
 

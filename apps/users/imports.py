@@ -15,16 +15,15 @@ from time import monotonic
 from typing import Any, BinaryIO
 
 import structlog
-from django.db import DataError, IntegrityError, connection, transaction
-from django.db.models.functions import Lower
 
-from apps.core.bus import bus
+from apps.core.bus import bus, unit_of_work
 from apps.core.errors import FieldProblem
 from apps.jobs.kinds import Refusal, Run
 from apps.users import rules
 from apps.users.commands import ImportUsers
+from apps.users.errors import NotKept
 from apps.users.import_lines import CHARSETS, CSV_TYPE, NDJSON_TYPE, Line, NotImportable, read_lines
-from apps.users.models import User
+from apps.users.queries import FindMadeSince, GetTime
 
 __all__ = ["CHARSETS", "CSV_TYPE", "NDJSON_TYPE", "NotImportable", "Tally", "import_users", "run_import"]
 
@@ -40,7 +39,7 @@ TAKEN = {
 }
 
 
-NOT_KEPT = FieldProblem("", "invalid", "The database cannot keep these values.")
+NOT_KEPT = FieldProblem("", "invalid", str(NotKept()))
 
 
 @dataclass
@@ -77,12 +76,12 @@ def import_users(
     Raises NotImportable.
     """
     tally = tally or Tally()
-    since = since or database_now()
+    since = since or bus.ask(GetTime())
     lines = islice(read_lines(stream, kind, charset), tally.total, None)
     size = min(FIRST_BATCH_LINES, BATCH_LINES)
     while batch := list(islice(lines, size)):
         began = monotonic()
-        with transaction.atomic():
+        with unit_of_work():
             report(tally, _import_batch(batch, tally, since))
         size = _next_size(size, monotonic() - began)
     if not tally.total:
@@ -103,7 +102,7 @@ def _import_batch(batch: Sequence[Line], tally: Tally, since: datetime) -> list[
     lines = [failed.get(line.number, line) for line in lines]
     good = [line for line in lines if line.problem is None]
     taken = {line.email.lower() for line in good} - made
-    seen = _taken_since(taken, since) if taken else set()
+    seen = bus.ask(FindMadeSince(frozenset(taken), since)) if taken else set()
     refused = []
     for line in lines:
         email = line.email.lower()
@@ -131,19 +130,13 @@ def _made(lines: Sequence[Line]) -> tuple[set[str], dict[int, Line]]:
         return set(), {}
     try:
         return bus.execute(ImportUsers(tuple((line.email, line.name) for line in lines))), {}
-    except (DataError, IntegrityError, ValueError) as error:
+    except NotKept as error:
         if len(lines) == 1:
-            log.warning("import_line_failed", line=lines[0].number, exc_info=error)
+            log.warning("import_line_failed", line=lines[0].number, exc_info=error.__cause__)
             return set(), {lines[0].number: lines[0]._replace(problem=NOT_KEPT)}
     half = len(lines) // 2
     (made, failed), (more_made, more_failed) = _made(lines[:half]), _made(lines[half:])
     return made | more_made, failed | more_failed
-
-
-def _taken_since(emails: set[str], since: datetime) -> set[str]:
-    """Those of `emails` whose user was made after the import began: by an earlier batch."""
-    users = User.objects.alias(lowered=Lower("email")).filter(lowered__in=emails, created_at__gte=since)
-    return {email.lower() for email in users.values_list("email", flat=True)}
 
 
 def checked(line: Line) -> Line:
@@ -155,14 +148,6 @@ def checked(line: Line) -> Line:
         return Line(line.number, email, name, rules.email_problem(email) or rules.name_problem(name))
     except ValueError:
         return line._replace(problem=NOT_KEPT)
-
-
-def database_now() -> datetime:
-    """The time by the database's clock, which users' `created_at` is read from, too."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT statement_timestamp()")
-        now: datetime = cursor.fetchone()[0]
-        return now
 
 
 def run_import(run: Run) -> dict[str, Any]:

@@ -6,64 +6,27 @@ columns of the profile are reached by the relation's name: a read may join what 
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
-from functools import lru_cache
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Exists, F, Q, QuerySet
-from django.db.models.functions import Now
+from django.db import connection
+from django.db.models.functions import Lower
 
 from apps.core.bus import Query
 from apps.core.errors import NotAllowed, NotAuthenticated, NotFound
-from apps.core.reads import CompiledRead, Cursor, newest_first
-from apps.users.models import Session, User
+from apps.core.reads import Cursor, newest_first
+from apps.users.models import User
+from apps.users.reads import caller_read, one_user, page_of_users, shown, staff_rows, stand_in
 from apps.users.search import searchable
 from apps.users.tokens import AccessTokens, Claims
 
 Row = dict[str, Any]
-# the fields that readers may ask for, and where they stand: a renamed column changes this table and no version
-FIELDS: dict[str, str] = {
-    "id": "id",
-    "email": "email",
-    "name": "name",
-    "is_active": "is_active",
-    "is_staff": "is_staff",
-    "created_at": "created_at",
-    "updated_at": "updated_at",
-    "version": "version",
-    "profile_display_name": "profile__display_name",
-    "profile_company": "profile__company",
-    "profile_avatar_url": "profile__avatar_url",
-    "profile_enriched_at": "profile__enriched_at",
-}
-
-
-@dataclass(frozen=True)
-class Caller:
-    """A user who is active now."""
-
-    id: int
-    is_staff: bool
-
-
-@dataclass(frozen=True)
-class ReadToken(Query[Claims]):
-    """What an access token says. Refused with InvalidToken."""
-
-    token: str
-
-
-@dataclass(frozen=True)
-class GetCaller(Query[Caller]):
-    """Who stands behind the claims, if they are active and their login has not ended. Refused with NotAuthenticated."""
-
-    claims: Claims
 
 
 @dataclass(frozen=True)
 class GetUser(Query[Row]):
-    """The `fields` (names in FIELDS) of one user, for that user and for staff.
+    """The `fields` (names in apps/users/reads.py) of one user, for that user and for staff.
 
     Refused with NotFound, NotAuthenticated."""
 
@@ -72,9 +35,19 @@ class GetUser(Query[Row]):
     caller: Claims
 
 
+def get_user(query: GetUser) -> Row:
+    """One statement; a second one only to tell a refusal's reason."""
+    caller = query.caller
+    read = one_user(query.fields, stand_in(caller))
+    for row in read.fetch(user=query.user_id, caller=caller.user_id, session=caller.session_id):
+        return row
+    get_caller(GetCaller(query.caller))
+    raise NotFound(f"There is no user {query.user_id}.")
+
+
 @dataclass(frozen=True)
 class ListUsers(Query[list[Row]]):
-    """The `fields` (names in FIELDS) of up to `limit` users from `cursor` on, newest first, for staff.
+    """The `fields` (names in apps/users/reads.py) of up to `limit` users from `cursor` on, newest first, for staff.
 
     Refused with NotAllowed, NotAuthenticated.
     """
@@ -87,80 +60,6 @@ class ListUsers(Query[list[Row]]):
     is_active: bool | None = None
 
 
-@dataclass(frozen=True)
-class ListStaffEmails(Query[list[str]]):
-    """The e-mails of all active staff."""
-
-
-def shown(rows: QuerySet[User], fields: tuple[str, ...]) -> QuerySet[User, Row]:
-    """`rows` as dictionaries of `fields`, each under its own name. Raises KeyError for a field that FIELDS lacks."""
-    plain = [name for name in fields if FIELDS[name] == name]
-    aliased = {name: F(FIELDS[name]) for name in fields if FIELDS[name] != name}
-    found: QuerySet[User, Row] = rows.values(*plain, **aliased)
-    return found
-
-
-@dataclass(frozen=True)
-class FindUser(Query[int]):
-    """The id of the user with this e-mail. Refused with NotFound."""
-
-    email: str
-
-
-def active(claims: Claims) -> QuerySet[User]:
-    """The caller's own row, as long as they are active and their login has not ended."""
-    rows = User.objects.filter(id=claims.user_id, is_active=True)
-    if claims.session_id is None:
-        return rows
-    return rows.filter(Exists(Session.objects.filter(id=claims.session_id, revoked_at=None, expires_at__gt=Now())))
-
-
-def get_caller(query: GetCaller) -> Caller:
-    """One statement."""
-    claims = query.claims
-    for row in _caller(stand_in(claims)).fetch(caller=claims.user_id, session=claims.session_id):
-        return Caller(row["id"], row["is_staff"])
-    raise NotAuthenticated("The user of this token is deactivated or gone, or has logged out.")
-
-
-# stand for the values of a compiled read; no row has such keys
-ANY_USER, ANY_CALLER, ANY_KEY = 2**61 - 1, 2**61 - 3, 2**61 - 5
-ANY_SESSION = uuid.UUID(int=2**127 - 1)
-
-
-def stand_in(claims: Claims) -> Claims:
-    """Claims of the same kind as `claims`, for compiling a read."""
-    return Claims(ANY_CALLER, ANY_SESSION if claims.session_id else None, 0.0)
-
-
-@lru_cache(maxsize=2)
-def _caller(caller: Claims) -> CompiledRead:
-    return CompiledRead(active(caller).values("id", "is_staff"), caller=ANY_CALLER, session=ANY_SESSION)
-
-
-@lru_cache(maxsize=64)
-def _one_user(fields: tuple[str, ...], caller: Claims) -> CompiledRead:
-    may_see = active(caller).filter(Q(is_staff=True) | Q(id=ANY_USER))
-    rows = User.objects.filter(Exists(may_see), id=ANY_USER)
-    return CompiledRead(shown(rows, fields), user=ANY_USER, caller=ANY_CALLER, session=ANY_SESSION)
-
-
-@lru_cache(maxsize=512)
-def _page_of_users(fields: tuple[str, ...], caller: Claims, limit: int, direction: bool | None) -> CompiledRead:
-    rows = newest_first(staff_rows(caller), None if direction is None else Cursor(ANY_KEY, direction))
-    return CompiledRead(shown(rows, fields)[: limit + 1], caller=ANY_CALLER, session=ANY_SESSION, key=ANY_KEY)
-
-
-def get_user(query: GetUser) -> Row:
-    """One statement; a second one only to tell a refusal's reason."""
-    caller = query.caller
-    read = _one_user(query.fields, stand_in(caller))
-    for row in read.fetch(user=query.user_id, caller=caller.user_id, session=caller.session_id):
-        return row
-    get_caller(GetCaller(query.caller))
-    raise NotFound(f"There is no user {query.user_id}.")
-
-
 def list_users(query: ListUsers) -> list[Row]:
     """One statement; a second one only where it finds nothing. One row more than `limit` tells that there are more."""
     found = _filtered(query) if query.search or query.is_active is not None else _unfiltered(query)
@@ -169,22 +68,9 @@ def list_users(query: ListUsers) -> list[Row]:
     return found
 
 
-def find_user(query: FindUser) -> int:
-    """One statement."""
-    found: int | None = User.objects.with_email(query.email).values_list("id", flat=True).first()
-    if found is None:
-        raise NotFound(f"There is no user with the e-mail {query.email}.")
-    return found
-
-
-def list_staff_emails(query: ListStaffEmails) -> list[str]:
-    """One statement."""
-    return list(User.objects.filter(is_staff=True, is_active=True).order_by("id").values_list("email", flat=True))
-
-
 def _unfiltered(query: ListUsers) -> list[Row]:
     caller, cursor = query.caller, query.cursor
-    read = _page_of_users(query.fields, stand_in(caller), query.limit, cursor.forward if cursor else None)
+    read = page_of_users(query.fields, stand_in(caller), query.limit, cursor.forward if cursor else None)
     return read.fetch(caller=caller.user_id, session=caller.session_id, key=cursor.key if cursor else None)
 
 
@@ -197,9 +83,34 @@ def _filtered(query: ListUsers) -> list[Row]:
     return list(shown(newest_first(rows, query.cursor), query.fields)[: query.limit + 1])
 
 
-def staff_rows(claims: Claims) -> QuerySet[User]:
-    """All users, if the caller is active and staff; else none."""
-    return User.objects.filter(Exists(active(claims).filter(is_staff=True)))
+@dataclass(frozen=True)
+class Caller:
+    """A user who is active now."""
+
+    id: int
+    is_staff: bool
+
+
+@dataclass(frozen=True)
+class GetCaller(Query[Caller]):
+    """Who stands behind the claims, if they are active and their login has not ended. Refused with NotAuthenticated."""
+
+    claims: Claims
+
+
+def get_caller(query: GetCaller) -> Caller:
+    """One statement."""
+    claims = query.claims
+    for row in caller_read(stand_in(claims)).fetch(caller=claims.user_id, session=claims.session_id):
+        return Caller(row["id"], row["is_staff"])
+    raise NotAuthenticated("The user of this token is deactivated or gone, or has logged out.")
+
+
+@dataclass(frozen=True)
+class ReadToken(Query[Claims]):
+    """What an access token says. Refused with InvalidToken."""
+
+    token: str
 
 
 class TokenReader:
@@ -211,3 +122,60 @@ class TokenReader:
     def read(self, query: ReadToken) -> Claims:
         """Raises InvalidToken."""
         return self._tokens.read(query.token)
+
+
+@dataclass(frozen=True)
+class FindUser(Query[int]):
+    """The id of the user with this e-mail. Refused with NotFound."""
+
+    email: str
+
+
+def find_user(query: FindUser) -> int:
+    """One statement."""
+    found: int | None = User.objects.with_email(query.email).values_list("id", flat=True).first()
+    if found is None:
+        raise NotFound(f"There is no user with the e-mail {query.email}.")
+    return found
+
+
+@dataclass(frozen=True)
+class ListStaffEmails(Query[list[str]]):
+    """The e-mails of all active staff."""
+
+
+def list_staff_emails(query: ListStaffEmails) -> list[str]:
+    """One statement."""
+    return list(User.objects.filter(is_staff=True, is_active=True).order_by("id").values_list("email", flat=True))
+
+
+@dataclass(frozen=True)
+class GetTime(Query[datetime]):
+    """The time by the database's clock, which users' `created_at` is read from, too."""
+
+
+@dataclass(frozen=True)
+class FindMadeSince(Query[set[str]]):
+    """Those of `emails` (in lower case) whose user was made at `since` or later."""
+
+    emails: frozenset[str]
+    since: datetime
+
+
+def get_time(query: GetTime) -> datetime:
+    """One statement."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        now: datetime = cursor.fetchone()[0]
+        return now
+
+
+def find_made_since(query: FindMadeSince) -> set[str]:
+    """One statement, through the index over lower(email)."""
+    users = User.objects.alias(lowered=Lower("email")).filter(lowered__in=query.emails, created_at__gte=query.since)
+    return {email.lower() for email in users.values_list("email", flat=True)}
+
+
+# for other apps' writes about a user, as a part of their one statement: the user's id, held until the commit, or no row
+# if the user is gone. Django checks a foreign key only at the COMMIT, where it is too late to do without the row
+HELD_USER = "SELECT id FROM users_user WHERE id = %(user_id)s FOR KEY SHARE"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
-from django.db import connection
+from django.db import DataError, IntegrityError, connection
 
-from apps.core.errors import DomainError, NotFound
+from apps.core.errors import DomainError
 from apps.core.repository import DjangoRepository
-from apps.users.errors import EmailTaken
+from apps.users.errors import EmailTaken, NotKept
 from apps.users.models import User
 from apps.users.search import searchable
 
@@ -37,10 +37,6 @@ class Users(Protocol):
         """Like `lock`, and nothing that refers to the user can be added any more."""
         ...
 
-    def by_email(self, email: str) -> User:
-        """The user with this e-mail in any letter case. Raises NotFound."""
-        ...
-
     def is_last_staff(self, row: User) -> bool:
         """Whether `row` is the only active staff; nobody else is told so until the transaction ends."""
         ...
@@ -50,7 +46,7 @@ class Users(Protocol):
         ...
 
     def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[User]:
-        """Users for those (e-mail, name) pairs whose e-mail is free, in the order of the pairs."""
+        """Users for those (e-mail, name) pairs whose e-mail is free, in the order of the pairs. Raises NotKept."""
         ...
 
     def update(self, row: User, **changes: Any) -> User:
@@ -86,12 +82,9 @@ class DjangoUsers(DjangoRepository[User]):
     def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[User]:
         """One statement; the unique index passes over what is taken."""
         emails, names = [email for email, _ in pairs], [name for _, name in pairs]
-        with connection.cursor() as cursor:
-            cursor.execute(CREATE_MANY, [emails, names, [searchable(name, email) for email, name in pairs]])
-            return [User(id=key, email=email, name=name) for key, email, name in cursor.fetchall()]
-
-    def by_email(self, email: str) -> User:
-        user = User.objects.with_email(email).first()
-        if user is None:
-            raise NotFound(f"There is no user with the e-mail {email}.")
-        return user
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute(CREATE_MANY, [emails, names, [searchable(name, email) for email, name in pairs]])
+                return [User(id=key, email=email, name=name) for key, email, name in cursor.fetchall()]
+        except (DataError, IntegrityError, ValueError) as error:
+            raise NotKept from error

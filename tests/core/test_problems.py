@@ -149,7 +149,7 @@ def test_what_nobody_expected_hides_what_is_inside(register: Callable[..., UserS
 
 def codes_in_use() -> set[str]:
     """Every code that the source names: in a class of an error, or where an answer is made without one."""
-    source = "\n".join(path.read_text() for path in (ROOT / "apps").rglob("*.py"))
+    source = "\n".join(path.read_text() for folder in ("apps", "config") for path in (ROOT / folder).rglob("*.py"))
     of_classes = re.findall(r'^    (?:default_)?code(?:: \w+)? = "(\w+)"', source, re.MULTILINE)
     of_answers = re.findall(r'\bproblem\(\s*\w+,\s*[\w.]+,\s*"(\w+)"', source)
     assert {"email_taken", "idempotency_in_flight"} <= set(of_classes)

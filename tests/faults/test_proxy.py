@@ -119,7 +119,7 @@ def test_a_rolling_restart(pair: Pair) -> None:
 
 def slow(port: int, head: str, length: int, sent: int) -> socket.socket:
     """A client that has sent so much of a body of that length, and then nothing more."""
-    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    client = socket.create_connection(("127.0.0.1", port), timeout=60)
     client.sendall(f"POST {head}\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode() + b" " * sent)
     return client
 

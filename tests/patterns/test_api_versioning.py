@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 
 from apps.core.bus import bus
 from apps.profiles.commands import CreateProfile, Person, RecordEnrichment
-from apps.users import queries
+from apps.users import reads
 from apps.users.api.v1 import UserV1
 from apps.users.api.versions import USER, checked
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
@@ -264,15 +264,15 @@ def test_a_version_that_would_fail_at_a_request_fails_at_import(shape: type[User
 
 
 def test_a_renamed_column_changes_no_version(ada: UserSnapshot, client_of: ClientOf, monkeypatch: Any) -> None:
-    """A version knows names of fields alone: where a field stands is said once, in the queries."""
+    """A version knows names of fields alone: where a field stands is said once, in reads.py."""
     for shape in USER.values():
         assert not [name for name in (*shape.shows, *shape.tagged_by) if "__" in name]
     bus.execute(CreateProfile(ada.id))
     bus.execute(RecordEnrichment(ada.id, Person("Ada Lovelace", "Analytical Engines", "")))
     before = client_of(ada).get("/api/v2/users/me").json()
-    monkeypatch.setitem(queries.FIELDS, "profile_company", "profile__display_name")
-    queries._one_user.cache_clear()
+    monkeypatch.setitem(reads.FIELDS, "profile_company", "profile__display_name")
+    reads.one_user.cache_clear()
     after = client_of(ada).get("/api/v2/users/me").json()
-    queries._one_user.cache_clear()
+    reads.one_user.cache_clear()
     assert before["profile"]["company"] == "Analytical Engines"
     assert after == before | {"profile": before["profile"] | {"company": "Ada Lovelace"}}

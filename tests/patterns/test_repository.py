@@ -40,7 +40,7 @@ class TestContract:
         found = users.get(made.id)
         assert (found.email, found.name, found.is_active, found.version) == ("ada@example.com", "Ada", True, 1)
         assert found.created_at == made.created_at
-        assert users.lock(made.id).id == users.by_email(" ADA@Example.com ").id == made.id
+        assert users.lock(made.id).id == made.id
 
     def test_an_email_is_taken_in_any_letter_case(self, users: Users) -> None:
         users.create(ada())
@@ -78,8 +78,6 @@ class TestContract:
             users.get(gone.id)
         with pytest.raises(NotFound):
             users.lock(gone.id)
-        with pytest.raises(NotFound):
-            users.by_email(gone.email)
         with pytest.raises(NotFound):
             users.update(gone, name="Ghost")
 
@@ -201,7 +199,7 @@ def test_nothing_is_committed_by_the_repository() -> None:
 
 @pytest.mark.django_db
 def test_no_queryset_leaks_out() -> None:
-    for name in ("get", "lock", "by_email", "create", "create_many", "update", "delete"):
+    for name in ("get", "lock", "create", "create_many", "update", "delete"):
         assert get_type_hints(getattr(Users, name))["return"] in (User, list[User], type(None))
     users = DjangoUsers()
     made = [users.create(ada(f"ada{number}@example.com")).id for number in range(5)]

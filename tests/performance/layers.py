@@ -28,7 +28,7 @@ from apps.core.reads import CompiledRead
 from apps.core.resilience.retry import Retry
 from apps.events.bus import publish
 from apps.jobs.commands import SubmitJob
-from apps.users import queries
+from apps.users import queries, reads
 from apps.users.api import views
 from apps.users.api.authentication import ActiveUserAuthentication, claims_of
 from apps.users.api.v1 import UserV1
@@ -243,7 +243,7 @@ def _one_statement(message: object) -> None:
 
 @lru_cache
 def _unguarded(fields: tuple[str, ...]) -> CompiledRead:
-    return CompiledRead(queries.shown(User.objects.filter(id=queries.ANY_USER), fields), user=queries.ANY_USER)
+    return CompiledRead(reads.shown(User.objects.filter(id=reads.ANY_USER), fields), user=reads.ANY_USER)
 
 
 def _anybody(query: GetUser) -> Row:
@@ -251,7 +251,7 @@ def _anybody(query: GetUser) -> Row:
 
 
 def _built_anew(query: GetUser) -> Row:
-    queries._one_user.cache_clear()
+    reads.one_user.cache_clear()
     return queries.get_user(query)
 
 

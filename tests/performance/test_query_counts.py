@@ -104,7 +104,8 @@ def test_a_job_is_asked_for_without_the_broker(client: APIClient, valkey: redis.
     with round_trips(valkey) as trips, CaptureQueriesContext(connection) as captured:
         assert client.post("/api/v1/process", {"rows": [{"a": 1}]}).status_code == 202
     statements = [query["sql"].partition(" ")[0] for query in captured.captured_queries]
-    assert statements == ["SELECT", "BEGIN", "INSERT", "COMMIT"]
+    # the caller; in the transaction the turn of one owner at a time and their count, the job and the piece of its file
+    assert statements == ["SELECT", "BEGIN", "SELECT", "SELECT", "INSERT", "INSERT", "COMMIT"]
     assert trips == ["EVALSHA"]
 
 

@@ -12,11 +12,13 @@ from typing import Any
 import pytest
 import redis
 from django.core import mail
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from apps.core.bus import bus
 from apps.core.resilience.retry import Retry
 from apps.events.models import Delivery, OutboxEvent
-from apps.profiles.commands import LookUpPerson, Person, RecordEnrichment
+from apps.profiles.commands import CreateProfile, LookUpPerson, Person, RecordEnrichment
 from apps.profiles.models import Profile
 from apps.profiles.people import DirectoryUnavailable, PeopleClient
 from apps.users.commands import DeleteUser, UserSnapshot
@@ -129,6 +131,17 @@ def test_what_is_recorded_twice_is_one_profile(register: Register) -> None:
     for company in ("Old", "New"):
         bus.execute(RecordEnrichment(ada.id, Person("Ada", company, "")))
     assert enriched() == [("Ada", "New")]
+
+
+def test_each_is_one_statement_and_holds_the_user_as_it_writes(register: Register) -> None:
+    ada = register()
+    for command, statements in ((CreateProfile(ada.id), 1), (RecordEnrichment(ada.id, Person("Ada", "", "")), 2)):
+        with CaptureQueriesContext(connection) as captured:
+            bus.execute(command)
+        sent = [query["sql"] for query in captured.captured_queries if "SAVEPOINT" not in query["sql"]]
+        assert len(sent) == statements, sent
+        assert "FOR KEY SHARE" in sent[0]
+        assert all("events_outboxevent" in sql for sql in sent[1:])
 
 
 @contextmanager

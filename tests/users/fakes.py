@@ -34,12 +34,6 @@ class FakeUsers:
     def lock_to_delete(self, key: int) -> User:
         return self.get(key)
 
-    def by_email(self, email: str) -> User:
-        for user in self._rows.values():
-            if user.email.lower() == email.strip().lower():
-                return copy.copy(user)
-        raise NotFound(f"There is no user with the e-mail {email}.")
-
     def is_last_staff(self, row: User) -> bool:
         staff = [user.id for user in self._rows.values() if user.is_staff and user.is_active]
         return staff == [row.id]

@@ -1,6 +1,6 @@
 """Users as v1 shows them; it never changes.
 
-A version's representation is its list of fields (names in apps/users/queries.py): the query reads just these.
+A version's representation is its list of fields (names in apps/users/reads.py): the query reads just these.
 """
 
 from __future__ import annotations

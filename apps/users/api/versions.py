@@ -14,7 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework.settings import api_settings
 
 from apps.users.api.v1 import UserPageV1, UserV1
-from apps.users.queries import FIELDS
+from apps.users.reads import FIELDS
 
 Shape = type[UserV1]
 NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
@@ -30,7 +30,7 @@ def checked(shape: Shape) -> Shape:
     """`shape`, once it is sure to work on the rows it asks for. Raises ImproperlyConfigured."""
     fields = (*shape.shows, *shape.tagged_by)
     if unknown := sorted(set(fields) - set(FIELDS)):
-        raise ImproperlyConfigured(f"{shape.__name__} asks for {', '.join(unknown)}, which apps/users/queries.py lacks")
+        raise ImproperlyConfigured(f"{shape.__name__} asks for {', '.join(unknown)}, which apps/users/reads.py lacks")
     row = {name: SAMPLE[name] for name in fields}
     try:
         shape.represent(row)

@@ -22,7 +22,8 @@ from apps.users.api.token_views import OPEN_LIMIT
 from apps.users.api.v1 import UserV1
 from apps.users.api.versions import USER, USER_PAGE
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser, UserSnapshot
-from apps.users.queries import FIELDS, GetUser, ListUsers, Row
+from apps.users.queries import GetUser, ListUsers, Row
+from apps.users.reads import FIELDS
 
 SEARCH_LENGTH = 100
 TAGGED = ("ETag", "Cache-Control", "Vary")

@@ -52,7 +52,7 @@ class TargetView(StaffView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
-        if request.method in ("POST", "PATCH"):
+        if request.method in ("POST", "PATCH") and request.method in self.allowed_methods:
             body = self.body(request)
             url = body.get("url") if isinstance(body, dict) else None
             if isinstance(url, str):

@@ -1,0 +1,125 @@
+"""Where logins are kept: sessions with their refresh tokens, and how often a log-in failed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection
+from django.db.models import BooleanField, ExpressionWrapper, Q
+from django.db.models.functions import Now
+
+from apps.core import answers
+from apps.users.models import LoginAttempts, RefreshToken, Session, User
+
+# the address first, and the e-mail only for an address that is still let in; one statement, so one order of locks
+COUNT_ATTEMPT = """
+    WITH address AS (
+        INSERT INTO users_loginattempts AS a (key, minute, count)
+        VALUES (%(address)s, date_trunc('minute', statement_timestamp()), 1)
+        ON CONFLICT (key) DO UPDATE SET minute = greatest(a.minute, excluded.minute),
+            count = CASE WHEN a.minute >= excluded.minute THEN a.count + 1 ELSE 1 END
+        RETURNING count, minute),
+    email AS (
+        INSERT INTO users_loginattempts AS e (key, minute, count)
+        SELECT %(email)s, date_trunc('minute', statement_timestamp()), 1 FROM address WHERE count <= %(limit)s
+        ON CONFLICT (key) DO UPDATE SET minute = greatest(e.minute, excluded.minute),
+            count = CASE WHEN e.minute >= excluded.minute THEN e.count + 1 ELSE 1 END
+        RETURNING count, minute)
+    SELECT max(count), ceil(extract(epoch FROM max(minute) + interval '1 minute' - statement_timestamp()))::int
+    FROM (SELECT * FROM address UNION ALL SELECT * FROM email) AS counted"""
+FORGET_ATTEMPT = """
+    UPDATE users_loginattempts SET count = count - 1
+    WHERE key = %s AND minute = date_trunc('minute', statement_timestamp()) AND count > 0"""
+
+
+class Attempt(NamedTuple):
+    """What an attempt counts against: digests of the address it came from and of the e-mail it named."""
+
+    address: str
+    email: str
+
+
+class DjangoAttempts:
+    """Log-ins that failed within the current minute, in PostgreSQL, which a wiped cache does not reset."""
+
+    def count(self, attempt: Attempt, limit: int) -> tuple[int, int]:
+        """Count an attempt; how many there are now, and the seconds until they are forgotten.
+
+        One whose address has had more than `limit` counts against no e-mail.
+        """
+        with connection.cursor() as cursor:
+            cursor.execute(COUNT_ATTEMPT, attempt._asdict() | {"limit": limit})
+            count, seconds = cursor.fetchone()
+            return count, seconds
+
+    def forget(self, attempt: Attempt) -> None:
+        """Take an attempt back; in the order in which `count` locks."""
+        with connection.cursor() as cursor:
+            for key in attempt:
+                cursor.execute(FORGET_ATTEMPT, [key])
+
+    def prune(self) -> None:
+        """Delete the counts of past hours."""
+        LoginAttempts.objects.filter(minute__lt=Now() - timedelta(hours=1)).delete()
+
+
+class DjangoSessions:
+    """Sessions and refresh tokens in PostgreSQL; what ends a session, or adds to it, locks its user first."""
+
+    def user_with(self, email: str) -> User | None:
+        """The user with this e-mail in any letter case, not locked."""
+        return User.objects.with_email(email).first()
+
+    def hold_login(self, user_id: int, password: str) -> bool:
+        """Lock the user until the transaction ends; False if they are gone, inactive, or have another hash by now."""
+        user = User.objects.filter(id=user_id, password=password, is_active=True)
+        return user.select_for_update(no_key=True).values_list("id").first() is not None
+
+    def hold_active(self, email: str) -> User | None:
+        """The active user with this e-mail, locked until the transaction ends."""
+        return User.objects.with_email(email).filter(is_active=True).select_for_update(no_key=True).first()
+
+    def hold_owner(self, digest: str) -> User | None:
+        """The user whose refresh token this is, locked until the transaction ends; only `is_active` is read."""
+        owner = User.objects.filter(sessions__tokens__digest=digest).select_for_update(of=("self",), no_key=True)
+        return owner.only("is_active").first()
+
+    def lock_token(self, digest: str) -> Any:
+        """The refresh token, locked, with its session, and `is_alive`: whether that has neither ended nor expired."""
+        alive = Q(session__revoked_at=None, session__expires_at__gt=Now())
+        tokens = RefreshToken.objects.select_for_update(of=("self",)).select_related("session")
+        return tokens.annotate(is_alive=ExpressionWrapper(alive, BooleanField())).filter(digest=digest).first()
+
+    def open(self, user_id: int, lifetime: timedelta) -> Session:
+        """A new session that expires after `lifetime`."""
+        return Session.objects.create(user_id=user_id, expires_at=Now() + lifetime)
+
+    def add_token(self, session: Session, digest: str) -> None:
+        """Keep a refresh token of `session`."""
+        RefreshToken.objects.create(digest=digest, session=session)
+
+    def mark_used(self, digest: str) -> None:
+        """Let a refresh token be used from now on no more."""
+        RefreshToken.objects.filter(digest=digest).update(used_at=Now())
+
+    def end(self, session_id: Any) -> None:
+        """End one session."""
+        Session.objects.filter(id=session_id, revoked_at=None).update(revoked_at=Now())
+
+    def end_all(self, user_id: int) -> None:
+        """End every session of a user; answers that are kept for a repeat give their tokens no longer."""
+        Session.objects.filter(user_id=user_id, revoked_at=None).update(revoked_at=Now())
+        answers.forget_subject(user_id)
+
+    def forget(self, user_id: int) -> None:
+        """Delete every session of a user, and every answer that is kept about them or for them."""
+        Session.objects.filter(user_id=user_id).delete()
+        answers.forget_person(user_id)
+
+    def prune(self) -> int:
+        """Delete what has expired, the admin's sessions too; how many sessions of the API that were."""
+        deleted, _ = Session.objects.filter(expires_at__lt=Now()).delete()
+        SessionStore.clear_expired()
+        return deleted
