@@ -1,10 +1,14 @@
-"""A contract for import-linter: no app reaches behind another app's face.
+"""Contracts for import-linter: no app reaches behind another app's face, and rules know neither SQL nor the ORM.
 
 Source: https://import-linter.readthedocs.io/en/stable/custom_contract_types/.
 """
 
 from __future__ import annotations
 
+import ast
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 from grimp import ImportGraph
@@ -44,3 +48,57 @@ class Faces(Contract):
             return False
         inside = ".".join(theirs[2:])
         return not any(inside == face or inside.startswith(f"{face}.") for face in self.public)
+
+
+class NoPersistence(Contract):
+    """The modules that match `modules` (`*` stands for one name) neither import django.db nor use a model's manager.
+
+    Those in `exempt` may for now; one that no longer does has to be taken off that list. import-linter itself sees
+    `django` as a whole, and no managers, so this contract reads the source.
+    """
+
+    modules: Any = fields.ListField(subfield=fields.StringField())
+    exempt: Any = fields.ListField(subfield=fields.StringField(), required=False)
+
+    def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
+        """Kept if the matching modules have no persistence, and each exempt one has."""
+        matching = sorted({module for pattern in self.modules for module in graph.find_matching_modules(pattern)})
+        found = {module: list(persistence_in(_source_of(module))) for module in matching}
+        exempt = set(self.exempt or ())
+        problems = [
+            f"{module}, line {line}: {what} belongs in a repository or a query."
+            for module, uses in found.items()
+            if module not in exempt
+            for line, what in uses
+        ]
+        problems += [f"{module} needs no exemption." for module in sorted(exempt) if not found.get(module)]
+        return ContractCheck(kept=not problems, metadata={"problems": problems})
+
+    def render_broken_contract(self, check: ContractCheck) -> None:
+        """Names each use with its line."""
+        for problem in check.metadata["problems"]:
+            output.print_error(problem)
+            output.new_line()
+
+
+def persistence_in(source: str) -> Iterator[tuple[int, str]]:
+    """Line and text of each import of django.db and each use of a model's manager in Python `source`."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            names = [node.module or "", *(f"{node.module}.{alias.name}" for alias in node.names)]
+        elif isinstance(node, ast.Attribute) and node.attr in ("objects", "_default_manager", "_base_manager"):
+            yield node.lineno, f".{node.attr}"
+            continue
+        else:
+            continue
+        if any(name == "django.db" or name.startswith("django.db.") for name in names):
+            yield node.lineno, "django.db"
+
+
+def _source_of(module: str) -> str:
+    spec = find_spec(module)
+    if spec is None or spec.origin is None:
+        raise FileNotFoundError(f"{module} has no source file.")
+    return Path(spec.origin).read_text(encoding="utf-8")

@@ -26,6 +26,8 @@ from apps.core.resilience.valkey import Valkey, valkey_at
 from apps.events import commands as events
 from apps.events import queries as event_queries
 from apps.events.deliveries import WAITING_LEASE_SECONDS
+from apps.events.repositories import Deliveries as EventDeliveries
+from apps.events.repositories import Events
 from apps.events.services import EventService
 from apps.jobs import commands as jobs
 from apps.jobs import queries as job_queries
@@ -46,9 +48,10 @@ from apps.users.tokens import AccessTokens
 from apps.webhooks import commands as webhooks
 from apps.webhooks import queries as webhook_queries
 from apps.webhooks.addresses import AddressPolicy
+from apps.webhooks.repositories import Deliveries, Endpoints, SendQueue
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
-from apps.webhooks.services import Endpoints, Retention, WebhookService
+from apps.webhooks.services import Retention, WebhookService
 from config.env import Settings
 from config.notices import say_where_mail_goes
 from config.sentry import report_errors
@@ -163,9 +166,9 @@ class Container(Parts):
         bus.register(profiles.RecordEnrichment, service.record)
 
     def _wire_events(self, bus: Bus) -> None:
-        service = EventService(
-            timedelta(days=self.env.event_retention_days), timedelta(days=self.env.undelivered_retention_days)
-        )
+        env = self.env
+        retention = timedelta(days=env.event_retention_days), timedelta(days=env.undelivered_retention_days)
+        service = EventService(Events(), EventDeliveries(), *retention)
         bus.register(events.ReplayDeliveries, service.replay)
         bus.register(events.PruneEvents, service.prune)
         bus.register(event_queries.ReadFeed, event_queries.read_feed)
@@ -187,9 +190,9 @@ class Container(Parts):
         env = self.env
         policy = AddressPolicy(allow_private=env.webhook_allow_private_networks)
         box = SecretBox(env.secret_key, env.secret_key_fallbacks)
-        sender = Sender(policy, box, env.webhook_retry_schedule)
+        sender = Sender(policy, SendQueue(box), env.webhook_retry_schedule)
         retention = Retention(timedelta(days=env.event_retention_days), timedelta(days=env.undelivered_retention_days))
-        service = WebhookService(Endpoints(), policy, box, retention)
+        service = WebhookService(Endpoints(), Deliveries(), policy, box, retention)
         bus.register(webhooks.RegisterEndpoint, service.register)
         bus.register(webhooks.CheckEndpoint, service.check)
         bus.register(webhooks.LookUpHost, service.look_up)

@@ -14,10 +14,11 @@ from apps.core.backoffice.display import pretty, shortened
 from apps.core.backoffice.links import Link, aggregate, anchor, list_of, page_of, related
 from apps.core.backoffice.lists import by
 from apps.core.backoffice.site import HistoryAdmin
+from apps.core.queue.work_queue import DeliveryState
 from apps.events import overview  # noqa: F401 - registers the panels
 from apps.events.bus import EVENTS, RECEIVERS
 from apps.events.commands import ReplayDeliveries
-from apps.events.models import Delivery, DeliveryState, OutboxEvent
+from apps.events.models import Delivery, OutboxEvent
 
 REPLAY = CommandAction[Delivery](
     "replay",

@@ -17,9 +17,9 @@ from prometheus_client import Counter
 
 from apps.core.bus import bus
 from apps.core.context import bound
-from apps.core.queue.work_queue import Backoff, LeaseLost, claim, in_seconds, load, settle, storable
+from apps.core.queue.work_queue import Backoff, DeliveryState, LeaseLost, claim, in_seconds, load, settle, storable
 from apps.events.bus import StoredEvent, send
-from apps.events.models import Delivery, DeliveryState, OutboxEvent
+from apps.events.models import Delivery, OutboxEvent
 
 log = structlog.get_logger("deliveries")
 DELIVERIES = Counter("event_deliveries_total", "Attempts to deliver an event", ["receiver", "outcome"])

@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.core.queue.work_queue import WorkItem
+from apps.core.queue.work_queue import DeliveryState, WorkItem
 
 
 class OutboxEvent(models.Model):
@@ -37,15 +37,6 @@ class OutboxEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.type} {self.aggregate}"
-
-
-class DeliveryState(models.TextChoices):
-    """Where a delivery stands; `failed` waits for its next attempt, `dead` for a person."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    DEAD = "dead"
 
 
 class Delivery(WorkItem):

@@ -10,7 +10,8 @@ from django.utils import timezone
 from apps.core.backoffice.display import shortened
 from apps.core.backoffice.links import Link, aggregate, list_of, page_of
 from apps.core.backoffice.overview import CAP, Content, Figure, Table, activity, age, capped, panel, said
-from apps.events.models import Delivery, DeliveryState, OutboxEvent
+from apps.core.queue.work_queue import DeliveryState
+from apps.events.models import Delivery, OutboxEvent
 
 LISTED = 8
 OLD_SECONDS = 60

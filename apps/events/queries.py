@@ -10,7 +10,8 @@ from django.db import DataError
 from django.db.models import Count, Min, Q
 
 from apps.core.bus import Query
-from apps.events.models import Delivery, DeliveryState, OutboxEvent
+from apps.core.queue.work_queue import DeliveryState
+from apps.events.models import Delivery, OutboxEvent
 
 
 class FeedEvent(TypedDict):

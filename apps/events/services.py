@@ -5,56 +5,38 @@ from __future__ import annotations
 from datetime import timedelta
 
 import structlog
-from django.db import connection
-from django.db.models.functions import Now
 
 from apps.core.errors import NotFound
+from apps.core.queue.work_queue import prune_in_batches
 from apps.events.commands import PruneEvents, ReplayDeliveries
-from apps.events.models import Delivery, DeliveryState
+from apps.events.repositories import Deliveries, Events
 
 log = structlog.get_logger("events")
-
-PRUNE = """
-    WITH old AS (
-        SELECT e.id FROM events_outboxevent e
-        WHERE e.occurred_at < now() - make_interval(secs => %(retention)s) AND e.position IS NOT NULL
-          AND (e.occurred_at < now() - make_interval(secs => %(undelivered)s) OR NOT EXISTS (
-              SELECT 1 FROM events_delivery d WHERE d.event_id = e.id AND d.state <> 'delivered'))
-        ORDER BY e.occurred_at LIMIT %(batch)s),
-    told AS (DELETE FROM events_delivery WHERE event_id IN (SELECT id FROM old))
-    DELETE FROM events_outboxevent WHERE id IN (SELECT id FROM old) RETURNING id"""
+PRUNE_BATCH = 1000
 
 
 class EventService:
     """Handlers of the commands in apps/events/commands.py."""
 
-    def __init__(self, retention: timedelta, undelivered: timedelta, prune_batch: int = 1000) -> None:
+    def __init__(self, events: Events, deliveries: Deliveries, retention: timedelta, undelivered: timedelta) -> None:
+        self._events = events
+        self._deliveries = deliveries
         self._retention = retention
         self._undelivered = undelivered
-        self._prune_batch = prune_batch
 
     def replay(self, command: ReplayDeliveries) -> int:
         """Make the deliveries due now. Raises NotFound naming ids that are not failed or dead deliveries."""
-        rows = Delivery.objects.filter(id__in=command.ids, state__in=[DeliveryState.DEAD, DeliveryState.FAILED])
-        found = set(rows.select_for_update(no_key=True).values_list("id", flat=True))
+        found = self._deliveries.lock_stopped(command.ids)
         missing = sorted(set(command.ids) - found)
         if missing:
             raise NotFound(f"no failed or dead delivery with id {', '.join(map(str, missing))}")
-        audit = {"replayed_at": Now(), "replayed_by": command.by[:254]}
-        rows.update(state=DeliveryState.PENDING, attempts=0, due_at=Now(), token=None, settled_at=None, **audit)
+        self._deliveries.start_over(command.ids, command.by)
         log.info("deliveries_replayed", ids=sorted(found), by=command.by)
         return len(found)
 
     def prune(self, command: PruneEvents) -> int:
         """Delete in batches, each its own short transaction."""
-        retention, undelivered = self._retention.total_seconds(), self._undelivered.total_seconds()
-        values = {"retention": retention, "undelivered": undelivered, "batch": self._prune_batch}
-        total = 0
-        while True:
-            with connection.cursor() as cursor:
-                cursor.execute(PRUNE, values)
-                deleted = len(cursor.fetchall())
-            total += deleted
-            if deleted < self._prune_batch:
-                log.info("events_pruned", events=total)
-                return total
+        retention, undelivered = self._retention, self._undelivered
+        total = prune_in_batches(lambda limit: self._events.delete_old(retention, undelivered, limit), PRUNE_BATCH)
+        log.info("events_pruned", events=total)
+        return total

@@ -13,8 +13,8 @@ class WebhooksConfig(AppConfig):
             receivers,  # noqa: F401 - connects them
         )
         from apps.webhooks.models import Endpoint
+        from apps.webhooks.repositories import DUE
         from apps.webhooks.secrets import PURPOSE
-        from apps.webhooks.store import DUE
 
         keep(Kept("webhook secrets", PURPOSE, Endpoint, "secret"))
         keep(Kept("previous webhook secrets", PURPOSE, Endpoint, "previous_secret", until="previous_secret_until"))

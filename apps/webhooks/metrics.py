@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from django.db.models import Count
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from apps.webhooks.models import DeliveryState, WebhookDelivery
+from apps.core.queue.work_queue import DeliveryState
+from apps.webhooks.models import WebhookDelivery
 
 
 def waiting() -> Iterator[Metric]:

@@ -9,7 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.core.queue.work_queue import WorkItem
+from apps.core.queue.work_queue import DeliveryState, WorkItem
 from apps.webhooks.names import host_of
 
 URL_LENGTH = 2000
@@ -43,15 +43,6 @@ class Endpoint(models.Model):
     def __str__(self) -> str:
         """For logs and messages: without the URL, which is a secret for many services."""
         return f"webhook {self.pk} at {host_of(self.url)}" if self.pk else host_of(self.url)
-
-
-class DeliveryState(models.TextChoices):
-    """Where a delivery stands; `failed` waits for its next attempt, `dead` for a person."""
-
-    PENDING = "pending"
-    DELIVERED = "delivered"
-    FAILED = "failed"
-    DEAD = "dead"
 
 
 class WebhookDelivery(WorkItem):

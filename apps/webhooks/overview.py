@@ -5,7 +5,8 @@ from __future__ import annotations
 from apps.core.backoffice.display import shortened
 from apps.core.backoffice.links import Link, list_of, page_of
 from apps.core.backoffice.overview import Content, Figure, Table, activity, capped, panel, said
-from apps.webhooks.models import DeliveryState, Endpoint, WebhookDelivery
+from apps.core.queue.work_queue import DeliveryState
+from apps.webhooks.models import Endpoint, WebhookDelivery
 
 LISTED = 8
 TONES = {DeliveryState.FAILED: "warn", DeliveryState.DEAD: "bad"}

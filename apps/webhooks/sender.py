@@ -15,18 +15,16 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from django.db import connection
 from prometheus_client import Histogram
 
 from apps.core.bus import bus
 from apps.core.context import bound
 from apps.core.errors import DomainError
 from apps.core.queue.work_queue import REFUSED_ROW
-from apps.webhooks import store
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import DisableEndpoint
 from apps.webhooks.outbound import GONE, Message, Outcome, attempt, client
-from apps.webhooks.secrets import SecretBox
+from apps.webhooks.repositories import SendQueue, Settlement
 
 T = TypeVar("T")
 log = structlog.get_logger("webhooks")
@@ -54,9 +52,9 @@ for _outcome in ("delivered", "failed", "dead"):
 class Sender:
     """Drains the queue of webhook deliveries; `schedule` has the waits after each failed attempt, in seconds."""
 
-    def __init__(self, policy: AddressPolicy, box: SecretBox, schedule: Sequence[float]) -> None:
+    def __init__(self, policy: AddressPolicy, queue: SendQueue, schedule: Sequence[float]) -> None:
         self._policy = policy
-        self._box = box
+        self._queue = queue
         self._schedule = schedule
 
     def drain(self, seconds: float) -> int:
@@ -86,19 +84,19 @@ class Sender:
                     attempts += sum(not outcome.postponed for outcome in outcomes)
                     if outcomes:
                         await _in(database, partial(self.settle, outcomes))
-            await _in(database, _disconnect)
+            await _in(database, self._queue.disconnect)
         return attempts
 
     def _claim(self, room: int, failing_room: int) -> list[Message]:
         """Messages of healthy endpoints first, then some of those that fail."""
-        claimed = store.claim(room, self._box, failing=False)
+        claimed = self._queue.claim(room, failing=False)
         failing = min(room - len(claimed), failing_room)
-        return claimed + store.claim(failing, self._box, failing=True)
+        return claimed + self._queue.claim(failing, failing=True)
 
     def settle(self, outcomes: Sequence[Outcome]) -> None:
         """Write how the attempts ended, and take endpoints out of service that are gone or have failed for days."""
         if postponed := [outcome.message for outcome in outcomes if outcome.postponed]:
-            store.postpone(postponed, POSTPONED_SECONDS)
+            self._queue.postpone(postponed, POSTPONED_SECONDS)
             log.info("webhooks_postponed", messages=len(postponed), reason="every thread that looks hosts up is taken")
         settlements = [(outcome, self._wait(outcome)) for outcome in outcomes if not outcome.postponed]
         given_up = self._settle(settlements)
@@ -109,12 +107,12 @@ class Sender:
         for endpoint_id in given_up:
             _disable(endpoint_id, f"every attempt of the last {DISABLE_AFTER_HOURS} hours failed")
 
-    def _settle(self, settlements: list[store.Settlement]) -> list[int]:
+    def _settle(self, settlements: list[Settlement]) -> list[int]:
         """Together; where the database refuses one of them, each by itself."""
         if not settlements:
             return []
         try:
-            return store.settle(settlements, DISABLE_AFTER_HOURS)
+            return self._queue.settle(settlements, DISABLE_AFTER_HOURS)
         except REFUSED_ROW as error:
             if len(settlements) > 1:
                 return [key for one in settlements for key in self._settle([one])]
@@ -146,10 +144,6 @@ def _disable(endpoint_id: int, reason: str) -> None:
     except (*REFUSED_ROW, DomainError) as error:
         # the next failure asks for it again; the other endpoints' outcomes are not to wait for this one
         log.exception("webhook_not_disabled", webhook_id=endpoint_id, exc_info=error)
-
-
-def _disconnect() -> None:
-    connection.close()
 
 
 async def _in(thread: ThreadPoolExecutor, work: Callable[[], T]) -> T:

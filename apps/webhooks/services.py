@@ -4,18 +4,14 @@ from __future__ import annotations
 
 import json
 import uuid
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 import structlog
-from django.db import connection, transaction
-from django.db.models import Q
-from django.db.models.functions import Now
-from django.utils import timezone
 
-from apps.core.context import request_id
-from apps.core.errors import NotFound
-from apps.core.repository import DjangoRepository, check_version
+from apps.core.bus import unit_of_work
+from apps.core.queue.work_queue import prune_in_batches
+from apps.core.repository import check_version
 from apps.events.bus import publish
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import (
@@ -33,23 +29,16 @@ from apps.webhooks.commands import (
     UpdateEndpoint,
 )
 from apps.webhooks.events import WebhookDisabled
-from apps.webhooks.models import DeliveryState, Endpoint, WebhookDelivery
+from apps.webhooks.models import Endpoint
 from apps.webhooks.names import host_of
+from apps.webhooks.repositories import Deliveries, Endpoints
 from apps.webhooks.rules import check_description, check_event_types
 from apps.webhooks.secrets import SecretBox
 
 log = structlog.get_logger("webhooks")
 OLD_SECRET_SIGNS_FOR = timedelta(hours=24)
 PRUNE_BATCH = 1000
-WAITING = (DeliveryState.PENDING, DeliveryState.FAILED)
 TEST_TYPE = "webhook.test"
-FAN_OUT = """
-    INSERT INTO webhooks_webhookdelivery
-        (endpoint_id, message_id, event_id, event_type, body, request_id, state, log, attempts, last_error)
-    SELECT id, %s, %s, %s, %s, %s, 'pending', '[]', 0, '' FROM webhooks_endpoint
-    WHERE is_active AND (event_types = '{}' OR %s = ANY(event_types))
-    FOR KEY SHARE
-    ON CONFLICT (endpoint_id, message_id) DO NOTHING"""
 
 
 class Retention(NamedTuple):
@@ -59,17 +48,14 @@ class Retention(NamedTuple):
     waiting: timedelta
 
 
-class Endpoints(DjangoRepository[Endpoint]):
-    """Endpoints in PostgreSQL."""
-
-    model = Endpoint
-
-
 class WebhookService:
     """Handlers of the commands of webhooks."""
 
-    def __init__(self, endpoints: Endpoints, policy: AddressPolicy, box: SecretBox, retention: Retention) -> None:
+    def __init__(
+        self, endpoints: Endpoints, deliveries: Deliveries, policy: AddressPolicy, box: SecretBox, retention: Retention
+    ) -> None:
         self._endpoints = endpoints
+        self._deliveries = deliveries
         self._policy = policy
         self._box = box
         self._retention = retention
@@ -88,7 +74,7 @@ class WebhookService:
             is_active=command.is_active,
             secret=self._box.close(secret),
         )
-        with transaction.atomic():
+        with unit_of_work():
             return snapshot(self._endpoints.create(row), secret)
 
     def look_up(self, command: LookUpHost) -> None:
@@ -112,7 +98,7 @@ class WebhookService:
         if command.description is not None:
             check_description(command.description)
             changes["description"] = command.description
-        with transaction.atomic():
+        with unit_of_work():
             row = self._endpoints.lock(command.endpoint_id)
             check_version(row, command.expected_version)
             if command.is_active is not None:
@@ -134,62 +120,45 @@ class WebhookService:
         secret = self._box.make()
         changes: dict[str, Any] = {"secret": self._box.close(secret)}
         if self._box.readable(row.secret):
-            changes |= {"previous_secret": row.secret, "previous_secret_until": timezone.now() + OLD_SECRET_SIGNS_FOR}
+            changes |= {
+                "previous_secret": row.secret,
+                "previous_secret_until": datetime.now(UTC) + OLD_SECRET_SIGNS_FOR,
+            }
         else:
             changes |= {"previous_secret": "", "previous_secret_until": None}
-            WebhookDelivery.objects.filter(endpoint_id=row.id, state=DeliveryState.FAILED, token=None).update(
-                due_at=Now()
-            )
+            self._deliveries.hurry_failed(row.id)
         return snapshot(self._endpoints.update(row, **changes), secret)
 
     def send_test(self, command: SendTest) -> int:
         """Queue a message of type webhook.test."""
         # locked, so that it is not deleted before the delivery is there
         row = self._endpoints.lock(command.endpoint_id)
-        delivery = WebhookDelivery.objects.create(
-            endpoint=row,
-            message_id=f"test_{uuid.uuid4().hex}",
-            event_type=TEST_TYPE,
-            body=message(TEST_TYPE, timezone.now().isoformat(), {"webhook_id": row.id}),
-            request_id=request_id(),
-        )
-        return delivery.id
+        body = message(TEST_TYPE, datetime.now(UTC).isoformat(), {"webhook_id": row.id})
+        return self._deliveries.queue_one(row, f"test_{uuid.uuid4().hex}", TEST_TYPE, body)
 
     def retry(self, command: RetryDelivery) -> None:
         """Make the delivery due; one that is under way in this moment is left to end."""
-        rows = WebhookDelivery.objects.filter(id=command.delivery_id, endpoint_id=command.endpoint_id)
-        row = rows.select_for_update(no_key=True).first()
-        if row is None:
-            raise NotFound(f"There is no delivery {command.delivery_id} of webhook {command.endpoint_id}.")
-        if row.token is None or (row.due_at and row.due_at <= timezone.now()):
-            rows.update(state=DeliveryState.PENDING, due_at=Now(), attempts=0, token=None, settled_at=None)
+        row = self._deliveries.lock(command.endpoint_id, command.delivery_id)
+        if row.token is None or (row.due_at and row.due_at <= datetime.now(UTC)):
+            self._deliveries.start_over(row)
 
     def fan_out(self, command: FanOut) -> int:
         """One statement, idempotent by the message's id, which every attempt and every endpoint shares."""
-        kind, message_id = command.event_type, f"evt_{command.event_id}"
-        with connection.cursor() as cursor:
-            cursor.execute(FAN_OUT, [message_id, command.event_id, kind, command.body, request_id(), kind])
-            made: int = cursor.rowcount
-        return made
+        return self._deliveries.queue_for_all(
+            f"evt_{command.event_id}", command.event_id, command.event_type, command.body
+        )
 
     def disable(self, command: DisableEndpoint) -> None:
         """Switch the endpoint off and publish WebhookDisabled; what is queued waits for it to be switched on."""
-        rows = Endpoint.objects.filter(id=command.endpoint_id, is_active=True)
-        if rows.update(is_active=False, disabled_reason=command.reason, updated_at=Now()):
+        if self._endpoints.switch_off(command.endpoint_id, command.reason):
             row = self._endpoints.get(command.endpoint_id)
             log.warning("webhook_disabled", webhook_id=row.id, reason=command.reason)
             publish(WebhookDisabled(row.id, host_of(row.url), command.reason))
 
     def prune(self, command: PruneDeliveries) -> int:
         """Delete in batches, each its own short transaction."""
-        total = 0
-        while True:
-            settled, made = Now() - self._retention.settled, Now() - self._retention.waiting
-            old = WebhookDelivery.objects.filter(Q(settled_at__lt=settled) | Q(created_at__lt=made, state__in=WAITING))
-            deleted, _ = WebhookDelivery.objects.filter(id__in=old.values("id")[:PRUNE_BATCH]).delete()
-            total += deleted
-            if deleted < PRUNE_BATCH:
-                return total
+        settled, waiting = self._retention
+        return prune_in_batches(lambda limit: self._deliveries.delete_old(settled, waiting, limit), PRUNE_BATCH)
 
 
 def message(event_type: str, timestamp: str, data: dict[str, Any]) -> str:

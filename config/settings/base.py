@@ -268,7 +268,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_URLCONF": "config.urls",
     "ENUM_NAME_OVERRIDES": {
         "JobStatus": "apps.jobs.models.Status",
-        "DeliveryStatus": "apps.webhooks.models.DeliveryState",
+        "DeliveryStatus": "apps.core.queue.work_queue.DeliveryState",
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "COMPONENT_SPLIT_REQUEST": True,

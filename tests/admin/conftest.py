@@ -9,7 +9,8 @@ import pytest
 from django.test import Client
 
 from apps.core.bus import bus
-from apps.events.models import Delivery, DeliveryState
+from apps.core.queue.work_queue import DeliveryState
+from apps.events.models import Delivery
 from apps.events.relay import fan_out
 from apps.users.commands import RegisterUser, UserSnapshot
 from tests.conftest import PASSWORD

@@ -13,11 +13,11 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
 from apps.core.bus import bus
-from apps.core.queue.work_queue import claim
+from apps.core.queue.work_queue import DeliveryState, claim
 from apps.events import deliveries
 from apps.events.bus import EVENTS, RECEIVERS, Event, NotInTransaction, event, happened, on, publish, publish_all
 from apps.events.commands import ReplayDeliveries
-from apps.events.models import Delivery, DeliveryState, OutboxEvent
+from apps.events.models import Delivery, OutboxEvent
 from apps.events.queries import ReadFeed
 from apps.events.relay import fan_out
 from apps.jobs.models import Job

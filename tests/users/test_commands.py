@@ -14,7 +14,8 @@ from django.core.management import CommandError, call_command, load_command_clas
 from django.db.models.functions import Now
 
 from apps.core.bus import bus
-from apps.events.models import Delivery, DeliveryState
+from apps.core.queue.work_queue import DeliveryState
+from apps.events.models import Delivery
 from apps.events.relay import fan_out
 from apps.jobs.commands import SubmitJob
 from apps.jobs.models import Job

@@ -13,8 +13,9 @@ from rest_framework.test import APIClient
 
 from apps.core.bus import bus
 from apps.core.models import IdempotentAnswer
+from apps.core.queue.work_queue import DeliveryState
 from apps.events import deliveries
-from apps.events.models import Delivery, DeliveryState, OutboxEvent
+from apps.events.models import Delivery, OutboxEvent
 from apps.events.relay import fan_out
 from apps.jobs.commands import RunNextJob
 from apps.profiles.commands import Person, RecordEnrichment

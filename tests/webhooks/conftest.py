@@ -14,9 +14,10 @@ from apps.core.bus import bus
 from apps.profiles.commands import LookUpPerson
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import CheckEndpoint, EndpointSnapshot, LookUpHost, RegisterEndpoint, UpdateEndpoint
+from apps.webhooks.repositories import Deliveries, Endpoints, SendQueue
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
-from apps.webhooks.services import Endpoints, Retention, WebhookService
+from apps.webhooks.services import Retention, WebhookService
 from tests.receiver import Receiver
 
 
@@ -38,7 +39,7 @@ def receiver() -> Iterator[Receiver]:
 def in_use(policy: AddressPolicy) -> Iterator[AddressPolicy]:
     """Let the service go by `policy`."""
     kept = Retention(*[timedelta(days=1)] * 2)
-    service = WebhookService(Endpoints(), policy, SecretBox(settings.ENV.secret_key), kept)
+    service = WebhookService(Endpoints(), Deliveries(), policy, SecretBox(settings.ENV.secret_key), kept)
     with (
         bus.replaced(RegisterEndpoint, service.register),
         bus.replaced(UpdateEndpoint, service.update),
@@ -64,7 +65,7 @@ def endpoint(transactional_db: None, private_allowed: AddressPolicy, receiver: R
 @pytest.fixture
 def sender(private_allowed: AddressPolicy) -> Sender:
     """A sender with the standard schedule, that may go to loopback."""
-    return Sender(private_allowed, SecretBox(settings.ENV.secret_key), settings.ENV.webhook_retry_schedule)
+    return Sender(private_allowed, SendQueue(SecretBox(settings.ENV.secret_key)), settings.ENV.webhook_retry_schedule)
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from apps.core.errors import Invalid
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import EndpointSnapshot, SendTest
 from apps.webhooks.models import Endpoint, WebhookDelivery
+from apps.webhooks.repositories import SendQueue
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from apps.webhooks.special_networks import is_public
@@ -233,7 +234,7 @@ def test_a_name_that_is_moved_inside_after_registration_is_not_dialled(
     Endpoint.objects.update(url=f"http://hooks.example.com:{receiver.port}/hook")
     policy = AddressPolicy(allow_private=False, resolve=lambda host: ["127.0.0.1"])
     bus.execute(SendTest(endpoint.id))
-    Sender(policy, SecretBox(settings.ENV.secret_key), [5]).drain(5)
+    Sender(policy, SendQueue(SecretBox(settings.ENV.secret_key)), [5]).drain(5)
     assert receiver.received == []
     (entry,) = WebhookDelivery.objects.get().log
     assert entry["status_code"] is None
@@ -254,7 +255,7 @@ def test_the_address_that_was_checked_is_the_one_that_is_dialled(
     Endpoint.objects.update(url=f"http://hooks.example.com:{receiver.port}/hook")
     bus.execute(SendTest(endpoint.id))
     policy = AddressPolicy(allow_private=True, resolve=resolve)
-    Sender(policy, SecretBox(settings.ENV.secret_key), [5]).drain(5)
+    Sender(policy, SendQueue(SecretBox(settings.ENV.secret_key)), [5]).drain(5)
     assert asked == ["hooks.example.com"]
     assert len(receiver.received) == 1
     assert receiver.received[0].headers["host"] == f"hooks.example.com:{receiver.port}"
@@ -267,7 +268,7 @@ def test_a_name_that_does_not_resolve_is_a_failed_attempt(endpoint: EndpointSnap
     Endpoint.objects.update(url="http://nowhere.example.com/hook")
     bus.execute(SendTest(endpoint.id))
     policy = AddressPolicy(allow_private=False, resolve=resolve)
-    Sender(policy, SecretBox(settings.ENV.secret_key), [5]).drain(5)
+    Sender(policy, SendQueue(SecretBox(settings.ENV.secret_key)), [5]).drain(5)
     assert WebhookDelivery.objects.get().state == "failed"
 
 

@@ -11,11 +11,11 @@ import pytest
 from django.db import connection, transaction
 
 from apps.core.bus import bus
-from apps.webhooks import outbound, store
+from apps.webhooks import outbound, repositories
 from apps.webhooks.commands import DeleteEndpoint, EndpointSnapshot, FanOut, RegisterEndpoint, SendTest
 from apps.webhooks.models import Endpoint, WebhookDelivery
+from apps.webhooks.repositories import Endpoints
 from apps.webhooks.sender import Sender
-from apps.webhooks.services import Endpoints
 from tests.core.racing import at_once, held_open, waiting_for_a_lock
 from tests.receiver import Receiver, answer
 from tests.waiting import wait_for
@@ -62,7 +62,7 @@ def test_hanging_endpoints_do_not_delay_a_healthy_one(
 
 
 def test_a_failing_endpoint_is_probed_by_one_request_at_a_time(endpoint: EndpointSnapshot, sender: Sender) -> None:
-    Endpoint.objects.update(failures=store.BREAKER_THRESHOLD)
+    Endpoint.objects.update(failures=repositories.BREAKER_THRESHOLD)
     for _ in range(10):
         bus.execute(SendTest(endpoint.id))
     assert len(sender._claim(100, 100)) == 1
@@ -72,7 +72,7 @@ def test_a_failing_endpoint_is_probed_by_one_request_at_a_time(endpoint: Endpoin
 def test_one_success_closes_the_breaker_of_an_endpoint(
     endpoint: EndpointSnapshot, sender: Sender, receiver: Receiver
 ) -> None:
-    Endpoint.objects.update(failures=store.BREAKER_THRESHOLD)
+    Endpoint.objects.update(failures=repositories.BREAKER_THRESHOLD)
     for _ in range(10):
         bus.execute(SendTest(endpoint.id))
     sender.drain(5)
@@ -81,9 +81,9 @@ def test_one_success_closes_the_breaker_of_an_endpoint(
 
 
 def test_an_endpoint_has_no_more_in_flight_than_its_room(endpoint: EndpointSnapshot, sender: Sender) -> None:
-    for _ in range(store.PER_ENDPOINT + 10):
+    for _ in range(repositories.PER_ENDPOINT + 10):
         bus.execute(SendTest(endpoint.id))
-    assert len(sender._claim(1000, 1000)) == store.PER_ENDPOINT
+    assert len(sender._claim(1000, 1000)) == repositories.PER_ENDPOINT
     assert sender._claim(1000, 1000) == []
 
 

@@ -21,6 +21,7 @@ from apps.webhooks import names
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import CheckEndpoint, EndpointSnapshot, SendTest, UpdateEndpoint
 from apps.webhooks.models import Endpoint, WebhookDelivery
+from apps.webhooks.repositories import SendQueue
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from tests.admin.conftest import changed
@@ -112,7 +113,7 @@ def test_what_waits_for_our_own_threads_is_postponed_and_never_counted(
     directory.leads_to["healthy.example.com"] = ["127.0.0.1"]
     policy = AddressPolicy(allow_private=True, resolve=directory)
     policy._names = names.Names(directory, threads=2)
-    sender = Sender(policy, SecretBox(settings.ENV.secret_key), [5])
+    sender = Sender(policy, SendQueue(SecretBox(settings.ENV.secret_key)), [5])
     secret = Endpoint.objects.get().secret
     dead = [
         Endpoint.objects.create(url=f"http://silent{number}.example.com/hook", secret=secret) for number in range(2)
@@ -146,7 +147,8 @@ def test_what_waits_for_our_own_threads_is_postponed_and_never_counted(
 def test_two_dead_name_servers_do_not_hold_up_a_healthy_name(endpoint: EndpointSnapshot, receiver: Receiver) -> None:
     directory = Directory()
     directory.leads_to["healthy.example.com"] = ["127.0.0.1"]
-    sender = Sender(AddressPolicy(allow_private=True, resolve=directory), SecretBox(settings.ENV.secret_key), [5])
+    policy = AddressPolicy(allow_private=True, resolve=directory)
+    sender = Sender(policy, SendQueue(SecretBox(settings.ENV.secret_key)), [5])
     secret = Endpoint.objects.get().secret
     for number in range(2):
         Endpoint.objects.create(url=f"http://silent{number}.example.com/hook", secret=secret)

@@ -45,6 +45,15 @@ class WorkItem(models.Model):
         abstract = True
 
 
+class DeliveryState(models.TextChoices):
+    """Where a delivery of an event or a webhook stands; `failed` waits for its next attempt, `dead` for a person."""
+
+    PENDING = "pending"
+    DELIVERED = "delivered"
+    FAILED = "failed"
+    DEAD = "dead"
+
+
 @dataclass(frozen=True)
 class Backoff:
     """Waits between the attempts of a queued piece of work, in seconds, with up to a quarter of jitter."""
@@ -124,6 +133,19 @@ def settle(rows: models.QuerySet[Any], token: object, **changes: Any) -> None:
     kept = {name: storable(value) if type(value) is str else value for name, value in changes.items()}
     if token is None or rows.filter(token=token).update(token=None, **kept) != 1:
         raise LeaseLost("the lease ran out and another worker has the row")
+
+
+def prune_in_batches(delete_some: Callable[[int], int], batch: int) -> int:
+    """Call `delete_some(batch)` until it deletes fewer rows than that; returns how many were deleted in all.
+
+    Called outside a transaction, each batch is a short one of its own, and nobody waits long for its locks.
+    """
+    total = 0
+    while True:
+        deleted = delete_some(batch)
+        total += deleted
+        if deleted < batch:
+            return total
 
 
 def in_seconds(seconds: float) -> Any:

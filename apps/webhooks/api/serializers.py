@@ -13,9 +13,10 @@ from apps.core.api.components import ANY_OBJECT, Id, Page, example
 from apps.core.api.fields import Body, Flag, Text
 from apps.core.bus import bus
 from apps.core.errors import FieldProblem, Invalid, together
+from apps.core.queue.work_queue import DeliveryState
 from apps.events.bus import EVENTS
 from apps.webhooks.commands import CheckEndpoint
-from apps.webhooks.models import URL_LENGTH, DeliveryState
+from apps.webhooks.models import URL_LENGTH
 from apps.webhooks.rules import check_description, check_event_types
 
 DESCRIPTION_LENGTH = 500

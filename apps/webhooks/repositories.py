@@ -1,0 +1,219 @@
+"""Endpoints and their deliveries in PostgreSQL.
+
+`Endpoints` and `Deliveries` serve the use cases. `SendQueue` serves the sender: it claims deliveries with room for each
+endpoint, and settles them in batches.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from apps.core.context import request_id
+from apps.core.errors import NotFound
+from apps.core.queue.work_queue import DeliveryState
+from apps.core.repository import DjangoRepository
+from apps.webhooks.models import Endpoint, WebhookDelivery
+from apps.webhooks.outbound import Message, Outcome
+from apps.webhooks.secrets import SecretBox
+
+WAITING = (DeliveryState.PENDING, DeliveryState.FAILED)
+FAN_OUT = """
+    INSERT INTO webhooks_webhookdelivery
+        (endpoint_id, message_id, event_id, event_type, body, request_id, state, log, attempts, last_error)
+    SELECT id, %s, %s, %s, %s, %s, 'pending', '[]', 0, '' FROM webhooks_endpoint
+    WHERE is_active AND (event_types = '{}' OR %s = ANY(event_types))
+    FOR KEY SHARE
+    ON CONFLICT (endpoint_id, message_id) DO NOTHING"""
+
+LEASE_SECONDS = 60
+PER_ENDPOINT = 25
+# the endpoint's circuit breaker: after so many failures in a row one request at a time probes it
+BREAKER_THRESHOLD = 5
+
+# what the relay looks for, and what CLAIM takes from
+DUE = "EXISTS (SELECT 1 FROM webhooks_endpoint e WHERE e.id = q.endpoint_id AND e.is_active)"
+CLAIM = """
+    WITH ready AS (
+        SELECT e.id, CASE WHEN e.failures < %(threshold)s THEN %(cap)s ELSE 1 END - (
+            SELECT count(*) FROM webhooks_webhookdelivery f
+            WHERE f.endpoint_id = e.id AND f.token IS NOT NULL AND f.due_at > statement_timestamp()) AS room
+        FROM webhooks_endpoint e
+        WHERE e.is_active AND (e.failures > 0) = %(failing)s AND EXISTS (
+            SELECT 1 FROM webhooks_webhookdelivery q WHERE q.endpoint_id = e.id AND q.due_at <= statement_timestamp())),
+    chosen AS (
+        SELECT d.id FROM ready CROSS JOIN LATERAL (
+            SELECT q.id FROM webhooks_webhookdelivery q
+            WHERE q.endpoint_id = ready.id AND q.due_at <= statement_timestamp()
+            ORDER BY q.due_at, q.id LIMIT greatest(ready.room, 0) FOR NO KEY UPDATE SKIP LOCKED) d
+        LIMIT %(limit)s),
+    claimed AS (
+        UPDATE webhooks_webhookdelivery t SET token = gen_random_uuid(), attempts = attempts + 1,
+            due_at = statement_timestamp() + make_interval(secs => %(lease)s)
+        FROM chosen WHERE t.id = chosen.id RETURNING t.*)
+    SELECT c.id, c.token, c.endpoint_id, e.failures > 0, c.attempts, c.message_id, c.event_type, c.body, c.request_id,
+        e.url, e.secret, CASE WHEN e.previous_secret_until > now() THEN e.previous_secret ELSE '' END
+    FROM claimed c JOIN webhooks_endpoint e ON e.id = c.endpoint_id"""
+# an outcome and the seconds to the next attempt; None: no other follows
+Settlement = tuple[Outcome, float | None]
+FACTS = (
+    "id", "token", "endpoint_id", "failing", "attempts", "message_id", "event_type", "body", "request_id", "url",
+)  # fmt: skip
+SETTLE = """
+    UPDATE webhooks_webhookdelivery d SET token = NULL, state = s.state, log = d.log || s.entry::jsonb,
+        last_error = s.error, due_at = now() + make_interval(secs => s.wait),
+        settled_at = CASE WHEN s.wait IS NULL THEN now() END
+    FROM unnest(%s::bigint[], %s::uuid[], %s::text[], %s::float8[], %s::text[], %s::text[])
+        AS s(id, token, state, wait, entry, error)
+    WHERE d.id = s.id AND d.token = s.token RETURNING d.id"""
+POSTPONE = """
+    UPDATE webhooks_webhookdelivery d SET token = NULL, attempts = greatest(attempts - 1, 0),
+        due_at = now() + make_interval(secs => %s)
+    FROM unnest(%s::bigint[], %s::uuid[]) AS s(id, token) WHERE d.id = s.id AND d.token = s.token"""
+LOCK = "SELECT 1 FROM webhooks_endpoint WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
+SUCCEEDED = """
+    UPDATE webhooks_endpoint SET failures = 0, failing_since = NULL, last_success_at = now()
+    WHERE id = ANY(%s) AND (failures > 0 OR last_success_at IS NULL OR last_success_at < now() - interval '1 minute')"""
+FAILED = """
+    UPDATE webhooks_endpoint e SET failures = e.failures + s.n, failing_since = coalesce(e.failing_since, now())
+    FROM unnest(%s::bigint[], %s::int[]) AS s(id, n) WHERE e.id = s.id
+    RETURNING e.id, e.is_active AND e.failing_since < now() - make_interval(hours => %s)"""
+
+
+class Endpoints(DjangoRepository[Endpoint]):
+    """Endpoints in PostgreSQL."""
+
+    model = Endpoint
+
+    def switch_off(self, key: int, reason: str) -> bool:
+        """Switch the endpoint off and keep the reason; returns whether it was on until now."""
+        rows = Endpoint.objects.filter(id=key, is_active=True)
+        return bool(rows.update(is_active=False, disabled_reason=reason, updated_at=Now()))
+
+
+class Deliveries:
+    """Deliveries, as far as people and events have to do with them."""
+
+    def queue_one(self, endpoint: Endpoint, message_id: str, event_type: str, body: str) -> int:
+        """A message to one endpoint, due at once; returns its id."""
+        delivery = WebhookDelivery.objects.create(
+            endpoint=endpoint, message_id=message_id, event_type=event_type, body=body, request_id=request_id()
+        )
+        return delivery.id
+
+    def queue_for_all(self, message_id: str, event_id: int, event_type: str, body: str) -> int:
+        """A delivery to each active endpoint that wants it and has none of this message yet; returns how many."""
+        with connection.cursor() as cursor:
+            cursor.execute(FAN_OUT, [message_id, event_id, event_type, body, request_id(), event_type])
+            made: int = cursor.rowcount
+        return made
+
+    def lock(self, endpoint_id: int, delivery_id: int) -> WebhookDelivery:
+        """The delivery, locked until the transaction ends. Raises NotFound."""
+        rows = WebhookDelivery.objects.filter(id=delivery_id, endpoint_id=endpoint_id)
+        row = rows.select_for_update(no_key=True).first()
+        if row is None:
+            raise NotFound(f"There is no delivery {delivery_id} of webhook {endpoint_id}.")
+        return row
+
+    def start_over(self, row: WebhookDelivery) -> None:
+        """Make it due at once, with fresh attempts."""
+        WebhookDelivery.objects.filter(id=row.id, endpoint_id=row.endpoint_id).update(
+            state=DeliveryState.PENDING, due_at=Now(), attempts=0, token=None, settled_at=None
+        )
+
+    def hurry_failed(self, endpoint_id: int) -> None:
+        """Make due at once what waits for its next attempt."""
+        WebhookDelivery.objects.filter(endpoint_id=endpoint_id, state=DeliveryState.FAILED, token=None).update(
+            due_at=Now()
+        )
+
+    def delete_old(self, settled: timedelta, waiting: timedelta, limit: int) -> int:
+        """Delete up to `limit` that were settled longer ago than `settled`, or wait longer than `waiting`."""
+        before, made = Now() - settled, Now() - waiting
+        old = WebhookDelivery.objects.filter(Q(settled_at__lt=before) | Q(created_at__lt=made, state__in=WAITING))
+        deleted, _ = WebhookDelivery.objects.filter(id__in=old.values("id")[:limit]).delete()
+        return deleted
+
+
+class SendQueue:
+    """Deliveries that are due, as the sender takes and settles them; `box` opens the secrets that sign them."""
+
+    def __init__(self, box: SecretBox) -> None:
+        self._box = box
+
+    def claim(self, limit: int, *, failing: bool) -> list[Message]:
+        """Claim up to `limit` due messages, of endpoints that fail or of the others, as many as each has room for."""
+        if limit <= 0:
+            return []
+        values = {"threshold": BREAKER_THRESHOLD, "cap": PER_ENDPOINT, "failing": failing, "limit": limit}
+        with connection.cursor() as cursor:
+            cursor.execute(CLAIM, values | {"lease": LEASE_SECONDS})
+            rows = cursor.fetchall()
+        opened: dict[str, str | None] = {}
+        return [_message(row, self._box, opened) for row in rows]
+
+    def postpone(self, messages: Sequence[Message], seconds: float) -> None:
+        """Make `messages` due again in `seconds`, as if they had not been claimed, where the lease still holds."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                POSTPONE, [seconds, [message.id for message in messages], [message.token for message in messages]]
+            )
+
+    def settle(self, outcomes: Sequence[Settlement], disable_after_hours: int) -> list[int]:
+        """Write outcomes with the wait to the next attempt (None: no other); those that lost their lease are dropped.
+
+        Returns the endpoints that have failed for `disable_after_hours` without a success.
+        """
+        rows = [_settlement(outcome, wait) for outcome, wait in outcomes]
+        with transaction.atomic(), connection.cursor() as cursor:
+            endpoints = sorted({outcome.message.endpoint_id for outcome, _ in outcomes})
+            # in order, so that two senders cannot wait for each other
+            cursor.execute(LOCK, [endpoints])
+            cursor.execute(SETTLE, [list(column) for column in zip(*rows, strict=True)])
+            kept = {delivery_id for (delivery_id,) in cursor.fetchall()}
+            # what this service could not even send says nothing about the endpoint
+            valid = [outcome for outcome, _ in outcomes if outcome.sent and outcome.message.id in kept]
+            return _count(cursor, valid, disable_after_hours)
+
+    def disconnect(self) -> None:
+        """Give up this thread's connection to the database."""
+        connection.close()
+
+
+def _message(row: Sequence[Any], box: SecretBox, opened: dict[str, str | None]) -> Message:
+    secret, previous = row[-2:]
+    facts: dict[str, Any] = dict(zip(FACTS, row, strict=False))
+    for closed in (secret, previous):
+        if closed not in opened:
+            opened[closed] = box.readable(closed)
+    newest, older = opened[secret], opened[previous]
+    # without the newest nothing is signed: a receiver that has switched over to it would refuse the older one
+    return Message(**facts, secrets=None if newest is None else (newest, older) if older else (newest,))
+
+
+def _settlement(outcome: Outcome, wait: float | None) -> tuple[Any, ...]:
+    failed = DeliveryState.DEAD if wait is None else DeliveryState.FAILED
+    state = DeliveryState.DELIVERED if outcome.ok else failed
+    sent = outcome.message
+    return sent.id, sent.token, state.value, wait, json.dumps([outcome.entry()]), outcome.error
+
+
+def _count(cursor: Any, outcomes: Sequence[Outcome], disable_after_hours: int) -> list[int]:
+    good = {outcome.message.endpoint_id for outcome in outcomes if outcome.ok}
+    failures: dict[int, int] = {}
+    for outcome in outcomes:
+        if not outcome.ok and outcome.message.endpoint_id not in good:
+            failures[outcome.message.endpoint_id] = failures.get(outcome.message.endpoint_id, 0) + 1
+    if good:
+        cursor.execute(SUCCEEDED, [sorted(good)])
+    if not failures:
+        return []
+    cursor.execute(FAILED, [list(failures), list(failures.values()), disable_after_hours])
+    return [endpoint_id for endpoint_id, given_up in cursor.fetchall() if given_up]
