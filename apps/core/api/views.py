@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import IO, Any, ClassVar, Protocol
 
 from django.conf import settings
@@ -14,7 +14,7 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from apps.core.api.bodies import Taken, declared_bytes, in_memory, pieces, spooled
+from apps.core.api.bodies import Taken, declared_bytes, in_memory, spooled
 from apps.core.api.fields import Body, checker
 from apps.core.api.idempotency import RunOnce
 from apps.core.api.parsers import MOST_VALUES
@@ -168,7 +168,3 @@ class StreamView(ApiView):
         file = self.take_body(request).file
         file.seek(0)
         return file
-
-    def pieces(self, request: Request) -> Iterator[bytes]:
-        """The body from its beginning, in pieces of a mebibyte."""
-        return pieces(self.upload(request), self.limit())

@@ -16,7 +16,6 @@ from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 
-from apps.core.backoffice import panels as overview_panels  # noqa: F401 - registers the panels of what has no domain
 from apps.core.backoffice.actions import CommandAction
 from apps.core.backoffice.links import Link, anchor, list_of, related_to
 from apps.core.backoffice.lists import CappedPaginator, by
