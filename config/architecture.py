@@ -53,25 +53,19 @@ class Faces(Contract):
 class NoPersistence(Contract):
     """The modules that match `modules` (`*` stands for one name) neither import django.db nor use a model's manager.
 
-    Those in `exempt` may for now; one that no longer does has to be taken off that list. import-linter itself sees
-    `django` as a whole, and no managers, so this contract reads the source.
+    import-linter itself sees `django` as a whole, and no managers, so this contract reads the source.
     """
 
     modules: Any = fields.ListField(subfield=fields.StringField())
-    exempt: Any = fields.ListField(subfield=fields.StringField(), required=False)
 
     def check(self, graph: ImportGraph, verbose: bool) -> ContractCheck:
-        """Kept if the matching modules have no persistence, and each exempt one has."""
+        """Kept if none of the matching modules has persistence."""
         matching = sorted({module for pattern in self.modules for module in graph.find_matching_modules(pattern)})
-        found = {module: list(persistence_in(_source_of(module))) for module in matching}
-        exempt = set(self.exempt or ())
         problems = [
             f"{module}, line {line}: {what} belongs in a repository or a query."
-            for module, uses in found.items()
-            if module not in exempt
-            for line, what in uses
+            for module in matching
+            for line, what in persistence_in(_source_of(module))
         ]
-        problems += [f"{module} needs no exemption." for module in sorted(exempt) if not found.get(module)]
         return ContractCheck(kept=not problems, metadata={"problems": problems})
 
     def render_broken_contract(self, check: ContractCheck) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from celery import Celery
 from celery.signals import celeryd_init, setup_logging
 from django.conf import settings
+from django.utils.module_loading import autodiscover_modules
 
 from config import streams
 from config.broker import broker_url, tls_options, transport_options
@@ -56,24 +57,20 @@ app.conf.update(
     task_serializer="json",
     timezone="UTC",
     task_default_queue="events",
-    task_routes={
-        "core.*": {"queue": "events"},
-        "events.*": {"queue": "events"},
-        "users.*": {"queue": "events"},
-        "webhooks.*": {"queue": "webhooks"},
-        "jobs.*": {"queue": "jobs"},
-    },
-    beat_schedule={
-        "prune-events": {"task": "events.prune", "schedule": 3600.0},
-        "prune-sessions": {"task": "users.prune_sessions", "schedule": 3600.0},
-        "prune-webhooks": {"task": "webhooks.prune", "schedule": 3600.0},
-        "prune-idempotency-keys": {"task": "core.prune", "schedule": 3600.0},
-        "prune-jobs": {"task": "jobs.prune", "schedule": 3600.0},
-    },
 )
 # in every thread: the relay and /readyz publish and look through this application
 app.set_default()
-app.autodiscover_tasks()
+
+
+def take_tasks() -> None:
+    """Send each task to the queue, and let beat send it as often, as its app's tasks.py says."""
+    from apps.core.queue.work_queue import TASKS  # noqa: PLC0415 - it has a model: the apps must be ready
+
+    autodiscover_modules("tasks")
+    app.conf.task_routes = {task.name: {"queue": task.queue} for task in TASKS.values()}
+    app.conf.beat_schedule = {
+        task.name: {"task": task.name, "schedule": task.every} for task in TASKS.values() if task.every
+    }
 
 
 @setup_logging.connect

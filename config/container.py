@@ -32,6 +32,7 @@ from apps.events.services import EventService
 from apps.jobs import commands as jobs
 from apps.jobs import queries as job_queries
 from apps.jobs.processing import process_rows
+from apps.jobs.repositories import JobQueue, Jobs
 from apps.jobs.services import JobService
 from apps.profiles import commands as profiles
 from apps.profiles.people import DirectoryRefused, Nobody, People, PeopleClient
@@ -175,9 +176,8 @@ class Container(Parts):
         bus.register(event_queries.GetBacklog, event_queries.get_backlog)
 
     def _wire_jobs(self, bus: Bus) -> None:
-        service = JobService(
-            {"process": process_rows, "import_users": run_import}, timedelta(days=self.env.event_retention_days)
-        )
+        kinds = {"process": process_rows, "import_users": run_import}
+        service = JobService(Jobs(), JobQueue(), kinds, timedelta(days=self.env.event_retention_days))
         bus.register(jobs.SubmitJob, service.submit)
         bus.register(jobs.CancelJob, service.cancel)
         bus.register(jobs.RetryJob, service.retry)
@@ -185,6 +185,7 @@ class Container(Parts):
         bus.register(jobs.RunNextJob, service.run_next)
         bus.register(job_queries.GetJob, job_queries.get_job)
         bus.register(job_queries.ListJobs, job_queries.list_jobs)
+        bus.register(job_queries.ReadRefusedLines, job_queries.read_refused_lines)
 
     def _wire_webhooks(self, bus: Bus) -> None:
         env = self.env
@@ -212,7 +213,7 @@ class Container(Parts):
 
 def compose() -> None:
     """Wire the process's bus from the process's settings; Django calls it once, when its apps are ready."""
-    import_module("config.celery")
+    import_module("config.celery").take_tasks()
     report_errors(settings.ENV)
     say_where_mail_goes(settings.ENV)
     Container(settings.ENV).wire(bus)

@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -50,6 +50,13 @@ class Process:
         except subprocess.TimeoutExpired:
             self.kill()
             raise
+
+    def ready(self, condition: Callable[[], object], what: str) -> Process:
+        """Itself, once `condition()` is true; fails the test at once if it ends before that."""
+        wait_for(lambda: condition() or self.popen.poll() is not None, f"{what}; see {self.log}")
+        if self.popen.poll() is not None:
+            raise AssertionError(f"it ended before {what}:\n{self.log.read_text(errors='replace')[-2000:]}")
+        return self
 
     def tree(self) -> list[psutil.Process]:
         """Its children first, itself last."""
@@ -115,16 +122,16 @@ class Processes:
     def relay(self, **env: str) -> Process:
         """A relay, started."""
         process = self.start("relay", [sys.executable, "manage.py", "relay"], env)
-        wait_for(lambda: any(line.get("event") == "relay_started" for line in process.lines()), "the relay runs")
-        return process
+        return process.ready(
+            lambda: any(line.get("event") == "relay_started" for line in process.lines()), "the relay runs"
+        )
 
     def worker(self, queues: str = "events,io,jobs,webhooks", concurrency: int = 4, **env: str) -> Process:
         """A Celery worker, ready."""
         command = [sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "worker", "-Q", queues]
         command += ["-c", str(concurrency), "-n", f"w{len(self.started)}@%h", "--without-gossip", "--without-mingle"]
         process = self.start("worker", command, env)
-        wait_for(lambda: "ready." in process.log.read_text(), f"the worker is ready; see {process.log}")
-        return process
+        return process.ready(lambda: "ready." in process.log.read_text(), "the worker is ready")
 
     def web(self, **env: str) -> Process:
         """A web server, answering; its address is `url`."""
@@ -134,8 +141,7 @@ class Processes:
         environment = {"PORT": str(port), "HOST": "127.0.0.1", **env}
         process = self.start("web", [sys.executable, "-m", "config.server"], environment)
         process.url = f"http://127.0.0.1:{environment['PORT']}"
-        wait_for(lambda: _answers(process.url), f"the web server answers; see {process.log}")
-        return process
+        return process.ready(lambda: _answers(process.url), "the web server answers")
 
     def end(self) -> None:
         """Stop all of them, the last first."""

@@ -18,6 +18,4 @@ class CoreConfig(AppConfig):
         # registers what routes of every app may use
         from apps.core.api import converters  # noqa: F401
 
-        # registers what routes of every app may use
-
         import_string(settings.COMPOSITION_ROOT)()

@@ -62,6 +62,11 @@ def unit_of_work() -> Iterator[None]:
         raise
 
 
+def after_commit(act: Callable[[], object]) -> None:
+    """Call `act` once the unit of work is kept, and not at all if it is rolled back; at once if there is none."""
+    transaction.on_commit(act)
+
+
 class Bus:
     """Finds the one handler of a message and runs it."""
 

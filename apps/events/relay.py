@@ -17,7 +17,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from prometheus_client import Counter
 
-from apps.core.queue.work_queue import REFUSED_ROW, WAKES, Span, send_wake_up
+from apps.core.queue.work_queue import REFUSED_ROW, Span, send_wake_up, woken_tasks
 from apps.events.bus import RECEIVERS, receivers_of
 
 log = structlog.get_logger("relay")
@@ -118,12 +118,12 @@ class Relay:
         """Fan out one batch and wake whoever has due work; returns the number of events taken."""
         events = self._take()
         RELAYED.inc(events)
-        for wake in WAKES.values():
+        for task, due in woken_tasks():
             now = time.monotonic()
             if now < self._broker_away_until:
                 break
-            if self._throttles[wake.name].wants(wake.peek(), now) and not send_wake_up(wake):
-                self._throttles[wake.name].next_at = now
+            if self._throttles[task.name].wants(due(), now) and not send_wake_up(task):
+                self._throttles[task.name].next_at = now
                 self._broker_away_until = time.monotonic() + SLOW_SECONDS
         return events
 
@@ -152,7 +152,8 @@ class Relay:
 
     def run(self) -> None:
         """Relay until `stop`; a lost database connection is logged and tried again."""
-        log.info("relay_started", receivers=sorted(RECEIVERS), queues=sorted(WAKES))
+        queues = sorted(task.queue for task, _ in woken_tasks())
+        log.info("relay_started", receivers=sorted(RECEIVERS), queues=queues)
         idle = QUICK_SECONDS
         while not self.stop.is_set():
             try:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from celery import shared_task
-
 from apps.core.bus import bus
+from apps.core.queue.work_queue import due_in, task
 from apps.events import deliveries
 from apps.events.commands import PruneEvents
 
@@ -13,19 +12,19 @@ DRAIN_SECONDS = 10
 WAITING_THREADS = 8
 
 
-@shared_task(name="events.deliver")
+@task("events.deliver", queue="events", due=due_in("events_delivery", deliveries.DIRECT))
 def deliver() -> None:
     """Run the receivers that only write to the database."""
     deliveries.work(seconds=DRAIN_SECONDS)
 
 
-@shared_task(name="events.deliver_waiting")
+@task("events.deliver_waiting", queue="io", due=due_in("events_delivery", deliveries.WAITING))
 def deliver_waiting() -> None:
     """Run the receivers that wait for other machines."""
     deliveries.work_waiting(seconds=DRAIN_SECONDS, threads=WAITING_THREADS)
 
 
-@shared_task(name="events.prune")
+@task("events.prune", queue="events", every=3600)
 def prune() -> None:
     """Delete what is finished and older than EVENT_RETENTION_DAYS, and the rest after UNDELIVERED_RETENTION_DAYS."""
     bus.execute(PruneEvents())

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.db.models import QuerySet
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import Http404, HttpRequest, StreamingHttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -20,11 +20,14 @@ from apps.core.backoffice.display import NOTHING, pretty, shortened, table
 from apps.core.backoffice.links import Link, anchor, is_aggregate, list_of, page_of, related
 from apps.core.backoffice.lists import by
 from apps.core.backoffice.site import HistoryAdmin
+from apps.core.bus import bus
+from apps.core.errors import NotFound
 from apps.jobs import overview  # noqa: F401 - registers the panel
-from apps.jobs.api.views import errors_answer
+from apps.jobs.api.views import as_download
 from apps.jobs.commands import CancelJob, RetryJob
 from apps.jobs.models import FINISHED, Job, Status
 from apps.jobs.overview import KINDS
+from apps.jobs.queries import ReadRefusedLines
 
 LISTED_ERRORS = 200
 REFRESH_SECONDS = 2
@@ -136,7 +139,11 @@ class JobAdmin(HistoryAdmin[Job]):
 @require_safe
 def all_refusals(request: HttpRequest, job_id: uuid.UUID) -> StreamingHttpResponse:
     """Every line that the job refused, as GET /tasks/{id}/errors gives it."""
-    return errors_answer(job_id, with_body=request.method != "HEAD")
+    try:
+        pieces = bus.ask(ReadRefusedLines(job_id))
+    except NotFound as error:
+        raise Http404(str(error)) from None
+    return as_download(job_id, pieces if request.method != "HEAD" else ())
 
 
 is_aggregate("job", "jobs.job")

@@ -5,9 +5,7 @@ class JobsConfig(AppConfig):
     name = "apps.jobs"
 
     def ready(self) -> None:
-        from apps.core.queue.work_queue import Wake, peek, watch
         from apps.core.telemetry.state import DATABASE, STATE
         from apps.jobs import metrics, stopping  # noqa: F401 - stopping connects to Celery's signals
 
         STATE.add(DATABASE, "jobs", metrics.unfinished)
-        watch(Wake("jobs", "jobs.run", "jobs", peek("jobs_job")))

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from django.db.models import QuerySet
+
 from apps.core.bus import Query
 from apps.core.errors import NotFound
-from apps.jobs.models import Job
+from apps.jobs.models import Job, RefusedLines
+from apps.jobs.refusals import HEADER
 
 COLUMNS = ("id", "kind", "status", "done", "total", "result", "error")
 
@@ -27,6 +31,13 @@ class ListJobs(Query[list[dict[str, Any]]]):
     """The newest `limit` jobs."""
 
     limit: int = 50
+
+
+@dataclass(frozen=True)
+class ReadRefusedLines(Query[Iterator[bytes]]):
+    """The lines that a job refused so far, as CSV in pieces with a header. Refused with NotFound if there are none."""
+
+    job_id: uuid.UUID
 
 
 def get_job(query: GetJob) -> dict[str, Any]:
@@ -62,3 +73,19 @@ def list_jobs(query: ListJobs) -> list[dict[str, Any]]:
         "error",
     )
     return list(Job.objects.order_by("-created_at").values(*columns)[: query.limit])
+
+
+def read_refused_lines(query: ReadRefusedLines) -> Iterator[bytes]:
+    """One statement now, and one for each piece while it is read: one piece at a time is in memory."""
+    rows = RefusedLines.objects.filter(job_id=query.job_id).order_by("id")
+    if not rows.exists():
+        raise NotFound(f"Task {query.job_id} has refused no lines.")
+    return _pieces(rows)
+
+
+def _pieces(rows: QuerySet[RefusedLines]) -> Iterator[bytes]:
+    yield HEADER
+    last = 0
+    while row := rows.filter(id__gt=last).values_list("id", "data").first():
+        last, data = row
+        yield bytes(data)

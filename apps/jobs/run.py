@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from apps.core.queue.work_queue import LeaseLost, in_seconds
-from apps.jobs import refusals
-from apps.jobs.models import Chunk, Job
-
-LEASE_SECONDS = 30
+from apps.jobs.models import Job
+from apps.jobs.refusals import Refusal, as_csv
+from apps.jobs.repositories import JobQueue
 
 
 class JobError(Exception):
@@ -33,6 +31,7 @@ class Run:
     """An attempt: what was asked for, how far the last attempt came, and a way to report."""
 
     job: Job
+    queue: JobQueue
 
     @property
     def input(self) -> dict[str, Any]:
@@ -50,55 +49,24 @@ class Run:
         """When the first attempt began, by the database's clock."""
         return self.job.started_at
 
-    def refuse(self, refused: Iterable[refusals.Refusal]) -> None:
+    def refuse(self, refused: Iterable[Refusal]) -> None:
         """Keep what the job does not take of its file; call it in the transaction of the work it belongs to."""
-        refusals.keep(self.job.id, refused)
+        if lines := as_csv(refused):
+            self.queue.keep_refused(self.job, lines)
 
     def report(self, done: int, total: int | None = None, checkpoint: Any = None) -> None:
         """Say how far the job is, keep `checkpoint`, and prolong the lease.
 
-        Raises LeaseLost where the job was cancelled or taken over, Stopping where the worker is to end; call it in the
+        Raises LeaseLost if the job was cancelled or taken over, Stopping if the worker is to end; call it in the
         transaction of the work it reports.
         """
         if stopping.is_set():
             raise Stopping
-        changes = {"done": done, "total": total if total is not None else self.job.total, "checkpoint": checkpoint}
-        if checkpoint is not None:
-            # the next attempt starts from here: only those without any progress count against the job
-            changes["attempts"] = 1
-        held = Job.objects.filter(id=self.job.id, token=self.job.token)
-        if held.update(due_at=in_seconds(LEASE_SECONDS), **changes) != 1:
-            raise LeaseLost("the job was cancelled or taken over")
+        self.queue.report(self.job, done, total if total is not None else self.job.total, checkpoint)
 
     def upload(self) -> io.BufferedReader:
         """The file that came with the job; read piece by piece."""
-        return io.BufferedReader(Upload(self.job))
-
-
-class Upload(io.RawIOBase):
-    """The chunks of a job's file as one stream."""
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._number = 0
-        self._rest = b""
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._rest:
-            chunk = (
-                Chunk.objects.filter(job_id=self._job.id, number=self._number).values_list("data", flat=True).first()
-            )
-            if chunk is None:
-                return 0
-            self._rest = bytes(chunk)
-            self._number += 1
-        taken = self._rest[: len(buffer)]
-        self._rest = self._rest[len(taken) :]
-        buffer[: len(taken)] = taken
-        return len(taken)
+        return self.queue.upload(self.job)
 
 
 Handler = Callable[[Run], dict[str, Any]]

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from celery import shared_task
-
 from apps.core.bus import bus
+from apps.core.queue.work_queue import due_in, task
 from apps.jobs.commands import PruneJobs, RunNextJob
 
 
-@shared_task(name="jobs.run")
+@task("jobs.run", queue="jobs", due=due_in("jobs_job"))
 def run() -> None:
     """Run one due job."""
     bus.execute(RunNextJob())
 
 
-@shared_task(name="jobs.prune")
+@task("jobs.prune", queue="jobs", every=3600)
 def prune() -> None:
     """Delete jobs that ended long ago."""
     bus.execute(PruneJobs())

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from celery import shared_task
-
 from apps.core.bus import bus
+from apps.core.queue.work_queue import task
 from apps.users.commands import PruneSessions
 
 
-@shared_task(name="users.prune_sessions")
+@task("users.prune_sessions", queue="events", every=3600)
 def prune_sessions() -> None:
     """Delete expired sessions, the admin's among them, and old login counters."""
     bus.execute(PruneSessions())

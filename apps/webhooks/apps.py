@@ -6,17 +6,14 @@ class WebhooksConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.core.key_rotation import Kept, keep
-        from apps.core.queue.work_queue import Wake, peek, watch
         from apps.core.telemetry.state import DATABASE, STATE
         from apps.webhooks import (
             metrics,
             receivers,  # noqa: F401 - connects them
         )
         from apps.webhooks.models import Endpoint
-        from apps.webhooks.repositories import DUE
         from apps.webhooks.secrets import PURPOSE
 
         keep(Kept("webhook secrets", PURPOSE, Endpoint, "secret"))
         keep(Kept("previous webhook secrets", PURPOSE, Endpoint, "previous_secret", until="previous_secret_until"))
         STATE.add(DATABASE, "webhooks", metrics.waiting)
-        watch(Wake("webhooks", "webhooks.send", "webhooks", peek("webhooks_webhookdelivery", DUE)))

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from celery import shared_task
-
 from apps.core.bus import bus
+from apps.core.queue.work_queue import due_in, task
 from apps.webhooks.commands import PruneDeliveries, SendDue
+from apps.webhooks.repositories import DUE
 
 
-@shared_task(name="webhooks.send")
+@task("webhooks.send", queue="webhooks", due=due_in("webhooks_webhookdelivery", DUE))
 def send() -> None:
     """Send what is due."""
     bus.execute(SendDue())
 
 
-@shared_task(name="webhooks.prune")
+@task("webhooks.prune", queue="webhooks", every=3600)
 def prune() -> None:
     """Delete deliveries that were settled long ago."""
     bus.execute(PruneDeliveries())

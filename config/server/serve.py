@@ -26,15 +26,14 @@ from typing import Any
 
 from apps.core.telemetry.slots import VARIABLE, start_afresh
 from config.chosen import choose_settings
+from config.server.granian_parts import BACKLOG, STOPPING, hold_signals_back, share
 from config.server.launch import die_with_parent
 from config.server.ports import is_free, parse_port
 
 TARGET = "config.wsgi:application"
 CLOSING_SECONDS = 1.0
 DRAIN_SECONDS = 30
-BACKLOG = 1024
 FIRST_PASSED_FD = 3
-STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 # Granian's own lines go where all others go, in the same form
 LOGGING: dict[str, Any] = {
     "formatters": {},
@@ -107,44 +106,9 @@ def serve(target: str, listener: socket.socket, *, workers: int, threads: int) -
         workers_kill_timeout=DRAIN_SECONDS,
         log_dictconfig=LOGGING,
     )
-    server._init_shared_socket = lambda: share(server, listener)
-    held_back(server)
+    share(server, listener)
+    hold_signals_back(server)
     server.serve(target_loader=load_in_worker)
-
-
-def share(server: Any, listener: socket.socket) -> None:
-    """Give all workers the one `listener`, as Granian does by itself everywhere but on Linux.
-
-    There each worker would listen for itself, and whoever waits to be accepted is cut off when that worker goes.
-    """
-    holder: Any = import_module("granian.net").SocketHolder
-    listener.set_inheritable(True)
-    server._sfd, server._sso = listener.fileno(), listener
-    server._shd = holder(listener.fileno(), False, BACKLOG)
-
-
-def held_back(server: Any) -> None:
-    """Have every worker of `server` start with SIGTERM and SIGINT held back, for `close_before_the_end` to take.
-
-    Otherwise one that comes while a worker still imports would end it in the middle of a line, with a traceback.
-    """
-    spawn = server._spawn_worker
-
-    def spawn_worker(**arguments: Any) -> Any:
-        worker = spawn(**arguments)
-        start = worker.start
-
-        def start_held_back() -> None:
-            before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
-            try:
-                start()
-            finally:
-                signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-        worker.start = start_held_back
-        return worker
-
-    server._spawn_worker = spawn_worker
 
 
 def load_in_worker(target: str) -> Callable[..., Any]:

@@ -23,9 +23,11 @@ from config.server.ports import free_port
 from config.server.serve import AddressError
 from config.stack.console import Console
 from config.stack.plan import DEMO_DATA, QUEUES, ROOT, Plan, background, front, people, prepare
-from config.stack.services import Postgres, ServiceError, Valkey, database_answers, listens, remembered
+from config.stack.postgres import Postgres, database_answers
 from config.stack.state import StateError, locked, read_addresses, write_addresses
 from config.stack.supervisor import Interrupted, Supervisor
+from config.stack.valkey import Valkey, listens
+from config.stack.wheels import ServiceError, remembered
 
 SERVICE_WITHIN = 30.0
 WEB_WITHIN = 60.0

@@ -16,8 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from config.server.ports import free_port
-from config.stack.services import Postgres, ServiceError, Valkey
+from config.stack.postgres import Postgres
 from config.stack.supervisor import Supervisor
+from config.stack.valkey import Valkey
+from config.stack.wheels import ServiceError
 
 READY_WITHIN = 30.0
 VALKEY_DATABASES = 64

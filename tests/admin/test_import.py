@@ -13,8 +13,8 @@ from apps.core.bus import bus
 from apps.core.models import AdminNote
 from apps.jobs.commands import RunNextJob
 from apps.jobs.models import Chunk, Job
+from apps.jobs.repositories import PIECE_BYTES
 from apps.jobs.services import MOST_UNFINISHED
-from apps.jobs.store import PIECE_BYTES
 from apps.users import admin_import
 from apps.users.commands import UserSnapshot
 from apps.users.models import User

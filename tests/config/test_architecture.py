@@ -33,19 +33,13 @@ def test_rules_may_use_what_has_no_persistence(source: str) -> None:
     assert list(persistence_in(source)) == []
 
 
-def checked(modules: list[str], exempt: list[str]) -> ContractCheck:
-    options = {"type": "no_persistence", "modules": modules, "exempt": exempt}
+def checked(modules: list[str]) -> ContractCheck:
+    options = {"type": "no_persistence", "modules": modules}
     return NoPersistence("a name", {"root_packages": ["apps"]}, options).check(grimp.build_graph("apps"), verbose=False)
 
 
-def test_a_module_that_uses_the_orm_is_named_unless_it_is_exempt() -> None:
-    broken = checked(["apps.*.repositories"], [])
+def test_a_module_that_uses_the_orm_is_named_with_its_line() -> None:
+    assert checked(["apps.webhooks.services"]).kept
+    broken = checked(["apps.*.repositories"])
     assert not broken.kept
     assert any(problem.startswith("apps.webhooks.repositories, line ") for problem in broken.metadata["problems"])
-
-
-def test_an_exemption_that_nobody_needs_is_named() -> None:
-    kept = checked(["apps.webhooks.services", "apps.webhooks.repositories"], ["apps.webhooks.repositories"])
-    assert kept.kept
-    stale = checked(["apps.webhooks.services"], ["apps.webhooks.services"])
-    assert stale.metadata["problems"] == ["apps.webhooks.services needs no exemption."]

@@ -20,8 +20,9 @@ from config.broker import broker_url
 from config.env import load
 from config.server.ports import free_port
 from config.settings.base import django_settings
-from config.stack.services import Postgres, Valkey
+from config.stack.postgres import Postgres
 from config.stack.supervisor import Supervisor
+from config.stack.valkey import Valkey
 
 
 @pytest.fixture(scope="module")

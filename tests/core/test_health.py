@@ -16,7 +16,7 @@ from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from apps.core.bus import bus
-from apps.core.queue.work_queue import WAKES
+from apps.core.queue.work_queue import TASKS
 from apps.core.telemetry import health
 from apps.users.commands import IssueToken, RegisterUser
 from tests.configured import configured
@@ -29,8 +29,8 @@ CLOSED_PORT = "redis://127.0.0.1:1/0"
 @pytest.fixture
 def working(valkey: redis.Redis) -> None:
     """Heartbeats as a worker of every queue leaves them."""
-    for wake in WAKES.values():
-        valkey.set(f"worker:{wake.queue}", 1)
+    for task in TASKS.values():
+        valkey.set(f"worker:{task.queue}", 1)
 
 
 def readyz() -> tuple[int, list[str]]:
@@ -96,7 +96,7 @@ class TestReadyz:
 
 def test_a_real_worker_is_seen_and_missed_when_it_stops(processes: Processes, valkey: redis.Redis) -> None:
     worker = processes.worker(concurrency=1)
-    heartbeats = {f"worker:{wake.queue}".encode() for wake in WAKES.values()}
+    heartbeats = {f"worker:{task.queue}".encode() for task in TASKS.values()}
     wait_for(lambda: set(valkey.keys("worker:*")) == heartbeats, "the worker says which queues it serves")
     assert readyz() == (200, [])
     longest = max(valkey.ttl(key) for key in heartbeats)

@@ -12,7 +12,7 @@ from rest_framework.test import APIClient
 
 from apps.core.bus import bus
 from apps.core.queue import work_queue
-from apps.jobs import store
+from apps.jobs import repositories
 from apps.jobs.commands import CancelJob, RunNextJob, SubmitJob
 from apps.jobs.models import Job
 from apps.users.commands import IssueToken, RegisterUser, UpdateUser, UserSnapshot
@@ -56,7 +56,7 @@ def test_a_job_cancelled_between_claim_and_start_stays_cancelled(
         bus.execute(CancelJob(job_id))
         return ids
 
-    monkeypatch.setattr(store, "claim", claim_and_be_cancelled)
+    monkeypatch.setattr(repositories, "claim", claim_and_be_cancelled)
     bus.execute(RunNextJob())
     job = Job.objects.get()
     assert (job.status, job.result) == ("REVOKED", None)

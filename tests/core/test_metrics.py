@@ -19,7 +19,7 @@ import redis
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
-from apps.core.queue.work_queue import WAKES
+from apps.core.queue.work_queue import TASKS
 from apps.core.telemetry.slots import VARIABLE, Slots
 from apps.core.telemetry.state import VALKEY, StateCollector
 from config.server.ports import free_port
@@ -192,7 +192,7 @@ class TestState:
         sources = {s.labels["source"]: s.value for s in samples(page) if s.name == "metrics_source_up"}
         assert sources == dict.fromkeys(("transactions", "outbox", "jobs", "webhooks", "breakers", "workers"), 1)
         up = {s.labels["queue"]: s.value for s in samples(page) if s.name == "worker_up"}
-        assert up == {wake.queue: float(wake.queue == "io") for wake in WAKES.values()}
+        assert up == {task.queue: float(task.queue == "io") for task in TASKS.values()}
         assert total(page, "breaker_state", breaker="people", state="closed") == 1
         assert total(page, "breaker_state") == 1
 

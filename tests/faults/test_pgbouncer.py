@@ -14,7 +14,7 @@ from django.db import connection
 
 from apps.users.models import User
 from config.server.ports import free_port
-from config.stack.services import database_answers
+from config.stack.postgres import database_answers
 from tests.processes import Processes, running
 from tests.waiting import wait_for
 

@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import Client
 from rest_framework.test import APIClient
 
-from apps.jobs import store
 from apps.jobs.models import Chunk, Job
+from apps.jobs.repositories import Jobs
 from apps.users.commands import UserSnapshot
 from apps.users.models import User
 from tests.conftest import PASSWORD
@@ -33,14 +33,14 @@ def delete_all() -> None:
 @pytest.fixture
 def deleted_meanwhile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every owner is deleted while the file of a job is kept."""
-    keep = store.keep_file
+    keep = Jobs.keep_file
 
     def keep_and_delete(*file: Any) -> None:
         keep(*file)
         with ThreadPoolExecutor(1) as other:
             other.submit(delete_all).result(30)
 
-    monkeypatch.setattr(store, "keep_file", keep_and_delete)
+    monkeypatch.setattr(Jobs, "keep_file", keep_and_delete)
 
 
 @pytest.mark.usefixtures("deleted_meanwhile")

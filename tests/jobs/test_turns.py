@@ -17,9 +17,9 @@ from rest_framework.test import APIClient
 
 from apps.core.bus import bus
 from apps.core.errors import Conflict
-from apps.jobs import store
 from apps.jobs.commands import CancelJob, PruneJobs, RetryJob, RunNextJob, SubmitJob
 from apps.jobs.models import Chunk, Job
+from apps.jobs.repositories import JobQueue, Jobs
 from apps.jobs.run import Handler, JobError, Run
 from apps.jobs.services import INPUT_KEPT, MOST_UNFINISHED, JobService, TooManyJobs
 from apps.users.commands import UserSnapshot
@@ -36,7 +36,7 @@ def submit(owner: UserSnapshot | None, kind: str = "process") -> uuid.UUID:
 
 def run_with(handler: Handler) -> bool:
     """Claim the next job and do its work with `handler`."""
-    return JobService({"process": handler}, timedelta(days=30)).run_next(RunNextJob())
+    return JobService(Jobs(), JobQueue(), {"process": handler}, timedelta(days=30)).run_next(RunNextJob())
 
 
 def served() -> list[int | None]:
@@ -93,7 +93,7 @@ class TestTurns:
         import_of_bob = submit(bob)
 
         def other_worker(run: Run) -> dict[str, Any]:
-            taken = store.claim_next()
+            taken = JobQueue().claim()
             return {"taken": str(taken)}
 
         run_with(other_worker)
@@ -114,7 +114,7 @@ class TestTurns:
                 FROM generate_series(1, 10000)""")
             cursor.execute("ANALYZE jobs_job")
             with CaptureQueriesContext(connection) as seen:
-                store.claim_next()
+                JobQueue().claim()
             cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + seen.captured_queries[0]["sql"])
             plan = cursor.fetchone()[0][0]["Plan"]
         assert "jobs_turn" in str(plan)
@@ -187,7 +187,7 @@ class TestInputs:
             raise AssertionError("it went on")
 
         job = self.end(bad)
-        service = JobService({}, timedelta(days=30), prune_batch=1)
+        service = JobService(Jobs(), JobQueue(), {}, timedelta(days=30), prune_batch=1)
         ended = Job.objects.filter(id=job.id)
         ended.update(finished_at=Now() - INPUT_KEPT + timedelta(minutes=1))
         assert service.prune(PruneJobs()) == 0

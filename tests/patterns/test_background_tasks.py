@@ -21,6 +21,7 @@ from apps.core.bus import bus
 from apps.events.models import OutboxEvent
 from apps.jobs.commands import RetryJob, RunNextJob, SubmitJob
 from apps.jobs.models import Job
+from apps.jobs.repositories import JobQueue, Jobs
 from apps.jobs.run import Handler, JobError, Run
 from apps.jobs.services import BACKOFF, JobService
 from apps.users.commands import UserSnapshot
@@ -44,7 +45,7 @@ def make_due(job_id: uuid.UUID | str) -> None:
 
 def run_with(handler: Handler) -> None:
     """Claim the next job and do its work with `handler`."""
-    JobService({"process": handler}, timedelta(days=1)).run_next(RunNextJob())
+    JobService(Jobs(), JobQueue(), {"process": handler}, timedelta(days=1)).run_next(RunNextJob())
 
 
 def submit(owner: UserSnapshot | None = None, size: int = 10) -> uuid.UUID:

@@ -16,7 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from config.stack.services import ServiceError
+from config.stack.wheels import ServiceError
 from tests.performance import events_part, http_part, import_part, latency_part, webhooks_part
 from tests.performance.options import Options, read_options
 from tests.performance.report import Section, say, show, write_json

@@ -16,8 +16,9 @@ import psycopg
 from psycopg import sql
 
 from config.stack.plan import ROOT
-from config.stack.services import Postgres, Valkey
+from config.stack.postgres import Postgres
 from config.stack.throwaway import throwaway_services
+from config.stack.valkey import Valkey
 
 MIGRATED = "app"
 MIB = 2**20

@@ -13,9 +13,10 @@ from pathlib import Path
 
 from config.server.ports import free_port
 from config.stack.child import Child
-from config.stack.services import Postgres, Valkey
+from config.stack.postgres import Postgres
 from config.stack.state import StateError, locked, write_addresses
 from config.stack.supervisor import Interrupted, Supervisor
+from config.stack.valkey import Valkey
 
 IGNORING = "import signal, time; signal.signal(15, signal.SIG_IGN)"
 STUBBORN = f"{IGNORING}; time.sleep(600)"

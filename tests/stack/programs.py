@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 
 from config.stack.plan import ROOT
-from tests.services import DEFAULTS
+from tests.servers import DEFAULTS
 from tests.waiting import wait_for
 
 

@@ -18,9 +18,11 @@ import redis
 
 from config.stack import account
 from config.stack.people import PeopleDirectory
-from config.stack.services import Postgres, ServiceError, Valkey, draw_password, remembered
+from config.stack.postgres import Postgres
 from config.stack.state import StateError, locked
 from config.stack.throwaway import Services, throwaway_services
+from config.stack.valkey import Valkey
+from config.stack.wheels import ServiceError, draw_password, remembered
 from tests.stack.outsider import as_outsider, as_root
 
 T = TypeVar("T")
@@ -164,7 +166,7 @@ def test_a_place_that_nobody_cannot_reach_is_named_with_the_remedy() -> None:
 
 @as_root
 def test_a_server_that_cannot_run_as_nobody_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("config.stack.services.obstacle", lambda program: "/root lets no other account through")
+    monkeypatch.setattr("config.stack.wheels.obstacle", lambda program: "/root lets no other account through")
     for child in Postgres(tmp_path / "pg", 1).child, Valkey(tmp_path / "valkey", 1).child:
         with pytest.raises(ServiceError) as refused:
             child()

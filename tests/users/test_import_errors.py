@@ -20,6 +20,7 @@ from apps.core.queue.work_queue import LeaseLost
 from apps.jobs import refusals
 from apps.jobs.commands import PruneJobs, RunNextJob
 from apps.jobs.models import Chunk, Job, RefusedLines
+from apps.jobs.repositories import JobQueue, Jobs
 from apps.jobs.run import Run
 from apps.jobs.services import JobService
 from apps.users import imports
@@ -105,7 +106,7 @@ def test_they_are_pruned_with_their_job_a_few_jobs_at_a_time(
     while bus.execute(RunNextJob()):
         pass
     Job.objects.exclude(id=wheres[-1].rpartition("/")[2]).update(finished_at=Now() - timedelta(days=2))
-    service = JobService({}, timedelta(days=1), prune_batch=2)
+    service = JobService(Jobs(), JobQueue(), {}, timedelta(days=1), prune_batch=2)
     with django_assert_max_num_queries(24):
         assert service.prune(PruneJobs()) == 4
     assert Job.objects.count() == 1

@@ -15,6 +15,7 @@ from typing import IO, Any
 from django.db import connection
 from django.http import HttpRequest
 
+from apps.core.api.underlying import put_stream, stream_of
 from apps.core.http.refusals import ContentTooLarge, MalformedBody, Unavailable
 
 PIECE_BYTES = 1024 * 1024
@@ -61,28 +62,18 @@ class Taken:
         if declared > limit:
             raise ContentTooLarge(limit)
         digest, self.size, self.file, self._request = hashlib.sha256(), 0, file, request
-        for piece in pieces(_source(request), limit, declared):
+        for piece in pieces(stream_of(request), limit, declared):
             digest.update(piece)
             self.size += len(piece)
             _keep(file, piece)
         file.seek(0)
         self.digest = digest.hexdigest()
-        _put(request, file)
+        put_stream(request, file)
 
     def close(self) -> None:
         """Let the body go."""
         self.file.close()
-        _put(self._request, io.BytesIO())
-
-
-def _source(request: HttpRequest) -> Any:
-    # past HttpRequest.read(), which would note that the body is gone
-    return request._stream
-
-
-def _put(request: HttpRequest, file: IO[bytes]) -> None:
-    # where Django and DRF read a request from
-    request._stream = file  # type: ignore[assignment] # the stubs want a BinaryIO
+        put_stream(self._request, io.BytesIO())
 
 
 def _keep(file: IO[bytes], piece: bytes) -> None:

@@ -18,6 +18,7 @@ from apps.core.api.bodies import Taken, declared_bytes, in_memory, spooled
 from apps.core.api.fields import Body, checker
 from apps.core.api.idempotency import RunOnce
 from apps.core.api.parsers import MOST_VALUES
+from apps.core.api.underlying import django_request
 from apps.core.bus import bus, unit_of_work
 from apps.core.errors import DomainError
 from apps.core.http.client import client_network
@@ -55,7 +56,7 @@ def address(request: Request, name: str, *keys: object) -> str:
 def whose(request: Request) -> str:
     """Whom an Idempotency-Key belongs to: the user, else the client's network."""
     user_id = getattr(request.user, "id", None)
-    return f"addr:{client_network(request._request)}" if user_id is None else f"user:{user_id}"
+    return f"addr:{client_network(django_request(request))}" if user_id is None else f"user:{user_id}"
 
 
 # decorator for the `post` of an ApiView
@@ -103,7 +104,7 @@ class ApiView(APIView):
     def take_body(self, request: Request) -> Taken:
         """The whole body, read once. Raises ContentTooLarge past the route's limit, MalformedBody for half a body."""
         if self.taken is None:
-            self.taken = self.read_body(request._request)
+            self.taken = self.read_body(django_request(request))
         return self.taken
 
     def read_body(self, request: HttpRequest) -> Taken:
@@ -137,7 +138,7 @@ class ApiView(APIView):
             raise LengthRequired
         if request.META.get("HTTP_CONTENT_ENCODING", "identity").strip().lower() not in ("", "identity"):
             raise EncodedBody
-        if 0 < declared_bytes(request._request) <= min(self.limit(), settings.BODY_LIMIT):
+        if 0 < declared_bytes(django_request(request)) <= min(self.limit(), settings.BODY_LIMIT):
             self.take_body(request)
         super().initial(request, *args, **kwargs)
 

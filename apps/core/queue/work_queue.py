@@ -15,7 +15,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
 
 import structlog
-from celery import Celery, current_app
+from celery import Celery, current_app, shared_task
 from django.db import DataError, IntegrityError, InterfaceError, InternalError, OperationalError, connection, models
 from django.db.models.functions import Now
 from kombu.exceptions import OperationalError as BrokerError
@@ -161,24 +161,35 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Wake:
-    """One kind of work that the relay watches: the Celery task to send to `queue` while `peek` finds rows due."""
+class QueuedTask:
+    """A Celery task and the queue that it runs on, as its app declares it with `task`.
+
+    Beat sends it `every` so many seconds; the relay sends it while `due` finds work.
+    """
 
     name: str
-    task: str
     queue: str
-    peek: Callable[[], Span | None]
+    every: float | None = None
+    due: Callable[[], Span | None] | None = None
 
 
-WAKES: dict[str, Wake] = {}
+TASKS: dict[str, QueuedTask] = {}
 
 
-def watch(wake: Wake) -> None:
-    """Let the relay look after `wake`; apps call it when ready."""
-    WAKES[wake.name] = wake
+def task(
+    name: str, *, queue: str, every: float | None = None, due: Callable[[], Span | None] | None = None
+) -> Callable[[Callable[[], None]], Any]:
+    """Declare a function of an app's tasks.py as the Celery task `name`; see `QueuedTask`."""
+    TASKS[name] = QueuedTask(name, queue, every, due)
+    return shared_task(name=name)
 
 
-def peek(table: str, where: str = "true") -> Callable[[], Span | None]:
+def woken_tasks() -> list[tuple[QueuedTask, Callable[[], Span | None]]]:
+    """The tasks that the relay sends, each with its look at what is due."""
+    return [(task, task.due) for task in TASKS.values() if task.due]
+
+
+def due_in(table: str, where: str = "true") -> Callable[[], Span | None]:
     """A cheap look at the due rows of `table` that `where` (SQL over the alias `q`) lets a worker claim."""
     one = f"SELECT q.id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where} ORDER BY q.due_at"  # noqa: S608 - as above
     sql = f"SELECT ({one}, q.id LIMIT 1), ({one} DESC, q.id DESC LIMIT 1)"
@@ -192,16 +203,16 @@ def peek(table: str, where: str = "true") -> Callable[[], Span | None]:
     return look
 
 
-def send_wake_up(wake: Wake, app: Celery = current_app) -> bool:
-    """Put one wake-up on the broker; False, and a log line, where the broker does not take it in about a second.
+def send_wake_up(woken: QueuedTask, app: Celery = current_app) -> bool:
+    """Put one wake-up on the broker; False, and a log line, if the broker does not take it in about a second.
 
     A wake-up that waited ten seconds is dropped by the worker: by then the relay has sent another.
     """
     try:
-        app.send_task(wake.task, queue=wake.queue, expires=10, ignore_result=True)
+        app.send_task(woken.name, queue=woken.queue, expires=10, ignore_result=True)
     except (BrokerError, OSError) as error:
-        WAKE_UPS.labels(wake.queue, "failed").inc()
-        log.warning("broker_away", queue=wake.queue, error=str(error))
+        WAKE_UPS.labels(woken.queue, "failed").inc()
+        log.warning("broker_away", queue=woken.queue, error=str(error))
         return False
-    WAKE_UPS.labels(wake.queue, "sent").inc()
+    WAKE_UPS.labels(woken.queue, "sent").inc()
     return True

@@ -31,14 +31,14 @@ from celery.signals import (
 from django.conf import settings
 from prometheus_client import Counter, Histogram
 
-from apps.core.queue.work_queue import WAKES
+from apps.core.queue.work_queue import TASKS
 from apps.core.resilience.valkey import patient_client
 from apps.core.telemetry import heartbeats, pulse
 
 # a child that does not get its turn for so long, or is stopped, does not work
 CHILD_SECONDS = 15
 VALKEY_TIMEOUT_SECONDS = 2
-TASKS = Histogram(
+TASK_SECONDS = Histogram(
     "celery_task_seconds", "Celery tasks run, by how they ended", ["task", "state"], buckets=(0.05, 0.25, 1, 5, 30, 240)
 )
 TASKS_LOST = Counter("celery_tasks_lost_total", "Celery tasks that ended without an end of their own", ["reason"])
@@ -54,7 +54,7 @@ _last_beat = mmap.mmap(-1, _moment.size)
 
 def served_queues(valkey: redis.Redis) -> dict[str, bool]:
     """Every queue by name, and whether a worker has said lately that it takes from it. Raises redis.RedisError."""
-    return heartbeats.served(valkey, sorted({wake.queue for wake in WAKES.values()}))
+    return heartbeats.served(valkey, sorted({task.queue for task in TASKS.values()}))
 
 
 def _valkey() -> redis.Redis:
@@ -116,7 +116,7 @@ def task_starts(task_id: str, **_: Any) -> None:
 def task_ends(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
     """In a child: it has ended, one way or the other."""
     seconds = time.perf_counter() - _started.pop(task_id, time.perf_counter())
-    TASKS.labels(task.name, state or "UNKNOWN").observe(seconds)
+    TASK_SECONDS.labels(task.name, state or "UNKNOWN").observe(seconds)
 
 
 @task_failure.connect

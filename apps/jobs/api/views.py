@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.http import HttpResponse, StreamingHttpResponse
@@ -11,14 +12,12 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from apps.core.api.views import ApiView, StreamView, address, caller, run_once
-from apps.core.errors import NotFound
 from apps.core.http.refusals import MalformedBody
 from apps.core.http.renderers import json_answer
-from apps.jobs import refusals
 from apps.jobs.api.parsers import TableParser
 from apps.jobs.api.serializers import Table, Task, TaskAccepted
 from apps.jobs.commands import CancelJob, SubmitJob
-from apps.jobs.queries import GetJob
+from apps.jobs.queries import GetJob, ReadRefusedLines
 from apps.jobs.table import NotJson, read_table
 
 CSV = "text/csv; charset=utf-8"
@@ -86,19 +85,17 @@ class TaskErrors(ApiView):
     def get(self, request: Request, task_id: uuid.UUID) -> StreamingHttpResponse:
         """Every refused line as CSV: line, code, detail. 404 where the job has refused none so far."""
         self.bus.ask(GetJob(task_id, caller(request).id, caller(request).is_staff))
-        if not refusals.are_kept(task_id):
-            raise NotFound(f"Task {task_id} has refused no lines.")
-        return errors_answer(task_id, with_body=request.method != "HEAD")
+        pieces = self.bus.ask(ReadRefusedLines(task_id))
+        return as_download(task_id, pieces if request.method != "HEAD" else ())
 
 
-def errors_answer(task_id: uuid.UUID, *, with_body: bool = True) -> StreamingHttpResponse:
-    """The refused lines of a job as a download, read from the database while it is sent."""
+def as_download(task_id: uuid.UUID, pieces: Iterable[bytes]) -> StreamingHttpResponse:
+    """The refused lines of a job as a file, read from the database while it is sent."""
     headers = {
         "Content-Disposition": f'attachment; filename="errors-{task_id}.csv"',
         "Cache-Control": "no-store",
         "X-Content-Type-Options": "nosniff",
     }
-    pieces = refusals.csv_pieces(task_id) if with_body else ()
     return StreamingHttpResponse(pieces, content_type=CSV, headers=headers)
 
 

@@ -28,6 +28,7 @@ from apps.core.bus import bus
 from apps.events.models import Delivery, OutboxEvent
 from apps.jobs.commands import RunNextJob, SubmitJob
 from apps.jobs.models import Chunk, Job, RefusedLines
+from apps.jobs.repositories import JobQueue, Jobs
 from apps.jobs.run import Run
 from apps.jobs.services import JobService
 
@@ -37,7 +38,7 @@ def double(run: Run) -> dict[str, int]:
     return {"doubled": run.input["number"] * 2}
 
 
-service = JobService({"double": double}, retention=timedelta(days=1))
+service = JobService(Jobs(), JobQueue(), {"double": double}, retention=timedelta(days=1))
 bus.register(SubmitJob, service.submit)
 bus.register(RunNextJob, service.run_next)
 

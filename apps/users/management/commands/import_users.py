@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from apps.core.cli import Command as BaseCommand
-from apps.jobs.kinds import COLUMNS, Refusal, as_csv
+from apps.jobs.kinds import HEADER, Refusal, as_csv
 from apps.users.imports import CHARSETS, CSV_TYPE, NDJSON_TYPE, NotImportable, Report, Tally, import_users
 
 SHOWN_ERRORS = 20
@@ -108,7 +108,7 @@ def refused_lines(name: str | None) -> Iterator[Any]:
         return
     try:
         output = Path(name).open("wb")  # noqa: SIM115 - closed below
-        output.write(COLUMNS)
+        output.write(HEADER)
     except OSError as error:
         raise CommandError(f"{name} cannot be written: {error.strerror}") from error
     with output:

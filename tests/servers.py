@@ -13,8 +13,8 @@ from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
-from config.stack.services import ServiceError
 from config.stack.throwaway import throwaway_services
+from config.stack.wheels import ServiceError
 
 WORKER = "PYTEST_XDIST_WORKER"
 DEFAULTS = {

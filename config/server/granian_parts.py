@@ -1,0 +1,62 @@
+"""What Granian offers no option for: which socket its workers listen on, and how they start.
+
+Both set private attributes, checked with granian 2.8.7; a version without them is refused when the server starts.
+"""
+
+from __future__ import annotations
+
+import signal
+import socket
+from importlib import import_module
+from typing import Any
+
+BACKLOG = 1024
+STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
+
+
+def share(server: Any, listener: socket.socket) -> None:
+    """Give all workers the one `listener`, as Granian does by itself everywhere but on Linux.
+
+    There each worker would listen for itself, and whoever waits to be accepted is cut off when that worker goes.
+    Raises RuntimeError for another version of Granian.
+    """
+    _has(server, "_init_shared_socket", "_sfd", "_shd")
+    holder: Any = import_module("granian.net").SocketHolder
+
+    def use_listener() -> None:
+        listener.set_inheritable(True)
+        server._sfd, server._sso = listener.fileno(), listener
+        server._shd = holder(listener.fileno(), False, BACKLOG)
+
+    server._init_shared_socket = use_listener
+
+
+def hold_signals_back(server: Any) -> None:
+    """Have every worker of `server` start with SIGTERM and SIGINT held back, for `close_before_the_end` to take.
+
+    Otherwise one that comes while a worker still imports would end it in the middle of a line, with a traceback.
+    Raises RuntimeError for another version of Granian.
+    """
+    _has(server, "_spawn_worker")
+    spawn = server._spawn_worker
+
+    def spawn_worker(**arguments: Any) -> Any:
+        worker = spawn(**arguments)
+        start = worker.start
+
+        def start_held_back() -> None:
+            before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+            try:
+                start()
+            finally:
+                signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+        worker.start = start_held_back
+        return worker
+
+    server._spawn_worker = spawn_worker
+
+
+def _has(server: Any, *names: str) -> None:
+    if missing := [name for name in names if not hasattr(server, name)]:
+        raise RuntimeError(f"this version of Granian has no {', '.join(missing)}; see config/server/granian_parts.py")

@@ -1,0 +1,37 @@
+"""Tasks and queues are declared by the apps that have them; what starts workers follows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from apps.core.queue.work_queue import TASKS
+from config.celery import app
+from config.stack import plan
+
+DECLARED = {task.queue for task in TASKS.values()}
+
+
+def test_make_run_starts_a_worker_for_each_queue() -> None:
+    assert set(plan.QUEUES) == DECLARED
+
+
+def test_the_compose_file_starts_a_worker_for_each_queue() -> None:
+    served = re.findall(r"-Q, ([\w,]+),", Path("docker-compose.yml").read_text())
+    assert sorted(served) == sorted(DECLARED)
+
+
+def test_celery_knows_no_task_that_no_app_declared() -> None:
+    app.loader.import_default_modules()
+    assert {name for name in app.tasks if not name.startswith("celery.")} == set(TASKS)
+
+
+def test_each_task_goes_to_its_queue_and_beat_sends_those_that_come_by_time() -> None:
+    for task in TASKS.values():
+        assert app.amqp.router.route({}, task.name)["queue"].name == task.queue
+    entries = {entry["task"]: entry["schedule"] for entry in app.conf.beat_schedule.values()}
+    assert entries == {task.name: task.every for task in TASKS.values() if task.every}
+
+
+def test_every_task_has_somebody_who_sends_it() -> None:
+    assert [task.name for task in TASKS.values() if not task.every and not task.due] == []
