@@ -1,4 +1,4 @@
-"""What Idempotency-Keys keep of a person, and how it goes; written by apps/core/api/idempotency.py."""
+"""Deletes what the answers kept for Idempotency-Keys say of a person; apps/core/api/idempotency.py writes them."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ def forget_subject(user_id: int) -> None:
 
 
 def forget_person(user_id: int) -> None:
-    """Delete those, and what was answered to the user, whatever it was about."""
+    """Delete those, and every kept answer that was given to the user, whatever it is about."""
     with connection.cursor() as cursor:
         cursor.execute("DELETE FROM core_idempotentanswer WHERE subject_id = %s OR caller_id = %s", [user_id, user_id])

@@ -2,7 +2,7 @@
 
 A command changes something; it runs in one pipeline of log, metrics and transaction. A query only reads; it runs
 without any of these. The handlers are bound methods and functions that the composition root (config/container.py)
-registers; the sender knows the message alone.
+registers; the sender knows only the message.
 
     user = bus.execute(RegisterUser(email="ada@example.com", name="Ada"))
     row = bus.ask(GetUser(user_id=user.id, ...))
@@ -51,7 +51,7 @@ class HandlerError(Exception):
 def unit_of_work() -> Iterator[None]:
     """`transaction.atomic()`, for whole use cases. Raises Gone if what a new row belongs to was deleted meanwhile.
 
-    Django's foreign keys are checked at the COMMIT, so none of the statements before it would tell.
+    Django's foreign keys are checked at the COMMIT, so no statement before it would fail.
     """
     try:
         with transaction.atomic():
@@ -74,7 +74,7 @@ class Bus:
         self._handlers: dict[type, Callable[[Any], Any]] = {}
 
     def register(self, message: type[Command[R]] | type[Query[R]], handler: Callable[[Any], R]) -> None:
-        """Let `handler` answer `message`. Raises HandlerError where another one already does."""
+        """Let `handler` answer `message`. Raises HandlerError if another one already does."""
         if message in self._handlers:
             raise HandlerError(f"{message.__name__} already has a handler: {self._handlers[message]!r}")
         self._handlers[message] = handler
@@ -90,7 +90,7 @@ class Bus:
             self._handlers[message] = before
 
     def execute(self, command: Command[R]) -> R:
-        """Run `command` and return its handler's answer; nothing is kept where it raises.
+        """Run `command` and return its handler's answer; nothing is kept if it raises.
 
         Raises HandlerError without a handler, Gone if what it made belongs to something that was deleted meanwhile,
         else whatever the handler raises.

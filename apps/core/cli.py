@@ -67,7 +67,7 @@ class Command(BaseCommand):
             sys.stderr.close()
 
     def run(self, **options: Any) -> None:
-        """What the command does."""
+        """Do the command's work."""
         raise NotImplementedError
 
     def show(self, rows: Sequence[Mapping[str, Any]], *, as_json: bool, empty: str = "nothing") -> None:

@@ -19,12 +19,12 @@ serving: ContextVar[HttpRequest | None] = ContextVar("serving", default=None)
 
 
 def request_id() -> str:
-    """The id of the request that caused the current work; empty outside of any."""
+    """The id of the request that caused the current work; empty if there is none."""
     return _request_id.get()
 
 
 def accept_request_id(offered: str) -> str:
-    """`offered` where it is 8 to 128 letters, digits, `.`, `_`, `-`; else a new random id of 32 characters."""
+    """`offered` if it is 8 to 128 letters, digits, `.`, `_`, `-`; else a new random id of 32 characters."""
     return offered if REQUEST_ID.fullmatch(offered) else uuid.uuid4().hex
 
 
@@ -40,7 +40,7 @@ def bound(request_id: str, **values: object) -> Iterator[None]:
 
 
 def current_route() -> str:
-    """The template of the route that is being answered; empty outside of a request."""
+    """The template of the route that is being answered; empty outside a request."""
     request = serving.get()
     match = request.resolver_match if request else None
     return match.route if match else ""

@@ -30,14 +30,14 @@ class Box:
         return self._current.encrypt(text.encode()).decode()
 
     def open(self, closed: str) -> str:
-        """The text that `close` encrypted. Raises `Unreadable` if that was under another key, or is no such text."""
+        """The text that `close` encrypted. Raises `Unreadable` if another key did, or none."""
         try:
             return self._any.decrypt(closed.encode()).decode()
         except (InvalidToken, ValueError):
             raise Unreadable("it was closed with a key that is neither SECRET_KEY nor a fallback") from None
 
     def renew(self, closed: str) -> str | None:
-        """`closed`, encrypted with the key of now; None if it is already. Raises `Unreadable`."""
+        """`closed`, encrypted with the current key; None if it is already. Raises `Unreadable`."""
         try:
             self._current.decrypt(closed.encode())
         except (InvalidToken, ValueError):

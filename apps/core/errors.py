@@ -10,7 +10,7 @@ from typing import Any
 class DomainError(Exception):
     """A use case refused; `code` is stable and read by machines, `str(error)` by people.
 
-    What the code means, says the class: in `meaning`, else in its docstring. It is the page at /problems/{code}.
+    The class says what the code means, in `meaning`, else in its docstring: that is the page at /problems/{code}.
     """
 
     meaning = "The service refused, for the reason that `detail` gives."

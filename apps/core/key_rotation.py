@@ -1,7 +1,7 @@
-"""Replacing SECRET_KEY: what is kept encrypted is encrypted anew, so that the old key can go.
+"""Replacing SECRET_KEY: what is kept encrypted is encrypted again, so that the old key can go.
 
 An app says what it keeps with `keep`, in its AppConfig.ready(). What is only signed (tokens, cursors, sessions) needs
-no such thing: it runs out by itself, and is verified with SECRET_KEY_FALLBACKS until then.
+nothing: it runs out by itself, and is verified with SECRET_KEY_FALLBACKS until then.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ BATCH = 500
 
 @dataclass(frozen=True)
 class Kept:
-    """The texts in `field` of `model` that a Box for `purpose` has closed; an empty one is none.
+    """The texts in `field` of `model` that a Box for `purpose` has closed; empty ones do not count.
 
-    `until` names a field with the time from which on nobody opens the text any more.
+    `until` names a field with the time after which nobody opens the text any more.
     """
 
     what: str
@@ -35,7 +35,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Rotated:
-    """How it went with one Kept: texts that were encrypted anew, and the ids of rows that no key opens."""
+    """How it went with one Kept: how many texts were encrypted again, and the ids of rows that no key opens."""
 
     what: str
     renewed: int
@@ -44,7 +44,7 @@ class Rotated:
 
 @dataclass(frozen=True)
 class RotateKeys(Command[list[Rotated]]):
-    """Encrypt everything that is kept with the key of now; answers how it went, for each kind of thing."""
+    """Encrypt everything that is kept with the current key; answers how it went, for each kind of thing."""
 
     atomic: ClassVar[bool] = False
 
@@ -53,7 +53,7 @@ _kept: list[Kept] = []
 
 
 def keep(kept: Kept) -> None:
-    """Have `kept` encrypted anew when SECRET_KEY is replaced."""
+    """Have `kept` encrypted again when SECRET_KEY is replaced."""
     _kept.append(kept)
 
 
@@ -65,7 +65,7 @@ class KeyRotation:
         self._fallbacks = fallbacks
 
     def rotate(self, command: RotateKeys) -> list[Rotated]:
-        """Go through all that is kept, row by row; it may be repeated, and run while the service does."""
+        """Go through all that is kept, row by row; it may be repeated, and may run while the service does."""
         return [self._rotated(kept) for kept in _kept]
 
     def _rotated(self, kept: Kept) -> Rotated:
@@ -91,7 +91,7 @@ def _rows(kept: Kept, after: Any) -> list[tuple[Any, str]]:
 
 
 def _renew(kept: Kept, box: Box, key: Any, closed: str) -> bool:
-    """Whether the text was encrypted anew; one that was changed meanwhile is of now already."""
+    """Encrypt one text again; False if that was not needed, or if it was changed meanwhile, with the current key."""
     renewed = box.renew(closed)
     if renewed is None:
         return False

@@ -1,4 +1,4 @@
-"""Tables of what has no domain."""
+"""Tables that belong to no domain."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ PASSING_STATES = frozenset(
         "28P01",  # invalid_password: it is being changed
     }
 )
-# it is told by the class of the error alone
+# without a SQLSTATE the class of the error decides alone
 UNSAID = (OperationalError, InterfaceError, psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -38,7 +38,7 @@ def is_outage(error: BaseException | None) -> bool:
 
 
 def sqlstate(error: BaseException) -> str | None:
-    """The five letters by which PostgreSQL names `error`; None where it was not PostgreSQL that raised it."""
+    """The five letters by which PostgreSQL names `error`; None if it was not PostgreSQL that raised it."""
     for raised in (error, error.__cause__):
         if isinstance(raised, psycopg.Error):
             return raised.sqlstate

@@ -24,7 +24,7 @@ class Parts:
     """A container; `given` are parts by the names of its cached properties."""
 
     def __init__(self, **given: Any) -> None:
-        """Raises TypeError for a name that is no part of this container."""
+        """Raises TypeError for a name that is not a part of this container."""
         for name, part in given.items():
             if not isinstance(getattr(type(self), name, None), cached_property):
                 raise TypeError(f"{type(self).__name__} has no part {name!r}")

@@ -1,7 +1,7 @@
 """Reads that are compiled once: the ORM writes the SQL, and after that only the values change.
 
 Building and compiling a QuerySet costs more than PostgreSQL takes to answer it. A CompiledRead follows the models like
-any QuerySet, but pays for that once a process.
+any QuerySet, but pays for that once per process.
 """
 
 from __future__ import annotations

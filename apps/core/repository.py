@@ -27,11 +27,11 @@ class Versioned(Protocol):
 
 
 M = TypeVar("M", bound=models.Model)
-CHANGED = "It was changed since you read it; read it again and decide anew."
+CHANGED = "It was changed since you read it; read it again first."
 
 
 def check_version(row: Versioned, expected: int | None) -> None:
-    """Raises VersionConflict if `row` has another version than the one that is expected; None expects nothing."""
+    """Raises VersionConflict if `row` has another version than the expected one; None accepts any."""
     if expected is not None and row.version != expected:
         raise VersionConflict(CHANGED)
 
@@ -46,7 +46,7 @@ class DjangoRepository(Generic[M]):
     conflicts: ClassVar[Mapping[str, Callable[[], DomainError]]] = {}
 
     def get(self, key: int) -> M:
-        """The row. Raises NotFound."""
+        """The row with `key`. Raises NotFound."""
         return self._found(self.model._default_manager.filter(pk=key), key)
 
     def lock(self, key: int) -> M:
@@ -54,7 +54,7 @@ class DjangoRepository(Generic[M]):
         return self._found(self.model._default_manager.filter(pk=key).select_for_update(no_key=True), key)
 
     def lock_to_delete(self, key: int) -> M:
-        """Like `lock`, and nothing that refers to it can be added any more."""
+        """Like `lock`, but rows that refer to it can no longer be added."""
         return self._found(self.model._default_manager.filter(pk=key).select_for_update(), key)
 
     def list(self, *, after: int = 0, limit: int = 100) -> list[M]:
@@ -70,7 +70,7 @@ class DjangoRepository(Generic[M]):
     def update(self, row: M, **changes: Any) -> M:
         """Write `changes` to `row` if its version is still the one that was read, and count the version up.
 
-        Raises VersionConflict where another transaction was faster, NotFound where the row is gone.
+        Raises VersionConflict if another transaction was faster, NotFound if the row is gone.
         """
         version = row.version  # type: ignore[attr-defined] # Versioned; a Protocol cannot join a bound on Model
         rows = self.model._default_manager.filter(pk=row.pk, version=version)
@@ -83,7 +83,7 @@ class DjangoRepository(Generic[M]):
         return row
 
     def delete(self, row: M) -> None:
-        """Delete `row`, and with it what cannot be without it."""
+        """Delete `row`, and with it what cannot exist without it."""
         row.delete()
 
     def _found(self, rows: models.QuerySet[M], key: int) -> M:

@@ -1,4 +1,4 @@
-"""Celery tasks of what has no domain."""
+"""Celery tasks that belong to no domain."""
 
 from __future__ import annotations
 

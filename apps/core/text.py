@@ -1,11 +1,11 @@
-"""Texts for people: what shows, and what must not be in them."""
+"""Texts for people: which characters can be seen, and which must not be in them."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
-# for ECMAScript, as JSON Schema has it, and Python alike
+# a range that ECMAScript (in JSON Schema) and Python read alike
 CONTROLS = r"\u0000-\u001f\u007f-\u009f"
 # what shows nothing by itself: white space, fillers, joiners, marks of direction, variation selectors
 # (Default_Ignorable_Code_Point of Unicode and the blanks beside it, as far as one \u spells them)
@@ -20,7 +20,7 @@ _SHOW_NOTHING = ("Z", "M", "Cc", "Cf", "Cs")
 
 
 def has_controls(text: str) -> bool:
-    """Whether `text` has a C0 or C1 control character; a line break and a tab are such."""
+    """Whether `text` has a C0 or C1 control character; line breaks and tabs are control characters too."""
     return _CONTROL.search(text) is not None
 
 

@@ -1,4 +1,4 @@
-"""Nobody waits for the world between BEGIN and COMMIT: how code that waits finds out where it stands."""
+"""Nothing waits for another machine between BEGIN and COMMIT: how code that waits checks that."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ class WaitsInTransaction(RuntimeError):
 
 
 def in_transaction() -> bool:
-    """Whether this thread has a transaction open; the one that a test is rolled back with does not count."""
+    """Whether this thread has a transaction open; the one that a test runs in, to be rolled back, does not count."""
     return any(
         not getattr(block, "_from_testcase", False)
         for one in connections.all(initialized_only=True)

@@ -1,7 +1,7 @@
 """Request bodies, read whole and within a bound before anything else happens to the request.
 
 A client may pause in the middle of its body for as long as it likes. So a body is read before a transaction is open,
-and while no connection to the database is held: into memory where it is small, else into a temporary file.
+and while no connection to the database is held: into memory if it is small, else into a temporary file.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ IN_MEMORY_BYTES = PIECE_BYTES
 
 
 def declared_bytes(request: HttpRequest) -> int:
-    """What Content-Length says; 0 without one. A server passes on no body that is longer. Raises MalformedBody."""
+    """What Content-Length says; 0 without one. No server passes on a longer body. Raises MalformedBody."""
     text = str(request.META.get("CONTENT_LENGTH") or "0")
     if not (text.isascii() and text.isdigit() and len(text) <= 18):
         raise MalformedBody("Content-Length must be a number of bytes.")
@@ -34,7 +34,7 @@ def declared_bytes(request: HttpRequest) -> int:
 def pieces(stream: Any, limit: int, declared: int = 0) -> Iterator[bytes]:
     """A body of up to `limit` bytes in pieces of a mebibyte. Raises ContentTooLarge past the limit.
 
-    Raises MalformedBody if it ends before the `declared` length: the client went away, and half a body is none
+    Raises MalformedBody if it ends before the `declared` length: the client went away, and half a body is not a body
     (RFC 9112, section 8).
     """
     read = 0
@@ -71,7 +71,7 @@ class Taken:
         put_stream(request, file)
 
     def close(self) -> None:
-        """Let the body go."""
+        """Close the file; from now on the request's body is empty."""
         self.file.close()
         put_stream(self._request, io.BytesIO())
 

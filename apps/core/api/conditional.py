@@ -22,7 +22,7 @@ def etag(*parts: object) -> str:
 
 
 def not_modified(request: Request, tag: str) -> HttpResponse | None:
-    """The 304 for a read whose If-None-Match names `tag` or `*`, else None. Raises VersionConflict by If-Match."""
+    """The 304 for a read whose If-None-Match names `tag` or `*`, else None. VersionConflict if If-Match fails."""
     check_if_match(request, tag)
     return HttpResponse(status=304, headers=cache_headers(tag)) if _ruled_out(request, tag) else None
 
@@ -34,19 +34,19 @@ def _ruled_out(request: Request, tag: str) -> bool:
 
 
 def check_change(request: Request, tag: str) -> bool:
-    """Whether a change has If-Match. Raises VersionConflict where that or If-None-Match forbids it."""
+    """Whether a change has If-Match. Raises VersionConflict if that or If-None-Match forbids it."""
     if _ruled_out(request, tag):
         raise VersionConflict("It is there, in the very version that If-None-Match rules out.")
     return check_if_match(request, tag)
 
 
 def check_if_match(request: Request, tag: str) -> bool:
-    """Whether the request has If-Match; raises VersionConflict where it names neither `tag` nor `*`."""
+    """Whether the request has If-Match; raises VersionConflict if it names neither `tag` nor `*`."""
     given = request.META.get("HTTP_IF_MATCH")
     if given is None:
         return False
     if given.strip() != "*" and tag not in {quoted for weak, quoted in ENTITY_TAG.findall(given) if not weak}:
-        raise VersionConflict("It was changed since you read it; read it again and decide anew.")
+        raise VersionConflict("It was changed since you read it; read it again first.")
     return True
 
 

@@ -7,7 +7,7 @@ from django.urls.converters import UUIDConverter
 
 
 class Key:
-    """An integer key that a bigint column can hold; anything else is no such route, hence 404."""
+    """An integer key that a bigint column can hold; any other text matches no route, hence 404."""
 
     regex = "[1-9][0-9]{0,17}"
 
@@ -19,7 +19,7 @@ class Key:
 
 
 class Uuid(UUIDConverter):
-    """A UUID in either letter case (RFC 9562, section 4); Django's own converter takes lower case alone."""
+    """A UUID in either letter case (RFC 9562, section 4); Django's own converter takes only lower case."""
 
     regex = "[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}"
 

@@ -1,7 +1,7 @@
 """Request bodies as JSON objects: members by name, of JSON's own types and nothing that merely looks like them.
 
-DRF's fields come from HTML forms: its CharField makes a text of 123, its BooleanField a truth of "yes", and a member
-that no field knows is passed over, so that a typo changes nothing and is answered 200.
+DRF's fields come from HTML forms: its CharField turns 123 into a text, its BooleanField "yes" into true, and a member
+that no field knows is ignored, so that a typo changes nothing and is answered 200.
 """
 
 from __future__ import annotations
@@ -52,23 +52,23 @@ class Integer(serializers.IntegerField):
         super().__init__(min_value=min_value, max_value=max_value, **kwargs)
 
     def to_internal_value(self, data: Any) -> int:
-        """`data` as an int. Raises ValidationError for what is no number, or has a fraction."""
+        """`data` as an int. Raises ValidationError for what is not a number, or has a fraction."""
         if isinstance(data, bool) or not isinstance(data, int | float):
             self.fail("invalid")
         if isinstance(data, int):
             return data
         if not data.is_integer():
             self.fail("invalid")
-        # more than an exact double was written; out of bounds, or not to be known
+        # past 2**53 the double may not be the number that was written; past a bigint the bounds refuse it anyway
         if abs(data) > EXACT and SMALLEST <= data <= LARGEST:
             self.fail("invalid")
         return int(data)
 
 
 class Body(serializers.Serializer[Any]):
-    """A JSON object that has the members its fields say, and no others; every problem of it is told at once.
+    """A JSON object that has the members its fields say, and no others; all its problems are reported at once.
 
-    `rules` adds what the domain has against values that are right by themselves. DRF's own hooks are not asked.
+    `rules` adds what the domain has against values that are right by themselves. DRF's own hooks are not called.
     """
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -86,7 +86,7 @@ class Body(serializers.Serializer[Any]):
         return values
 
     def rules(self, values: Mapping[str, Any]) -> list[FieldProblem]:
-        """What the domain has against `values`, of which those with an error of their own are left out."""
+        """What the domain has against `values`; those that already have an error are left out."""
         return []
 
     def to_internal_value(self, data: Any) -> dict[str, Any]:
@@ -118,5 +118,5 @@ class Body(serializers.Serializer[Any]):
 
 @cache
 def checker(body: type[Body]) -> Body:
-    """The one instance that checks bodies: to make one copies its fields, and checking keeps no state."""
+    """The one instance that checks bodies: making one copies its fields, and checking keeps no state."""
     return body()

@@ -1,6 +1,6 @@
 """Idempotency keys: a POST that is repeated under its key runs once and is answered the same.
 
-The answer is kept in the transaction of the work, so a crash leaves both or neither and wedges nothing; an advisory
+The answer is kept in the transaction of the work, so a crash leaves both or neither and blocks nothing; an advisory
 lock of that transaction tells a repeat that the first is still in flight. Answers are kept for a day, encrypted.
 Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
 """
@@ -30,7 +30,7 @@ from apps.core.models import IdempotentAnswer
 PURPOSE = "idempotent answers"
 KEPT_FOR = timedelta(hours=24)
 KEY = re.compile(r"[\x20-\x7e]{1,255}")
-# over an answer that is older than a day, if any
+# replaces an answer that is older than a day, if there is one
 KEEP = """
     INSERT INTO core_idempotentanswer (key, fingerprint, status, headers, body, caller_id, subject_id)
     VALUES (%s, %s, %s, %s, %s, %s, %s)
@@ -41,7 +41,7 @@ Post = Callable[..., HttpResponse]
 
 
 class InvalidKey(exceptions.APIException):
-    """The header is no key."""
+    """The Idempotency-Key header is not a valid key."""
 
     status_code = 400
     default_code = "invalid_idempotency_key"
@@ -66,7 +66,7 @@ class KeyReused(exceptions.APIException):
 
 
 class AnswerLost(exceptions.APIException):
-    """The work was done, and the key that closed its answer is gone."""
+    """The work was done, but the key that encrypted its answer is gone."""
 
     status_code = 409
     default_code = "idempotency_answer_lost"
@@ -82,7 +82,7 @@ def whole_body(view: Any, request: Request) -> str:
 
 
 def user_or_address(request: Request) -> str:
-    """Whom a key belongs to."""
+    """Whom a key belongs to: the user, else the client's address."""
     user_id = _user_id(request)
     return f"addr:{request.META.get('REMOTE_ADDR')}" if user_id is None else f"user:{user_id}"
 
@@ -91,10 +91,10 @@ def user_or_address(request: Request) -> str:
 class RunOnce:
     """Decorator for a view's `post`: with an Idempotency-Key it runs once per caller and key for 24 hours.
 
-    Authentication and permissions come before it, so who may not call now gets no replay either. `digest_of` takes in
+    Authentication and permissions come before it, so who may no longer call gets no replay. `digest_of` takes in
     the whole body before the transaction begins, since a client may take its time; `caller_of` says whom a key belongs
-    to; `atomic` makes the transaction. A view whose attribute `keeps_refusals` is true keeps what an error in
-    `refusals` has written; the user that an answer tells about it names in `subject_id`.
+    to; `atomic` makes the transaction. A view whose attribute `keeps_refusals` is true keeps what was written before
+    an error in `refusals`; its attribute `subject_id` names the user that an answer tells about.
     """
 
     digest_of: Callable[[Any, Request], str] = whole_body
@@ -103,7 +103,7 @@ class RunOnce:
     refusals: tuple[type[Exception], ...] = (exceptions.APIException,)
 
     def __call__(self, post: Post) -> Post:
-        """`post`, run once a key; `runs_once` on it tells the schema."""
+        """Wrap `post` to run once per key; its attribute `runs_once` tells the schema."""
 
         @functools.wraps(post)
         def once(view: Any, request: Request, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -139,7 +139,7 @@ def prune() -> int:
 
 
 def _read(header: str) -> str:
-    # the draft has a quoted string, most clients send it bare
+    # the draft wants a quoted string, most clients send it without quotes
     key = header[1:-1] if len(header) > 2 and header[0] == header[-1] == '"' else header
     if not KEY.fullmatch(key):
         raise InvalidKey
@@ -151,7 +151,7 @@ def _user_id(request: Request) -> int | None:
 
 
 def _fingerprint(request: Request, digest: str) -> str:
-    """What makes it the same request."""
+    """A digest of all that makes two requests the same."""
     parts = (request.method, request.get_full_path(), request.version, request.content_type, digest)
     return _digest(*map(str, parts))
 

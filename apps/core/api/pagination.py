@@ -22,19 +22,19 @@ DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 
 
 def write_cursor(request: Request, cursor: Cursor) -> str:
-    """`cursor` for the list that `request` asks for; no other list takes it."""
+    """Sign `cursor` for the list that `request` asks for; every other list refuses it."""
     return _signer(request).sign_object([cursor.key, int(cursor.forward)])
 
 
 def read_cursor(request: Request) -> Cursor | None:
-    """The request's cursor, None for none. Raises Invalid for one that this list did not give out."""
+    """The request's cursor, None without one. Raises Invalid for one that this list did not give out."""
     text = request.query_params.get("cursor", "")
     if not text:
         return None
     try:
         key, forward = _signer(request).unsign_object(text)
     except (signing.BadSignature, ValueError, TypeError):
-        problem = FieldProblem("/cursor", "invalid", "is not a cursor of this list; leave it out to start anew")
+        problem = FieldProblem("/cursor", "invalid", "is not a cursor of this list; leave it out to start again")
         raise Invalid([problem]) from None
     return Cursor(int(key), bool(forward))
 
@@ -57,7 +57,7 @@ def read_limit(request: Request) -> int:
 
 @dataclass(frozen=True)
 class Page:
-    """Rows of one page, and cursors to the neighbouring ones where there are any."""
+    """Rows of one page, and cursors to the neighbouring ones if there are any."""
 
     rows: list[Any]
     next: Cursor | None

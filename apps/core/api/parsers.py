@@ -38,7 +38,7 @@ def read_object(raw: bytes, most_values: int = MOST_VALUES) -> dict[str, Any]:
         raise MalformedBody(f"The body is not valid JSON in UTF-8: {error}.") from None
     if not isinstance(data, dict):
         raise MalformedBody("The body must be a JSON object.")
-    # escaped, since a raw NUL is no JSON; PostgreSQL can keep neither
+    # escaped, since a raw NUL is not JSON; PostgreSQL cannot keep either
     if b"\\u0000" in raw and _has_nul(data):
         raise MalformedBody("The body holds a NUL character (\\u0000), which cannot be kept.")
     if pointer := repeated_name(raw):

@@ -51,7 +51,7 @@ class ProblemDocument(serializers.Serializer[Any]):
 
 
 ALWAYS = (429, 500, 503)
-# what a client may ask for; JSON where it does not matter
+# what a client may ask for; JSON if it does not say
 JSON_TYPES = ("application/json", "application/vnd.oai.openapi+json")
 YAML_TYPES = ("application/yaml", "application/vnd.oai.openapi", "application/x-yaml", "text/yaml")
 
@@ -89,14 +89,14 @@ class ProblemSchema(AutoSchema):
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         schema: Any = super()._map_serializer(serializer, direction, bypass_extensions)  # type: ignore[no-untyped-call]
-        # what a body has beside these is refused: a client's types shall not take a misspelt name
+        # what a body has beside these is refused: a client's types must not accept a misspelt name
         return schema | {"additionalProperties": False} if direction == "request" else schema
 
     def _insert_field_validators(self, field: Any, schema: Any) -> None:
         super()._insert_field_validators(field, schema)  # type: ignore[no-untyped-call]
         given, *empty = schema.get("oneOf", [{}])
         if empty and re.search(given.get("pattern", "."), ""):
-            # the library adds the empty text to what takes it already, and what fits both fits no `oneOf`
+            # the library adds the empty text even if the pattern accepts it, and what fits both fails `oneOf`
             schema.pop("oneOf")
             schema.update(given)
 
@@ -170,14 +170,14 @@ def describe_every_answer(result: dict[str, Any], **_: Any) -> dict[str, Any]:
 
 @lru_cache(maxsize=1)
 def document() -> dict[str, Any]:
-    """The schema; made once a process."""
+    """The schema; made once per process."""
     schema: dict[str, Any] = EveryVersion().get_schema(public=True)  # type: ignore[no-untyped-call]
     return schema
 
 
 @only_safe
 def schema_view(request: HttpRequest) -> HttpResponse:
-    """The schema as JSON, or as YAML where `Accept` or `?format=` asks for it."""
+    """The schema as JSON, or as YAML if `Accept` or `?format=` asks for it."""
     asked = request.GET.get("format", "")
     preferred = request.get_preferred_type([*JSON_TYPES, *YAML_TYPES])
     if asked == "yaml" or (asked != "json" and preferred in YAML_TYPES):

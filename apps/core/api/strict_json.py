@@ -1,6 +1,6 @@
 """What JSON parsers let pass and a strict reader does not.
 
-A name that stands twice in its object (RFC 7493), and bodies that are small but dear: each value costs some fifty times
+A name that stands twice in its object (RFC 7493), and small bodies that are costly: each value takes some fifty times
 its two bytes once it is parsed. All checks take linear time, and those of the shape come before the parsing.
 """
 
@@ -14,10 +14,10 @@ from typing import Any
 from apps.core.errors import pointer_step
 
 DEEPEST = 100
-# any double can be written out in full with less
+# any double can be written out in full with fewer characters
 LONGEST_NUMBER = 400
 
-# possessive, and content with no closing quote: one look at each byte
+# possessive, and a string without its closing quote matches too: so each byte is looked at once
 _STRINGS = re.compile(rb'"(?:[^"\\]++|\\.)*+\\?"?', re.DOTALL)
 _BRACKETS = re.compile(rb"[\[\]{}]")
 _IN_NUMBERS = bytes(ord("0") if chr(byte) in "0123456789+-.eE" else ord(" ") for byte in range(256))
@@ -25,11 +25,11 @@ _TOO_LONG = b"0" * (LONGEST_NUMBER + 1)
 
 
 def shape_problem(raw: bytes, most_values: int) -> str:
-    """What makes `raw` too dear to parse: too many values, nested too deeply, a number too long; "" if nothing does.
+    """What makes `raw` too costly to parse: too many values, nested too deeply, a number too long; "" if nothing does.
 
     `raw` need not be JSON. Values are counted as JSON's grammar has them: members, items, and what holds them.
     """
-    # most bodies need no more than this look, which is exact enough: strings can only make it see too much
+    # enough for most bodies: brackets and commas inside strings can only make these counts too high
     if _values(raw) <= most_values and _openings(raw) <= DEEPEST and not _has_long_number(raw):
         return ""
     bare = _STRINGS.sub(b'""', raw)
@@ -77,7 +77,7 @@ def repeated_name(raw: str | bytes) -> str:
             found.append((made, counts.most_common(1)[0][0]))
         return made
 
-    # numbers stay texts: their values are none of this function's business
+    # numbers stay texts: their values do not matter here
     try:
         top = json.loads(raw, object_pairs_hook=note, parse_int=str, parse_float=str)
     except RecursionError:
@@ -87,7 +87,7 @@ def repeated_name(raw: str | bytes) -> str:
 
 
 def _path_to(wanted: dict[str, Any], top: Any) -> str:
-    """The pointer to `wanted`; it is put together once, since every value's own would take quadratic room."""
+    """The pointer to `wanted`; joined once at the end, since a pointer for every value would take quadratic space."""
     stack: list[tuple[Any, Any]] = [(top, None)]
     while stack:
         item, trail = stack.pop()

@@ -69,18 +69,18 @@ run_once = RunOnce(
 
 
 class ApiView(APIView):
-    """Parses, checks and answers; what is to be done it asks of the bus.
+    """Parses, checks and answers; the work itself goes to the bus.
 
     `authenticates` names the authentication of a method, if it is not the default one: a read whose own statement
     checks the caller needs no other. For the schema, by method: `problems` lists the error statuses beyond the usual,
-    `answers` has a function from a version to the serializers by status, `sends` the headers of an answer that is no
-    error.
+    `answers` has a function from a version to the serializers by status, `sends` the headers of an answer that is
+    not an error.
     """
 
     bus = bus
     # what a refusal writes is kept, though nothing else of an idempotent request is: a failed login, a stolen token
     keeps_refusals = False
-    # the user whom a POST's answer tells about or logs in; `post` sets it, and the kept answer ends with them
+    # the user whom a POST's answer tells about or logs in; `post` sets it, and the kept answer is deleted with them
     subject_id: int | None = None
     # bytes of a body, default the setting BODY_LIMIT; and JSON values in it
     body_limit: ClassVar[int | None] = None
@@ -108,7 +108,7 @@ class ApiView(APIView):
         return self.taken
 
     def read_body(self, request: HttpRequest) -> Taken:
-        """How `take_body` reads it."""
+        """Read the body, for `take_body`; here into memory."""
         return in_memory(request, self.limit())
 
     def valid(self, body: type[Body], request: Request) -> dict[str, Any]:
@@ -116,12 +116,12 @@ class ApiView(APIView):
         return checker(body).check(self.body(request))
 
     def no_body(self, request: Request) -> None:
-        """Refuses a body with members, on a route that takes none; no body at all and {} are fine."""
+        """Refuse a body with members, on a route that takes none; no body at all and {} are fine."""
         if self.take_body(request).size:
             self.valid(Body, request)
 
     def body(self, request: Request) -> Any:
-        """The parsed body. Raises MalformedBody where there is none, which DRF would take for an empty one."""
+        """The parsed body. Raises MalformedBody if there is none, which DRF would take for an empty one."""
         self.take_body(request)
         if isinstance(request.data, QueryDict):
             raise UnsupportedMediaType(request.content_type)
@@ -130,9 +130,9 @@ class ApiView(APIView):
         return request.data
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Takes a small body before anything asks the database, whose connections must not wait for clients.
+        """Take a small body before anything asks the database, whose connections must not wait for clients.
 
-        Refuses a body without a length, which WSGI would take for an empty one, and one that is compressed.
+        Refuse a body without a length, which WSGI would take for an empty one, and one that is compressed.
         """
         if "HTTP_TRANSFER_ENCODING" in request.META and not request.META.get("CONTENT_LENGTH"):
             raise LengthRequired
@@ -143,7 +143,7 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """As DRF's; the body is let go at the end, whatever happens."""
+        """Run DRF's own, and close the body at the end, whatever happens."""
         try:
             return super().dispatch(request, *args, **kwargs)
         finally:

@@ -38,8 +38,8 @@ class CommandAction(Generic[M]):
     """An action: `label` on the button, `effect` on the page that asks, `done` in the log and in the message after.
 
     `applies` says for which rows the button makes sense; the command has the last word. `describe` names a row on the
-    page that asks. `answer` makes of what the command answered a secret that the next page shows, and that is kept
-    nowhere, in no message either. `deletes` says that the row is gone afterwards.
+    page that asks. `answer` turns the command's answer into a secret that the next page shows and that is kept nowhere,
+    not in a message either. `deletes` says that the row is gone afterwards.
     """
 
     do_not_call_in_templates: ClassVar[bool] = True
@@ -66,7 +66,7 @@ class CommandAction(Generic[M]):
     def __call__(
         self, page: admin.ModelAdmin[M], request: HttpRequest, queryset: models.QuerySet[M]
     ) -> HttpResponse | None:
-        """Ask, or act where the person has said yes."""
+        """Ask, or act if the person has said yes."""
         rows = list(queryset[: MOST_ROWS + 1])
         if not rows:
             page.message_user(request, "None of the selected rows is there any more.", messages.ERROR)
@@ -137,12 +137,12 @@ class Question:
 
     @property
     def more(self) -> int:
-        """How many there are beside those."""
+        """How many more rows there are."""
         return max(len(self.rows) - NAMED_ROWS, 0)
 
 
 def confirm(request: HttpRequest, question: Question) -> HttpResponse:
-    """The page that asks."""
+    """The page that asks `question`."""
     context = {**admin.site.each_context(request), "title": question.title, "question": question}
     return TemplateResponse(request, "admin/confirm.html", context)
 
@@ -164,7 +164,7 @@ def deletion(model: type[M], command: Callable[[M, HttpRequest], Command[Any]]) 
 def shown_once(
     page: admin.ModelAdmin[Any], request: HttpRequest, title: str, secrets: Sequence[tuple[Link, str]]
 ) -> HttpResponse:
-    """The answer that shows `secrets`, each with the row it belongs to: in this page alone, kept nowhere."""
+    """The answer that shows `secrets`, each with the row it belongs to: on this page only, kept nowhere."""
     rows = list_of(page.opts.label_lower)
     context = {
         **admin.site.each_context(request),

@@ -1,4 +1,4 @@
-"""How the admin shows values: JSON to be read, and tables within a page."""
+"""How the admin shows values: JSON that people can read, and tables within a page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ NOTHING = "-"
 
 
 def pretty(value: Any) -> SafeString | str:
-    """JSON over several lines; a dash for nothing."""
+    """JSON over several lines; a dash for None."""
     if value is None:
         return NOTHING
     return format_html('<pre class="json">{}</pre>', json.dumps(value, indent=2, ensure_ascii=False, default=str))
@@ -26,7 +26,7 @@ def shortened(text: str, length: int = 120) -> str:
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[object]]) -> SafeString:
-    """A table; it scrolls by itself where the window is narrow."""
+    """A table; it scrolls by itself if the window is narrow."""
     heads = format_html_join("", "<th>{}</th>", ((name,) for name in head))
     lines = [(format_html_join("", "<td>{}</td>", ((cell,) for cell in row)),) for row in rows]
     body = format_html_join("", "<tr>{}</tr>", lines)

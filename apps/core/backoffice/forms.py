@@ -1,6 +1,6 @@
 """Forms of the admin that cannot undo what others did meanwhile.
 
-A form carries what the person saw, with its version. What they changed is told from that, not from the row as it is by
+A form carries what the person saw, with its version. What they changed is worked out from that, not from the row of
 now; and if the row was changed meanwhile, nothing is saved: the form comes back, says what was changed, by whom if that
 is known, and shows the present values wherever the person had left them alone.
 Source: M. Fowler, Patterns of Enterprise Application Architecture: Optimistic Offline Lock.

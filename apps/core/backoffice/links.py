@@ -50,7 +50,7 @@ def is_aggregate(kind: str, model: str) -> None:
 
 
 def aggregate(name: str) -> Link | str:
-    """A link to what an event is about ("user:5"), as far as there is a page for it."""
+    """A link to what an event is about ("user:5"), or its name if there is no page for it."""
     kind, _, key = name.partition(":")
     model = _aggregates.get(kind)
     try:
@@ -61,7 +61,7 @@ def aggregate(name: str) -> Link | str:
 
 
 def related(model: str) -> Callable[[F], F]:
-    """Decorator: the links that the function makes of a row belong on the page of that row of `model`."""
+    """Decorator: the function makes links for a row of `model`, which that row's page then shows."""
 
     def register(links: F) -> F:
         _related[model].append(links)
@@ -71,7 +71,7 @@ def related(model: str) -> Callable[[F], F]:
 
 
 def related_to(row: Model) -> list[Link]:
-    """What every app has to say to the page of `row`."""
+    """The links that the apps put on the page of `row`."""
     return [link for links in _related[row._meta.label_lower] for link in links(row)]
 
 

@@ -15,14 +15,14 @@ from apps.core.backoffice.overview import CAP, capped, said
 
 
 class AtLeast(int):
-    """A capped count, that says so: 10,000+."""
+    """A capped count that says so: 10,000+."""
 
     def __str__(self) -> str:
         return said(self)
 
 
 class CappedPaginator(Paginator[Any]):
-    """Counts up to CAP rows; what lies behind is reached by a filter or a search, as no one turns 200 pages."""
+    """Counts up to CAP rows; the rest is reached by a filter or a search, since nobody turns 200 pages."""
 
     object_list: QuerySet[Any]
 

@@ -24,7 +24,7 @@ NAME_LENGTH = 200
 
 def note(request: HttpRequest, flag: AdminNote.Flag, message: str, key: str, name: str, model: str = "") -> None:
     """Write down what the request's user did to what is called `name`; a row has its key and `model` ("jobs.job")."""
-    # the admin is for those who are logged in
+    # whoever is in the admin is logged in
     user_id: Any = request.user.pk
     what = {"flag": flag, "message": message, "object_id": key, "name": name[:NAME_LENGTH], "model": model}
     AdminNote.objects.create(user_id=user_id, who=str(request.user), **what)
@@ -59,8 +59,8 @@ def said(message: Any) -> str:
 
 
 def prune(retention: timedelta) -> int:
-    """Delete what was written down longer ago than `retention`; returns how much."""
-    # a process of before may still have written some of those
+    """Delete what was written down longer ago than `retention`; returns how many notes."""
+    # a process of an older release may still have written some of those
     LogEntry.objects.filter(action_time__lt=Now() - retention).delete()
     deleted, _ = AdminNote.objects.filter(at__lt=Now() - retention).delete()
     return deleted

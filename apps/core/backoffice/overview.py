@@ -72,7 +72,7 @@ class Bars:
 
     @property
     def bars(self) -> list[Bar]:
-        """Those that are not empty; the smallest can still be seen."""
+        """The bars that are not empty; even the smallest is high enough to be seen."""
         drawn = []
         for place, value in enumerate(self.values):
             if value:
@@ -104,7 +104,7 @@ class Content:
 
 @dataclass(frozen=True)
 class Panel:
-    """A registered panel; `route` names the page that shows more, if there is one; `of_database`: what it asks."""
+    """A registered panel; `route` names the page that shows more, if any; `of_database` says that it asks only that."""
 
     title: str
     route: str
@@ -131,7 +131,7 @@ def panel(
 ) -> Callable[[Callable[[], Content]], Callable[[], Content]]:
     """Decorator: show what the function answers with as a panel, in the order of `place`.
 
-    One that asks somebody else than the database is not `of_database`: nobody waits for others in a transaction.
+    One that asks another machine than the database is not `of_database`: no transaction waits for other machines.
     """
 
     def register(content: Callable[[], Content]) -> Callable[[], Content]:
@@ -156,7 +156,7 @@ def _draw(one: Panel) -> Drawn:
             with connection.cursor() as cursor:
                 cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(STATEMENT_MS)])
             return Drawn(one.title, link, one.content())
-    except Exception as error:  # whatever it was, it must not take the page along
+    except Exception as error:  # whatever it was, the rest of the page must still show
         log.warning("panel_failed", panel=one.title, error=repr(error))
         return Drawn(one.title, link, reason=_reason(error))
 
@@ -177,7 +177,7 @@ def capped(rows: QuerySet[Any]) -> int:
 
 
 def said(number: int) -> str:
-    """A capped count for people: 10,000+ where there are more."""
+    """A capped count for people: 10,000+ if there are more."""
     return f"{CAP:,}+" if number > CAP else f"{number:,}"
 
 
@@ -194,7 +194,7 @@ def age(seconds: float | None) -> str:
 def activity(caption: str, table: str, column: str, unit: str, steps: int) -> Bars:
     """Rows of `table` by the minute or hour of its indexed `column`, over the last `steps` of them.
 
-    Looks at the newest ACTIVITY_ROWS at most, and says so where there are more.
+    Looks at the newest ACTIVITY_ROWS at most, and says so if there are more.
     """
     size = SECONDS[unit]
     sql = f"""

@@ -1,4 +1,4 @@
-"""The overview's panels of what has no domain: circuit breakers, and the rate limit's refusals."""
+"""The overview's panels that belong to no domain: circuit breakers, and the rate limit's refusals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def breakers() -> Content:
 
 @panel("Rate limit", place=80, of_database=False)
 def rate_limit() -> Content:
-    """Refusals by the minute; fails where Valkey, which counts them, is away."""
+    """Refusals by the minute; fails if Valkey, which counts them, does not answer."""
     counts = refusals(valkey_at(settings.VALKEY_URL), MINUTES)
     total = sum(counts)
     figures = [Figure("refused in the last hour", f"{total:,}", tone="warn" if total else "")]

@@ -59,7 +59,7 @@ class ServiceAdmin(admin.ModelAdmin[M]):
         css: ClassVar = {"all": ["core/admin.css"]}
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """By the fields of the filters alone: any other would let staff probe columns that no page shows."""
+        """Allow only the fields of the filters: any other would let staff probe columns that no page shows."""
         name, *rest = lookup.split("__")
         return name in self._filtered() and set(rest) <= PLAIN_LOOKUPS
 
@@ -74,13 +74,13 @@ class ServiceAdmin(admin.ModelAdmin[M]):
         return rows.defer(*self.unlisted) if is_list else rows
 
     def get_ordering(self, request: HttpRequest) -> Any:
-        """Within a span of days by day: in the order of keys it would read every row that is newer."""
+        """Order a span of days by day: ordered by key, the list would read every row that is newer."""
         if self.date_hierarchy and f"{self.date_hierarchy}__year" in request.GET:
             return (f"-{self.date_hierarchy}", "-pk")
         return super().get_ordering(request)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
-        """The list; one that cannot be had as asked for is answered with the whole list and the reason."""
+        """The list; if it cannot be shown as asked for, the whole list and the reason."""
         tools = [Link(text, reverse(route)) for text, route in self.tools]
         try:
             response = super().changelist_view(request, {"tools": tools, **(extra_context or {})})
@@ -98,9 +98,9 @@ class ServiceAdmin(admin.ModelAdmin[M]):
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> Any:
-        """The page of one row; what a command refuses is said, and nothing is kept.
+        """The page of one row; if a command refuses, the page says why and nothing is kept.
 
-        Without Django's transaction around it all: the command has its own, and a form may have to ask the world.
+        Without Django's transaction around it all: the command has its own, and a form may have to ask another machine.
         """
         arguments = (request, object_id, form_url, extra_context)
         try:
@@ -113,11 +113,11 @@ class ServiceAdmin(admin.ModelAdmin[M]):
             return self._refused(request, error)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """What the log has about the row."""
+        """Redirect to what the log has about the row."""
         return redirect(list_of("core.adminnote", model=self.opts.label_lower, object_id=unquote(object_id)))
 
     def log_addition(self, request: HttpRequest, obj: Any, message: Any) -> Any:
-        """A note instead of a LogEntry, as the two below."""
+        """Write a note instead of a LogEntry, as the two methods below do."""
         note_row(request, ADDITION, obj)
 
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
@@ -128,7 +128,7 @@ class ServiceAdmin(admin.ModelAdmin[M]):
             note_row(request, DELETION, row)
 
     def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Django's, and what the command refuses is said."""
+        """Django's own; if the command refuses, a message says why."""
         try:
             return super().delete_view(request, *args, **kwargs)
         except DomainError as error:
@@ -139,13 +139,13 @@ class ServiceAdmin(admin.ModelAdmin[M]):
         return redirect(list_of(self.opts.label_lower))
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Names what is deleted; Django's own would read every row that goes with it, a million deliveries perhaps."""
+        """Name what is deleted; Django's own would read every row that goes with it, a million deliveries perhaps."""
         rows = list(objs)
         counts = {str(self.opts.verbose_name_plural): len(rows)}
         return [f"{row}, with everything that belongs to it" for row in rows], counts, set(), []
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """Adds the links to related rows, and a button for each action that applies."""
+        """Add the links to related rows, and a button for each action that applies."""
         row = kwargs.get("obj")
         if row is not None:
             actions = [one for one in self.actions or () if isinstance(one, CommandAction) and one.applies(row)]

@@ -14,10 +14,10 @@ HOP = re.compile(r'"?(?:\[([^\]]*)\]|([0-9.]+)(?=:)|([^"\[\]]*))(?::[0-9]{0,5})?
 
 
 def client_address(request: HttpRequest) -> str:
-    """The client's address: as many right-most `X-Forwarded-For` hops as TRUSTED_PROXY_COUNT are ours, none by default.
+    """The client's address. The TRUSTED_PROXY_COUNT right-most hops of `X-Forwarded-For` are ours, by default none.
 
-    An IPv4 address that came mapped into IPv6 is an IPv4 address. A hop that is no address (`unknown`) is passed over
-    for the peer's own, since nobody can say who that was.
+    An IPv4 address that came mapped into IPv6 is an IPv4 address. A hop that is not an address (`unknown`) is replaced
+    by the peer's own, since nobody can say who that was.
     """
     peer = str(request.META.get("REMOTE_ADDR") or "")
     found = None

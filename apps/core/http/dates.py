@@ -7,7 +7,7 @@ import time
 
 
 def retry_after(text: str) -> float | None:
-    """Seconds that a Retry-After header asks for, as a number or as a date (RFC 9110, section 10.2.3); None without."""
+    """Seconds that a Retry-After header asks for, as a number or as a date (RFC 9110, section 10.2.3); else None."""
     if text.isascii() and text.strip().isdigit():
         return float(text)
     try:

@@ -86,12 +86,12 @@ def _type_uri(request: HttpRequest | Request, code: str) -> str:
 
 
 def title(status: int) -> str:
-    """The phrase for `status` (RFC 9110); Python 3.11 still has the former ones for two."""
+    """The phrase for `status` (RFC 9110); Python 3.11 still has the old ones for two."""
     return {413: "Content Too Large", 422: "Unprocessable Content"}.get(status) or HTTPStatus(status).phrase
 
 
 def exception_handler(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
-    """DRF's hook: the problem for any error that a view raised; None (a 500, logged) for one nobody expected."""
+    """DRF's hook: the problem for any error that a view raised; None (a 500, logged) for an unexpected one."""
     set_rollback()
     request: Request = context["request"]
     match error:
@@ -121,7 +121,7 @@ def from_django(request: HttpRequest | Request, error: Exception) -> HttpRespons
 
 
 def database_away(request: HttpRequest | Request, error: BaseException) -> HttpResponse:
-    """503: the database did not answer, gave up, or went away in the middle; what was asked may be asked again."""
+    """503: the database did not answer, gave up, or went away in the middle; the request may be repeated."""
     log.warning("database_unavailable", error=str(error).strip(), sqlstate=sqlstate(error))
     return _from_drf(request, Unavailable())
 
@@ -158,7 +158,7 @@ def _from_drf(request: HttpRequest | Request, error: exceptions.APIException) ->
     return problem(request, error.status_code, code, str(error.detail), headers=headers)
 
 
-# DRF's own words, where ours name the status better
+# DRF's own codes, for which ours name the status better
 DRF_CODES = {"error", "authentication_failed", "not_authenticated", "not_found", "method_not_allowed"}
 
 
@@ -178,7 +178,7 @@ def flatten(detail: Any, pointer: str = "") -> list[FieldProblem]:
 
 
 def page_or_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
-    """People in the admin get a page."""
+    """`answer`, made into a page for people in the admin."""
     if not request.path_info.startswith("/admin/"):
         return answer
     context = orjson.loads(answer.content)

@@ -1,4 +1,4 @@
-"""What a request is refused for before the domain hears of it; each class is the page behind its `code`.
+"""Why a request is refused before the domain sees it; each class's docstring is the page behind its `code`.
 
 DRF raises its own for some of these: ours name the same code and say what it means.
 """

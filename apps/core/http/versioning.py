@@ -36,10 +36,10 @@ class UnknownVersion(exceptions.APIException):
 
 
 class NamespaceOrHeaderVersioning(NamespaceVersioning):
-    """DRF's versioning by URL namespace; where the URL has none, the header decides, else DEFAULT_VERSION."""
+    """DRF's versioning by URL namespace; if the URL has none, the header decides, else DEFAULT_VERSION."""
 
     def determine_version(self, request: Request, *args: Any, **kwargs: Any) -> str:
-        """The version of `request`. Raises UnknownVersion for a header that names none."""
+        """The version of `request`. Raises UnknownVersion for a header that names no known one."""
         match = getattr(request, "resolver_match", None)
         namespace = match.namespace if match else ""
         if namespace in (self.allowed_versions or ()):

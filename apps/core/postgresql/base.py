@@ -2,9 +2,9 @@
 
 A pooled connection that the server has closed is noticed without asking the server: a look at the socket costs
 microseconds, psycopg's own check a round trip, and when all connections die at once that check backs off for seconds.
-Where the time zone is UTC, times are read by psycopg's loader in C instead of Django's in Python. And statements that
-take longer than the option `slow_ms` are logged, by their cursor, in every thread that connects: an execute_wrapper of
-Django's is for one connection and one block.
+If the time zone is UTC, times are read by psycopg's loader in C instead of Django's in Python. And statements that
+take longer than the option `slow_ms` are logged, by their cursor, in every thread that connects: Django's own
+execute_wrapper covers only one connection and one block.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from apps.core.postgresql.slow import timed
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
-    """A database connection; from the pool it comes alive or not at all."""
+    """A database connection; one from the pool is always alive."""
 
     def get_connection_params(self) -> dict[str, Any]:
         parameters: dict[str, Any] = super().get_connection_params()
@@ -54,13 +54,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
 
 def open_pool(alias: str = "default") -> ConnectionPool[Any] | None:
-    """This process's pool of connections; None before anybody has connected."""
+    """This process's pool of connections; None before the first connection."""
     pools: dict[str, ConnectionPool[Any]] = DatabaseWrapper._connection_pools  # type: ignore[attr-defined]
     return pools.get(alias)
 
 
 def is_alive(connection: Connection[Any]) -> bool:
-    """Whether the server has left the idle `connection` open; unasked it says something only to end it."""
+    """Whether the server has left the idle `connection` open; it sends something unasked only to end it."""
     if connection.closed:
         return False
     watch = select.poll()

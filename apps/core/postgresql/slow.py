@@ -41,7 +41,7 @@ def timed(kind: type[Any], slow_ms: float) -> type[Any]:
 
 
 def _tell(query: Any, seconds: float) -> None:
-    # anything but a text may hold values within
+    # anything but a str may contain values
     text = " ".join(query.split()) if isinstance(query, str) else type(query).__name__
     log.warning(
         "slow_query",

@@ -25,7 +25,7 @@ log = structlog.get_logger("work_queue")
 WAKE_UPS = Counter("relay_wake_ups_total", "Wake-up messages sent to the broker", ["queue", "outcome"])
 LEASE_SECONDS = 30
 M = TypeVar("M", bound=models.Model)
-# what the database says of one row; of itself it says OperationalError
+# the database's errors about one row; for errors of its own it raises OperationalError
 REFUSED_ROW = (DataError, IntegrityError, InternalError)
 
 
@@ -64,7 +64,7 @@ class Backoff:
     max_attempts: int = 15
 
     def wait(self, attempt: int) -> float | None:
-        """The wait after the failed `attempt`, counted from 1; None where no other follows."""
+        """The wait after the failed `attempt`, counted from 1; None if that was the last."""
         if attempt >= self.max_attempts:
             return None
         wait = min(self.base * self.factor ** (attempt - 1), self.longest)
@@ -98,15 +98,15 @@ def claim(
 
 
 def load(rows: models.QuerySet[M], keys: Sequence[Any]) -> tuple[list[M], dict[Any, Exception]]:
-    """Those of `rows` that have `keys`, in their order, and for each that cannot be read the reason.
+    """Those of `rows` that have `keys`, ordered by key, and the reason for each that cannot be read.
 
-    JSON may hold numbers that Python refuses, and a time may be infinite: that is no reason to leave the others.
+    JSON may hold numbers that Python refuses, and a time may be infinite: the other rows are read all the same.
     """
     try:
         return list(rows.filter(pk__in=keys).order_by("pk")), {}
     except (OperationalError, InterfaceError):
         raise
-    except Exception:  # whichever it is, it shows below
+    except Exception:  # the loop below finds the row that caused it
         log.warning("rows_read_singly", model=rows.model._meta.label, rows=len(keys))
     found: list[M] = []
     unreadable: dict[Any, Exception] = {}
@@ -128,7 +128,7 @@ def storable(text: str) -> str:
 def settle(rows: models.QuerySet[Any], token: object, **changes: Any) -> None:
     """Write the outcome of an attempt: the lease ends and `changes` are kept, texts as far as they can be stored.
 
-    Raises LeaseLost where `token` no longer holds the row; the caller's transaction must then be rolled back.
+    Raises LeaseLost if `token` no longer holds the row; the caller's transaction must then be rolled back.
     """
     kept = {name: storable(value) if type(value) is str else value for name, value in changes.items()}
     if token is None or rows.filter(token=token).update(token=None, **kept) != 1:
@@ -138,7 +138,7 @@ def settle(rows: models.QuerySet[Any], token: object, **changes: Any) -> None:
 def prune_in_batches(delete_some: Callable[[int], int], batch: int) -> int:
     """Call `delete_some(batch)` until it deletes fewer rows than that; returns how many were deleted in all.
 
-    Called outside a transaction, each batch is a short one of its own, and nobody waits long for its locks.
+    Call it outside a transaction: then each batch is a short one of its own, and nobody waits long for its locks.
     """
     total = 0
     while True:

@@ -24,7 +24,7 @@ class Bounded(Generic[T]):
         self._lock = threading.Lock()
 
     def ask(self, questions: Mapping[str, Callable[[], T]]) -> dict[str, T | Exception]:
-        """The answer to each question by its name, or what it raised; `TimeoutError` where none came in time."""
+        """The answer to each question by its name, or what it raised; `TimeoutError` if none came in time."""
         until = time.monotonic() + self.seconds
         with self._lock:
             asked = {name: self._start(name, question) for name, question in questions.items()}

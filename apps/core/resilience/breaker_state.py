@@ -1,4 +1,4 @@
-"""Where circuit breakers keep their state: one atomic step a transition, in Valkey or in this process."""
+"""Where circuit breakers keep their state: one atomic step per transition, in Valkey or in this process."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class State(Protocol):
 
 
 class MemoryState:
-    """Breaker state of this process alone: the fallback, and the definition of each step."""
+    """Breaker state of this process only: the fallback, and the definition of each step."""
 
     def __init__(self, clock_ms: Callable[[], int] = lambda: time.monotonic_ns() // 1_000_000) -> None:
         self._clock_ms = clock_ms
@@ -139,7 +139,7 @@ RESET = "return redis.call('DEL', KEYS[1])"
 
 
 class ValkeyState:
-    """Breaker state in Valkey; while Valkey is away, in this process.
+    """Breaker state in Valkey; while Valkey does not answer, in this process.
 
     Calls wait for `valkey`, which answers in milliseconds or not at all. Whoever looks at a breaker, or closes it by
     hand, waits for `patient` (default the same): a hiccup must not show them another state than the others see.

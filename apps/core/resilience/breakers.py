@@ -18,7 +18,7 @@ class GetBreakers(Query[dict[str, str]]):
 
 @dataclass(frozen=True)
 class ResetBreaker(Command[None]):
-    """Close a breaker. Refused with NotFound naming those there are."""
+    """Close a breaker. Refused with NotFound, which names those there are."""
 
     atomic: ClassVar[bool] = False
     name: str
@@ -34,11 +34,11 @@ class Breakers:
         return self._by_name[name]
 
     def all(self, query: GetBreakers) -> dict[str, str]:
-        """States as every process sees them."""
+        """Return the states as every process sees them."""
         return {name: breaker.current_state.replace("-", "_") for name, breaker in self._by_name.items()}
 
     def reset(self, command: ResetBreaker) -> None:
-        """Close it for every process."""
+        """Close the breaker for every process."""
         if command.name not in self._by_name:
             raise NotFound(f"There is no breaker {command.name!r}; there is {', '.join(self._by_name)}.")
         self._by_name[command.name].reset()

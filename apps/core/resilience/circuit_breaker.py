@@ -77,7 +77,7 @@ class SharedCircuitBreaker:
         self.recovery_timeout = recovery_timeout
         self.state = state
         self._time_limit = time_limit
-        # what an error counts as, and whom a change of state is told; its own state is not used
+        # decides what an error counts as and tells the listeners; its own state is not used
         self._rules = pybreaker.CircuitBreaker(name=name, exclude=list(exclude), listeners=[LoggedChanges()])
 
     @property
@@ -86,7 +86,7 @@ class SharedCircuitBreaker:
         return self.state.read(self.name)
 
     def call(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-        """Call `func` if the breaker lets it, and learn from the outcome.
+        """Call `func` if the breaker lets it, and count the outcome.
 
         Raises CircuitOpen without calling if the breaker is open or another caller is probing, else as `func`.
         """

@@ -26,7 +26,7 @@ RETRIES = Counter("retries_total", "Calls repeated after a transient error", ["c
 
 
 class TransientError(Exception):
-    """A failure that may pass by itself; `retry_after` is the other side's wish in seconds, where it had one."""
+    """A failure that may pass by itself; `retry_after` is the other side's wish in seconds, if it had one."""
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
         super().__init__(message)

@@ -1,6 +1,6 @@
-"""httpx with a total deadline: what a receiver drips byte by byte still ends in time.
+"""httpx with a total deadline: an answer that drips in byte by byte still ends in time.
 
-httpx's own time-outs hold for each receive alone, so a slow sender can stretch a call without end. Here each network
+httpx's own time-outs hold for each read alone, so a slow server can stretch a call without end. Here each network
 step gets what is left of the deadline of the surrounding block.
 """
 

@@ -18,7 +18,7 @@ PAUSE_SECONDS = 1.0
 
 
 class Unavailable(Exception):
-    """Valkey did not answer in time, or was found away less than a second ago."""
+    """Valkey did not answer in time, or did not less than a second ago."""
 
 
 @cache
@@ -34,7 +34,7 @@ def patient_client(url: str, seconds: float) -> redis.Redis:
 
 
 class Valkey:
-    """Runs Lua scripts, a connection per caller at a time; after a failure nobody asks again for `pause` seconds."""
+    """Runs Lua scripts, one connection for each call that runs; after a failure it asks nothing for `pause` seconds."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS, pause: float = PAUSE_SECONDS) -> None:
         self._url = url
@@ -47,7 +47,7 @@ class Valkey:
     def run(self, lua: str, keys: list[str], args: list[str | int]) -> Any:
         """Run the script `lua` and return its answer.
 
-        Raises Unavailable where Valkey cannot be reached or does not answer in time.
+        Raises Unavailable if Valkey cannot be reached or does not answer in time.
         """
         if time.monotonic() < self._away_until:
             raise Unavailable("asked less than a second ago")
@@ -73,7 +73,7 @@ class Valkey:
                 script = self._scripts[lua] = client.register_script(lua)
             answer = script(keys=keys, args=args, client=client)
         except BaseException:
-            # an answer that comes late must not be taken for the next one's
+            # a late answer must not be taken for that of the next call
             client.close()
             raise
         self._idle.append(client)
@@ -90,7 +90,7 @@ class Valkey:
                 retry=Retry(NoBackoff(), 0),
                 single_connection_client=True,
                 decode_responses=True,
-                # a question more for each connection, about failovers of managed clusters
+                # would cost each connection one more question, about failovers of managed clusters
                 maint_notifications_config=MaintNotificationsConfig(enabled=False),
             )
 

@@ -24,7 +24,7 @@ _bounded: Bounded[None] = Bounded(TIMEOUT_SECONDS + 1)
 
 
 class Failing(Exception):
-    """A part does not do its work; the message says why, and is fit for everybody."""
+    """A part does not do its work; the message says why, and may be shown to everybody."""
 
 
 def _valkey() -> redis.Redis:
@@ -33,13 +33,13 @@ def _valkey() -> redis.Redis:
 
 @only_safe
 def healthz(request: HttpRequest) -> HttpResponse:
-    """The process answers; touches nothing else."""
+    """Say that the process answers; touches nothing else."""
     return json_answer({"status": "ok"})
 
 
 @only_safe
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when every part that is needed answers in time, else 503 with the failing ones named."""
+    """Answer 200 if every part that is needed answers in time, else 503 with the failing ones named."""
     checks = {
         "database": _database,
         "migrations": _migrations,
@@ -49,7 +49,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
     }
     found = _bounded.ask({name: partial(_closing, check) for name, check in checks.items()})
     if found["database"] and not isinstance(found["migrations"], Failing):
-        # nobody can say without the database, whose failure is named already
+        # unknown without the database, whose failure is named already
         del found["migrations"]
     outcomes = {name: _in_words(error) for name, error in found.items()}
     failed = [name for name, outcome in outcomes.items() if outcome != "ok"]
@@ -75,7 +75,7 @@ def _in_words(error: Exception | None) -> str:
         return "ok"
     if isinstance(error, TimeoutError | redis.TimeoutError):
         return f"failed: no answer within {TIMEOUT_SECONDS} s"
-    # of any other error its kind alone: its text may name addresses
+    # of any other error only its class: its text may name addresses
     return f"failed: {error}" if isinstance(error, Failing) else f"failed: {type(error).__name__}"
 
 
@@ -103,7 +103,7 @@ _in_step = threading.Event()
 
 
 def _migrations() -> None:
-    """Looks until there is nothing to apply; what this process has seen applied it takes for applied."""
+    """Look until there is nothing to apply; once this process has seen that, it does not look again."""
     if _in_step.is_set():
         return
     executor = MigrationExecutor(connection)

@@ -1,4 +1,4 @@
-"""A thread in each long-lived process: tells that it lives, and how its pool of database connections stands."""
+"""A thread in each long-lived process: reports that it lives, and the state of its pool of database connections."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 prometheus_client gives every process files of its own, named by the process id, and never removes counters (they would
 run backwards): workers that are replaced and pool children that are recycled fill the folder for ever, and every scrape
 reads it all. Here a process takes the lowest number that nobody holds, by a lock that the kernel drops however the
-process ends, and counts on in the files it finds there. So there are as many files as processes at one time, and sums
+process ends, and adds to the counts in the files there. So there are as many files as processes at one time, and sums
 never fall. Source: https://prometheus.github.io/client_python/multiprocess/ and its issues 115, 411 and 509.
 """
 
@@ -24,7 +24,7 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 class Slots:
-    """The numbers given out in `folder`, which is made where it is missing. Raises OSError where it cannot be used."""
+    """The numbers given out in `folder`, which is made if it is missing. Raises OSError if it cannot be used."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,7 +34,7 @@ class Slots:
         os.register_at_fork(after_in_child=self.let_go)
 
     def mine(self) -> int:
-        """The number of this process; taken when first asked for, and anew after a fork."""
+        """The number of this process; taken when first asked for, and again after a fork."""
         if self._mine is None:
             for number in count():
                 lock = _locked(self.folder / f"{number}.lock")
@@ -52,10 +52,10 @@ class Slots:
                     _clear_gauges(int(path.stem), self.folder)
 
     def let_go(self) -> None:
-        """Give the number back; the next count takes one anew."""
+        """Give the number back; the next count takes a new one."""
         if self._mine is not None:
             self._mine = None
-            # after a fork this closes the child's copy alone: the parent goes on holding the lock
+            # after a fork this closes only the child's copy: the parent goes on holding the lock
             os.close(self._lock)
 
 
@@ -102,7 +102,7 @@ def _locked(path: Path) -> int | None:
 
 @contextmanager
 def _held(path: Path) -> Iterator[bool]:
-    """Hold the lock in this block; False where another process has it."""
+    """Hold the lock in this block; False if another process has it."""
     descriptor = _locked(path)
     try:
         yield descriptor is not None

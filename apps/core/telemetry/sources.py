@@ -1,4 +1,4 @@
-"""How breakers and workers stand, for Prometheus."""
+"""The states of breakers and workers, for Prometheus."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 1.0
 
 
 def breakers() -> Iterator[Metric]:
-    """Every breaker as all processes see it: 1 at the state it is in."""
+    """Every breaker as all processes see it: 1 for the state it is in, 0 for the others."""
     states = GaugeMetricFamily("breaker_state", "State of the circuit breakers", labels=["breaker", "state"])
     for name, found in bus.ask(GetBreakers()).items():
         for state in (CLOSED, HALF_OPEN, OPEN):

@@ -1,6 +1,6 @@
-"""Metrics that are looked up when Prometheus asks: how the database and Valkey stand, whichever process answers.
+"""Metrics that are looked up when Prometheus asks: about the database and Valkey, the same from every process.
 
-Each source is asked for a bounded time; one that is away is left out, and `metrics_source_up` says so.
+Each source has a bounded time to answer; one that does not is left out, and `metrics_source_up` says so.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class StateCollector(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """All that is known now."""
+        """Ask every source; one that fails or is late is left out."""
         up = GaugeMetricFamily("metrics_source_up", "Whether a source of metrics answered in time", labels=["source"])
         questions = {part: partial(_ask, part, sources) for part, sources in self._sources.items()}
         answers = self._bounded.ask(questions)
@@ -67,12 +67,12 @@ def _found(part: str, source: Source) -> list[Metric] | None:
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [f"{STATEMENT_SECONDS:g}s"])
             return list(source())
-    except Exception:  # one that fails must not take the others off the page
+    except Exception:  # one that fails must not hide the others
         return None
 
 
 def longest_transaction() -> Iterator[Metric]:
-    """The age of the oldest transaction that is open on this database, as far as our own role may see."""
+    """The age of the oldest transaction that is open on this database, as far as our own database role may see."""
     with connection.cursor() as cursor:
         cursor.execute(LONGEST_TRANSACTION)
         (seconds,) = cursor.fetchone()

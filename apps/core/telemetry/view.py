@@ -53,7 +53,7 @@ class AllProcesses(Collector):
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Read all files; once more where one was caught between its creation and its first byte."""
+        """Read all files; again if one was caught between its creation and its first byte."""
         self._slots.bury()
         for attempt in range(READ_ATTEMPTS):
             try:

@@ -1,9 +1,9 @@
-"""What a Celery worker tells about itself: that it lives, and how its tasks end.
+"""What a Celery worker reports about itself: that it lives, and how its tasks end.
 
 A worker serves its queues as long as its main process lives and any child of its pool does. Each child puts the time
-into memory that all of them share; the main process passes the news on to Valkey while that time is fresh. So a worker
-is missed when it is killed, when it is stopped, and when only its children are. Tasks that ask for an answer would
-wait behind long ones, and call a busy worker dead.
+into memory that all of them share; the main process reports to Valkey while that time is fresh. So a worker
+is missed when it is killed, when it is stopped, and when only its children are. A task that must be
+answered, as a check, would wait behind long ones, and call a busy worker dead.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ from apps.core.queue.work_queue import TASKS
 from apps.core.resilience.valkey import patient_client
 from apps.core.telemetry import heartbeats, pulse
 
-# a child that does not get its turn for so long, or is stopped, does not work
+# a child that has not run for so long does not work
 CHILD_SECONDS = 15
 VALKEY_TIMEOUT_SECONDS = 2
 TASK_SECONDS = Histogram(
@@ -72,16 +72,16 @@ def _children_live() -> bool:
 
 @worker_process_init.connect
 def start_child(**_: Any) -> None:
-    """In a child of the pool, at its start."""
+    """Start the pulse, in a child of the pool."""
     pulse.start("worker", _beat)
 
 
 @heartbeat_sent.connect
 def keep_heartbeat(**_: Any) -> None:
-    """In the main process, every two seconds: say that the queues are served."""
+    """Say that the queues are served; in the main process, every two seconds."""
     if _stopping.is_set() or not _children_live():
         return
-    # a cache that is away shows in /readyz anyway
+    # if Valkey does not answer, /readyz shows it anyway
     with suppress(redis.RedisError), _valkey() as valkey:
         heartbeats.report(valkey, current_app.amqp.queues.consume_from)
     pulse.touch_heartbeat()
@@ -89,7 +89,7 @@ def keep_heartbeat(**_: Any) -> None:
 
 @worker_shutting_down.connect
 def end_heartbeat(**_: Any) -> None:
-    """A worker that is told to stop is missed at once, though it still ends its tasks."""
+    """Withdraw the heartbeat of a worker that is told to stop, though it still ends its tasks."""
     _stopping.set()
     with suppress(redis.RedisError), _valkey() as valkey:
         heartbeats.withdraw(valkey, current_app.amqp.queues.consume_from)
@@ -97,7 +97,7 @@ def end_heartbeat(**_: Any) -> None:
 
 @worker_init.connect
 def show_metrics(**_: Any) -> None:
-    """In the main process, before it has children."""
+    """Show the worker's metrics; in the main process, before it has children."""
     from apps.core.telemetry.view import listen  # noqa: PLC0415 - views are for processes that answer
 
     listen(*settings.METRICS_ADDRESS)
@@ -108,20 +108,20 @@ _started: dict[str, float] = {}
 
 @task_prerun.connect
 def task_starts(task_id: str, **_: Any) -> None:
-    """In a child: a task begins."""
+    """Note when a task begins; in a child."""
     _started[task_id] = time.perf_counter()
 
 
 @task_postrun.connect
 def task_ends(task_id: str, task: Any, state: str | None = None, **_: Any) -> None:
-    """In a child: it has ended, one way or the other."""
+    """Count a task that has ended, well or not; in a child."""
     seconds = time.perf_counter() - _started.pop(task_id, time.perf_counter())
     TASK_SECONDS.labels(task.name, state or "UNKNOWN").observe(seconds)
 
 
 @task_failure.connect
 def task_fails(exception: BaseException, **_: Any) -> None:
-    """In the main process, of a task whose child is gone; what fails by itself counts where it ends."""
+    """Count a task whose child is gone; in the main process. One that fails by itself is counted in its child."""
     if isinstance(exception, TimeLimitExceeded):
         TASKS_LOST.labels("time_limit").inc()
     elif isinstance(exception, WorkerLostError):
@@ -130,6 +130,6 @@ def task_fails(exception: BaseException, **_: Any) -> None:
 
 @task_revoked.connect
 def task_dropped(expired: bool = False, **_: Any) -> None:
-    """In the main process: a wake-up waited too long, and another is on its way."""
+    """Count a wake-up that waited too long, while another is on its way; in the main process."""
     if expired:
         TASKS_LOST.labels("expired").inc()

@@ -1,4 +1,4 @@
-"""Middleware: the Content-Security-Policy of every page, by django-csp; JSON needs none and is not kept waiting."""
+"""Middleware: the Content-Security-Policy of every page, by django-csp; JSON needs none and pays nothing for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class ContentSecurityMiddleware(CSPMiddleware):
     """Puts settings.CONTENT_SECURITY_POLICY on answers that are HTML."""
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-        """`response`, with the header where it is a page."""
+        """`response`, with the header if it is a page."""
         if not response.headers.get("Content-Type", "").startswith("text/html"):
             return response
         answer: HttpResponseBase = super().process_response(request, response)

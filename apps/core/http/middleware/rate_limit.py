@@ -1,8 +1,8 @@
 """Middleware: the rate limit, one round trip to Valkey for each API request and for each look at a password's form.
 
-A fixed window of a minute per caller, counted and expired by one Lua script, so it is exact across processes. Where
-Valkey is away the request passes, counted and logged: a limit is not worth an outage. What it refuses the same script
-counts by the minute, for the admin's overview.
+A fixed window of a minute per caller, counted and expired by one Lua script, so it is exact across processes. If
+Valkey does not answer, the request passes, counted and logged: a limit is not worth an outage. The same script counts
+refusals by the minute, for the admin's overview.
 Source: https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/.
 """
 

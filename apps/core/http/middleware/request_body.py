@@ -2,7 +2,7 @@
 
 The API's views bound their bodies themselves. A page of the admin would parse ten megabytes of a form, or write files
 to the disk, before it asks who is there; so a form has the bound of a JSON body, unless its view says `body_limit` and
-sees to it.
+enforces it.
 
 A server must read a request's body to the end or close the connection behind its answer (RFC 9112, section 9.3). An
 answer that comes without a look at the body, such as a 401 or a 412, would make Granian close it without a word, and
@@ -20,12 +20,12 @@ from django.http import HttpRequest, HttpResponse, UnreadablePostError
 
 from apps.core.http.problems import too_large
 
-# what is read for nothing; behind a longer body the connection is closed
+# so much is read and thrown away; after a longer body the connection is closed
 SMALL_BYTES = 64 * 1024
 
 
 class RequestBodyMiddleware:
-    """Reads a small body to its end before the answer goes out; that to a large one carries `Connection: close`."""
+    """Reads a small body to its end before the answer goes out; the answer to a large one says `Connection: close`."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
