@@ -1,4 +1,4 @@
-"""Events and their deliveries in the admin: to look at, and to replay."""
+"""Events and their deliveries in the admin: people look at them, and replay deliveries."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class DeliveryAdmin(HistoryAdmin[Delivery]):
     list_filter = (
         "state",
         by("receiver", "receiver", lambda: sorted(RECEIVERS)),
-        # through the event, whose aggregate has an index; the delivery's own would cost the relay
+        # through the event, whose aggregate has an index; an index on the delivery's own would slow the relay down
         by("about", "aggregate", lookup="event__aggregate"),
         by("event", "event"),
     )
@@ -110,7 +110,7 @@ class DeliveryAdmin(HistoryAdmin[Delivery]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Delivery], search_term: str
     ) -> tuple[QuerySet[Delivery], bool]:
-        """By the event, each through an index of its own."""
+        """Search by the event: its number, what it is about or its request id, each through an index."""
         term = search_term.strip()
         if not term:
             return queryset, False
@@ -130,7 +130,7 @@ class DeliveryAdmin(HistoryAdmin[Delivery]):
 
 @related("events.outboxevent")
 def of_event(event: OutboxEvent) -> Iterable[Link]:
-    """From an event to what happened along with it."""
+    """Link an event to what happened along with it."""
     yield Link("Its deliveries", list_of("events.delivery", event=event.pk))
     yield Link(f"All about {event.aggregate}", list_of("events.outboxevent", aggregate=event.aggregate))
     if event.request_id:
@@ -139,7 +139,7 @@ def of_event(event: OutboxEvent) -> Iterable[Link]:
 
 @related("events.delivery")
 def of_delivery(delivery: Delivery) -> Iterable[Link]:
-    """From a delivery to its event and its neighbours."""
+    """Link a delivery to its event and its neighbours."""
     yield Link("The event", page_of("events.outboxevent", delivery.event_id))
     yield Link("Other deliveries of the event", list_of("events.delivery", event=delivery.event_id))
     same = list_of("events.delivery", receiver=delivery.receiver, aggregate=delivery.aggregate)

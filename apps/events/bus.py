@@ -60,7 +60,7 @@ class Event:
     def read(cls, data: dict[str, Any]) -> Self:
         """The event that `data` was made of, by this version of the code or an earlier one.
 
-        Raises TypeError where `data` does not fit.
+        Raises TypeError if `data` does not fit.
         """
         return cls(**data)
 
@@ -94,11 +94,11 @@ RECEIVERS: dict[str, Receiver] = {}
 
 
 class NotInTransaction(RuntimeError):
-    """An event was published outside a transaction: it could be lost, or be told without having happened."""
+    """An event was published outside a transaction: it could be lost, or be told although it did not happen."""
 
 
 def event(cls: type[E]) -> type[E]:
-    """Class decorator: let the outbox read events of `cls.type` back. Raises ImproperlyConfigured on a second one."""
+    """Class decorator: let the outbox read events of `cls.type` back. Raises ImproperlyConfigured for a second one."""
     if len(cls.type) > NAME_LENGTH:
         raise ImproperlyConfigured(f"the event type {cls.type} is longer than {NAME_LENGTH} characters")
     if cls.type in EVENTS:
@@ -137,7 +137,7 @@ def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Han
 
     With `waits` it runs outside a transaction, and may return the command that keeps what it learned.
 
-    The receiver's name is `app.function`. Raises ImproperlyConfigured where the name is taken.
+    The receiver's name is `app.function`. Raises ImproperlyConfigured if the name is taken or too long.
     """
 
     def decorate(function: Handler) -> Handler:
@@ -179,9 +179,9 @@ def send(stored: StoredEvent, receiver_name: str) -> Command[Any] | None:
     if stored.type not in EVENTS or receiver_name not in RECEIVERS:
         raise LookupError(f"no receiver {receiver_name} for {stored.type}; deploy the code that has it, then replay")
     happening = EVENTS[stored.type].read(stored.data)
-    # what an earlier version wrote is told as this one would
+    # what an earlier version wrote is told in this version's form
     stored = replace(stored, data=happening.data())
     answers = happened.send(type(happening), event=happening, stored=stored, receiver_name=receiver_name)
-    # the stubs take every receiver to answer with a text
+    # the stubs say that every receiver answers with a text
     commands: list[Any] = [answer for _, answer in answers if answer is not None]
     return commands[0] if commands else None

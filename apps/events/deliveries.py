@@ -29,7 +29,7 @@ LEASE_SECONDS = 30
 WAITING_LEASE_SECONDS = 45
 BACKOFF = Backoff()
 
-# the head of each line: an earlier delivery of the same aggregate to the same receiver goes first
+# an earlier delivery of the same aggregate to the same receiver goes first
 IN_ORDER = """NOT EXISTS (SELECT 1 FROM events_delivery e WHERE e.receiver = q.receiver
     AND e.aggregate = q.aggregate AND e.id < q.id AND e.due_at IS NOT NULL)"""
 DIRECT = f"NOT q.waits AND {IN_ORDER}"
@@ -37,7 +37,7 @@ WAITING = f"q.waits AND {IN_ORDER}"
 
 
 class Postponed(Exception):
-    """The receiver cannot work now and it is nobody's failure; try again in `seconds`, without counting an attempt."""
+    """The receiver cannot work now, through no fault of its own; try again in `seconds`, and count no attempt."""
 
     def __init__(self, reason: str, seconds: float) -> None:
         super().__init__(reason)
@@ -45,7 +45,7 @@ class Postponed(Exception):
 
 
 class EndedItsWorker(Exception):
-    """The receiver was tried as often as any, and each time the worker was gone before it had answered."""
+    """The receiver used up its attempts, and each time the worker was gone before it had answered."""
 
 
 def work(*, seconds: float) -> int:
@@ -54,7 +54,7 @@ def work(*, seconds: float) -> int:
     tried = 0
     while time.monotonic() < until and (batch := _claim(DIRECT, BATCH, LEASE_SECONDS)):
         tried += len(batch)
-        # rows that once failed or crashed go alone, so that a poisonous one takes no neighbour along
+        # rows that failed or crashed before go alone, so that a bad one does not fail the others with it
         first = [d for d in batch if d.attempts == 1]
         done = first if len(first) > 1 and _deliver_together(first) else []
         for delivery in batch:
@@ -83,7 +83,7 @@ def _deliver_in_thread(delivery: Delivery) -> None:
     try:
         deliver(delivery)
     finally:
-        # back to the pool: the thread ends, and with it nobody would return it
+        # back to the pool: the thread ends, and nothing else would return it
         connection.close()
 
 
@@ -96,7 +96,7 @@ def _claim(where: str, limit: int, lease: int) -> list[Delivery]:
 
 
 def _bury(key: int, error: Exception) -> None:
-    """A dead letter at once: another attempt would read the same."""
+    """Make a row that cannot be read a dead letter at once: another attempt would read the same."""
     log.error("delivery_unreadable", delivery_id=key, error=repr(error))
     last_error = storable(f"The row cannot be read: {type(error).__name__}: {error}")[:2000]
     row = Delivery.objects.filter(id=key, token__isnull=False)
@@ -104,7 +104,7 @@ def _bury(key: int, error: Exception) -> None:
 
 
 def _deliver_together(batch: Sequence[Delivery]) -> bool:
-    """Run a batch in one transaction; False where any of it failed and nothing was kept."""
+    """Run a batch in one transaction; False if any of it failed; then nothing was kept."""
     try:
         with transaction.atomic():
             for delivery in batch:

@@ -1,4 +1,4 @@
-"""The outbox for Prometheus: read from the database at each scrape, so that it is right whichever process answers."""
+"""The outbox for Prometheus: read from the database at each scrape, so every process gives the right answer."""
 
 from __future__ import annotations
 

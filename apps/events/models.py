@@ -16,7 +16,7 @@ from apps.core.queue.work_queue import DeliveryState, WorkItem
 
 
 class OutboxEvent(models.Model):
-    """Something that happened; never changed but for `position`, which the relay assigns in commit order."""
+    """Something that happened; never changed except for `position`, which the relay assigns in commit order."""
 
     type = models.CharField(max_length=100)
     aggregate = models.CharField(max_length=100)
@@ -40,7 +40,7 @@ class OutboxEvent(models.Model):
 
 
 class Delivery(WorkItem):
-    """One event on its way to one receiver; `aggregate` keeps what belongs together in order."""
+    """One event on its way to one receiver; those of one `aggregate` go in order."""
 
     event = models.ForeignKey(OutboxEvent, on_delete=models.CASCADE, related_name="deliveries")
     receiver = models.CharField(max_length=100)

@@ -20,7 +20,7 @@ TONES = {DeliveryState.FAILED: "warn", DeliveryState.DEAD: "bad"}
 
 @panel("Outbox", route="admin:events_outboxevent_changelist", place=10)
 def outbox() -> Content:
-    """What waits, and for how long; the oldest among the first CAP in the queue."""
+    """What waits, and for how long; the oldest is looked for among the first CAP in the queue."""
     unsequenced = OutboxEvent.objects.filter(position__isnull=True)
     queue = Delivery.objects.filter(due_at__isnull=False).order_by("waits", "due_at", "id")[: CAP + 1]
     waiting = queue.aggregate(n=Count("pk"), first=Min("event_id"))
@@ -52,7 +52,7 @@ def deliveries() -> Content:
 
 @panel("Newest events", route="admin:events_outboxevent_changelist", place=50)
 def newest() -> Content:
-    """The last few."""
+    """The newest few events."""
     events = OutboxEvent.objects.order_by("-id").defer("data")[:LISTED]
     rows: list[list[Link | str]] = [
         [Link(one.type, page_of("events.outboxevent", one.pk)), aggregate(one.aggregate), age(_since(one.occurred_at))]

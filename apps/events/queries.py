@@ -59,7 +59,7 @@ class GetBacklog(Query[Backlog]):
 
 
 def read_feed(query: ReadFeed) -> FeedPage:
-    """One page, one statement."""
+    """A page of the feed; one statement."""
     events = OutboxEvent.objects.filter(position__gt=query.position)
     if query.type:
         events = events.filter(type=query.type)
@@ -68,7 +68,7 @@ def read_feed(query: ReadFeed) -> FeedPage:
     try:
         rows = list(page.values(*columns))
     except (ValueError, DataError):
-        # one of them: a reader must come past it
+        # one row cannot be read: a reader of the feed must get past it
         rows = [_row(key, columns) for key in page.values_list("id", flat=True)]
     next_position = rows[-1]["position"] if rows else query.position
     results = [
@@ -79,7 +79,7 @@ def read_feed(query: ReadFeed) -> FeedPage:
 
 
 def _row(key: int, columns: tuple[str, ...]) -> dict[str, Any]:
-    """One event; where its content cannot be read, with the reason in the content's place."""
+    """One event; if its content cannot be read, the reason stands in its place."""
     event = OutboxEvent.objects.filter(id=key)
     try:
         row: dict[str, Any] = event.values(*columns).get()
@@ -90,8 +90,8 @@ def _row(key: int, columns: tuple[str, ...]) -> dict[str, Any]:
 
 
 def get_backlog(query: GetBacklog) -> Backlog:
-    """Three short statements over partial indexes; delivered rows are not counted."""
-    # named one by one: an index does not find what a state is not
+    """What waits, without counting delivered rows; short statements over indexes."""
+    # the states are named one by one: an index cannot find "not delivered"
     unfinished = Delivery.objects.filter(state__in=[state for state in DeliveryState if state != "delivered"])
     counts = unfinished.values_list("state").annotate(n=Count("id"))
     waiting = OutboxEvent.objects.filter(Q(position__isnull=True)).aggregate(n=Count("id"), oldest=Min("occurred_at"))

@@ -24,7 +24,7 @@ log = structlog.get_logger("relay")
 RELAYED = Counter("relay_events_total", "Events that the relay has taken out of the outbox")
 RELAY_REFUSED = Counter("relay_refused_total", "Events that could not be fanned out and were set aside for a while")
 
-# any constant will do: it names the lock "I am the one who sequences"
+# any constant will do: it names the lock of the one relay that sequences
 SEQUENCER_LOCK = 0x0B0B
 BATCH = 500
 QUICK_SECONDS, SLOW_SECONDS, SLOWEST_SECONDS = 0.05, 1.0, 5.0
@@ -49,9 +49,9 @@ FAN_OUT = """
 def fan_out(limit: int = BATCH, *, only: int | None = None, but: Iterable[int] = ()) -> int:
     """Sequence up to `limit` committed events and make their deliveries, in one transaction; returns how many events.
 
-    `only` names the one event to take, `but` those to leave.
+    `only` names the one event to take, `but` those to leave out.
 
-    Positions are given out by one relay at a time, so the feed, which reads by position, cannot pass over an event that
+    Positions are given out by one relay at a time, so the feed, which reads by position, cannot miss an event that
     commits late under a lower id.
     """
     with transaction.atomic(), connection.cursor() as cursor:
@@ -76,7 +76,7 @@ def fan_out(limit: int = BATCH, *, only: int | None = None, but: Iterable[int] =
 
 @dataclass
 class Throttle:
-    """Spaces the wake-ups of one queue: quick while work comes in or goes down, slow while nobody takes it."""
+    """Spaces the wake-ups of one queue: often while work comes in or goes down, rarely while no worker takes it."""
 
     span: Span | None = None
     moved_at: float = 0.0
@@ -91,7 +91,7 @@ class Throttle:
         if self.span is None or span.oldest != self.span.oldest:
             self.moved_at = now
         if span != self.span:
-            # under load with no worker alive the newest row changes all the time: once a second is enough then
+            # under load the newest row changes all the time, even with no worker alive: then once a second is enough
             self.wait = QUICK_SECONDS if now - self.moved_at < STALLED_SECONDS else SLOW_SECONDS
             self.next_at = min(self.next_at, now + self.wait) if self.span else now
         self.span = span
@@ -106,7 +106,7 @@ class Relay:
     """Runs until `stop` is set; one round is `turn`.
 
     An event that cannot be fanned out is set aside for a minute and tried again: nothing is lost, the others go on,
-    and it shows as not taken, which the alert on the oldest one is for.
+    and it counts as not taken, which the alert on the oldest event sees.
     """
 
     stop: threading.Event = field(default_factory=threading.Event)

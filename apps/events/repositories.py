@@ -38,7 +38,7 @@ class Events:
 
 
 class Deliveries:
-    """Deliveries that a person looks after."""
+    """Deliveries that stopped, for a person to replay."""
 
     def lock_stopped(self, ids: Sequence[int]) -> set[int]:
         """Those of `ids` that are failed or dead, locked until the transaction ends."""

@@ -25,7 +25,7 @@ class EventService:
         self._undelivered = undelivered
 
     def replay(self, command: ReplayDeliveries) -> int:
-        """Make the deliveries due now. Raises NotFound naming ids that are not failed or dead deliveries."""
+        """Make the deliveries due now. Raises NotFound, naming ids that are not failed or dead deliveries."""
         found = self._deliveries.lock_stopped(command.ids)
         missing = sorted(set(command.ids) - found)
         if missing:

@@ -1,4 +1,4 @@
-"""Celery tasks of the event bus. A message says only "there is work": what to do stands in PostgreSQL."""
+"""Celery tasks of the event bus. A wake-up says only "there is work": what to do stands in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from apps.core.queue.work_queue import due_in, task
 from apps.events import deliveries
 from apps.events.commands import PruneEvents
 
-# a drain ends well within the soft time limit and lets other messages have their turn
+# ends well within the soft time limit and lets other wake-ups have their turn
 DRAIN_SECONDS = 10
 WAITING_THREADS = 8
 

@@ -1,4 +1,4 @@
-"""Jobs in the admin: to look at, to cancel, to run again."""
+"""Jobs in the admin: people look at them, cancel them, run them again."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ REFRESH_SECONDS = 2
 
 
 def described(job: Job) -> str:
-    """A job by what tells it from others."""
+    """A job in words that tell it from others."""
     return f"{job.kind} {job.pk}, {job.status}, {job.done:,} done, of {job.owner or 'nobody'}"
 
 
@@ -79,14 +79,14 @@ class JobAdmin(HistoryAdmin[Job]):
     readonly_fields = fields
 
     def get_urls(self) -> list[URLPattern]:
-        """Django's, and the download of all that a job refused."""
+        """Add the download of all that a job refused to Django's own."""
         page = self.admin_site.admin_view(all_refusals)
         return [path("<uuid:job_id>/refused-lines.csv", page, name="jobs_job_refusals"), *super().get_urls()]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Job], search_term: str
     ) -> tuple[QuerySet[Job], bool]:
-        """By id or by the owner, each through an index; both at once would read the whole table."""
+        """Search by id or by the owner, each through an index; both at once would read the whole table."""
         term = search_term.strip()
         if "@" in term:
             owners = get_user_model().objects.with_email(term)
@@ -94,7 +94,7 @@ class JobAdmin(HistoryAdmin[Job]):
         return (queryset.filter(id=term) if term else queryset), False
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
-        """The page of a job that has not ended loads itself anew."""
+        """Let the page of a job that has not ended reload itself."""
         job = kwargs.get("obj")
         if job is not None and job.status not in FINISHED:
             context["refresh_seconds"] = REFRESH_SECONDS
@@ -123,7 +123,7 @@ class JobAdmin(HistoryAdmin[Job]):
 
     @admin.display(description="refused lines")
     def first_refusals(self, job: Job) -> object:
-        """The lines that an import refused: of its result, or while it runs, of its last report."""
+        """The lines that an import refused: from its result, or while it runs, from its last report."""
         known = job.result or job.checkpoint
         if not isinstance(known, dict) or not known.get("errors"):
             return NOTHING
@@ -151,7 +151,7 @@ is_aggregate("job", "jobs.job")
 
 @related("jobs.job")
 def of_job(job: Job) -> Iterable[Link]:
-    """From a job to its events."""
+    """Link a job to its events and its owner's other jobs."""
     yield Link("Events about it", list_of("events.outboxevent", aggregate=f"job:{job.pk}"))
     if job.request_id:
         yield Link("Events it caused", list_of("events.outboxevent", request_id=job.request_id))
@@ -161,12 +161,12 @@ def of_job(job: Job) -> Iterable[Link]:
 
 @related("users.user")
 def of_user(user: Any) -> Iterable[Link]:
-    """From a user to what they asked for."""
+    """Link a user to the jobs they asked for."""
     yield Link("Jobs", list_of("jobs.job", owner=user.pk))
 
 
 @related("events.outboxevent")
 def of_event(event: Any) -> Iterable[Link]:
-    """From an event to the job that caused it."""
+    """Link an event to the jobs of its request."""
     if event.request_id:
         yield Link("Jobs of the same request", list_of("jobs.job", request_id=event.request_id))

@@ -13,7 +13,7 @@ from apps.core.bus import Command
 class SubmitJob(Command[uuid.UUID]):
     """Ask for a job; answers its id. `total` is the number of steps if it is known.
 
-    `upload` is the job's file, whole and at hand: it is read from its beginning while a transaction is open.
+    `upload` is the job's file, whole and on this machine: it is read from its beginning while a transaction is open.
     Refused with TooManyJobs.
     """
 
@@ -43,13 +43,13 @@ class RetryJob(Command[None]):
 
 @dataclass(frozen=True)
 class PruneJobs(Command[int]):
-    """Delete jobs that ended longer ago than the retention, and earlier what they were given; answers how many."""
+    """Delete jobs that ended longer ago than the retention, and earlier only what they were given; answers how many."""
 
     atomic: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)
 class RunNextJob(Command[bool]):
-    """Claim one due job and run it; False where none is due. Its steps have transactions of their own."""
+    """Claim one due job and run it; False if none is due. Its steps have transactions of their own."""
 
     atomic: ClassVar[bool] = False

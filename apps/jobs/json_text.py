@@ -1,9 +1,9 @@
 """Strict JSON (RFC 8259, RFC 7493) as a stream: the values of a list that does not fit in memory, some at a time.
 
-A window of the text is handed to orjson, which judges it as it would the whole. Where a window may be cut is guessed,
-at the last brace: JSON is read from left to right, so if what stands before the cut is a list of whole values by
-itself, it is the same ones in the whole. If the guess is wrong, the brackets are counted.
-A streaming parser would not do: ijson 3 over yajl makes a lone surrogate "?" and lets a name stand twice.
+A window of the text is handed to orjson, which is as strict with it as with the whole. The place to cut is guessed: the
+last brace. JSON is read from left to right, so if the text before the cut is a list of whole values by itself, they
+are the same values in the whole text. If the guess is wrong, the brackets are counted.
+A streaming parser would not do: ijson 3 over yajl turns a lone surrogate into "?" and lets a name stand twice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from apps.jobs.run import JobError
 # characters
 WINDOW = 16 * 1024
 LONGEST_VALUE = 256 * 1024
-# levels, the object and the list around the values among them
+# levels, including the object and the list around the values
 DEEPEST = 100
 AROUND = 2
 _BLANK = " \t\n\r"
@@ -37,7 +37,7 @@ _END_OF_VALUE, _END_OF_LIST = bytes((AROUND + 1, AROUND)), bytes((AROUND - 1,))
 
 
 class NotJson(JobError):
-    """The text is no strict JSON, or has a value that is too large to read; the message says what and where."""
+    """The text is not strict JSON, or has a value that is too large to read; the message says what and where."""
 
 
 class Text:
@@ -63,7 +63,7 @@ class Text:
                 text.detach()
 
     def next(self) -> str:
-        """The next character that is not blank, which stays where it is; "" at the end."""
+        """The next character that is not blank, without going past it; "" at the end."""
         while True:
             rest = self._ahead.lstrip(_BLANK)
             self._pass(len(self._ahead) - len(rest))
@@ -118,7 +118,7 @@ class Text:
         self._ahead = self._ahead[characters:]
 
     def _end_of_values(self) -> int:
-        """Where as many values end as are whole within LONGEST_VALUE characters. Raises NotJson if the first is not."""
+        """Where the last whole value within LONGEST_VALUE characters ends. Raises NotJson if the first is not whole."""
         first = self._end_of_value()
         depths = _depths(self._ahead[:LONGEST_VALUE])
         inside = depths.partition(_END_OF_LIST)[0]
@@ -134,7 +134,7 @@ class Text:
         return end
 
     def _whole_value(self) -> int:
-        """Where the value that is next ends; 0 if its end is not ahead, or it is none."""
+        """Where the next value ends; 0 if its end is not in the window, or if it is not a value."""
         if bare := _BARE.match(self._ahead):
             # a number may go on behind the window
             return bare.end() if bare.end() < len(self._ahead) else 0
@@ -169,7 +169,7 @@ class Text:
             raise self._malformed(error) from None
 
     def _take(self, end: int) -> tuple[list[Any], str]:
-        """The values before `end`, judged as strictly as any body."""
+        """Go past the values before `end`, which are checked as strictly as any body, and return them."""
         part = self._ahead[:end]
         values = orjson.loads(f"[{part}]")
         if part.count("[") + part.count("{") > len(values):
@@ -177,14 +177,14 @@ class Text:
         if "\\u0000" in part and _NUL.search(part):
             raise NotJson("The body holds a NUL character (\\u0000), which cannot be kept.")
         self._pass(end)
-        # a name that stands twice takes a colon away; only an escape could bring one
+        # if a name stands twice, writing the values again gives fewer colons; only an escape could add one
         if "\\u003" in part or part.count(":") != orjson.dumps(values).count(b":"):
             return values, repeated_name(f"[{part}]")
         return values, ""
 
 
 def _depths(text: str) -> bytes:
-    """The level behind each character of `text`, which begins inside a list in an object, as far as its strings end.
+    """The level behind each character of `text`, which begins inside a list in an object, up to an unfinished string.
 
     Raises NotJson if it is nested too deeply.
     """

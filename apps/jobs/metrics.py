@@ -11,7 +11,7 @@ from apps.jobs.models import Job
 
 
 def unfinished() -> Iterator[Metric]:
-    """One statement over the partial index of what is due or will be."""
+    """How many jobs have not ended, by kind and status; one statement over a partial index."""
     jobs = GaugeMetricFamily("jobs", "Background jobs that have not ended", labels=["kind", "status"])
     found = Job.objects.filter(due_at__isnull=False).values_list("kind", "status").annotate(n=Count("id")).order_by()
     for kind, status, number in found:

@@ -14,7 +14,7 @@ from apps.core.queue.work_queue import WorkItem
 
 
 class Status(models.TextChoices):
-    """Celery's names for where a task stands; `RETRY` waits for its next attempt."""
+    """Where a job stands, in Celery's names for tasks; `RETRY` waits for its next attempt."""
 
     PENDING = "PENDING"
     STARTED = "STARTED"
@@ -42,7 +42,7 @@ class Job(WorkItem):
     result = models.JSONField(null=True)
     error = models.TextField(blank=True, default="")
     request_id = models.CharField(max_length=128, blank=True, default="")
-    # when its owner was served last, or it was asked for: the smallest is next
+    # when its owner was last served, or when it was asked for: the earliest is next
     turn = models.DateTimeField(db_default=Now(), editable=False)
     created_at = models.DateTimeField(db_default=Now())
     started_at = models.DateTimeField(null=True)

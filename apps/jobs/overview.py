@@ -8,7 +8,7 @@ from apps.core.backoffice.overview import Content, Figure, Table, activity, capp
 from apps.jobs.models import Job, Status
 
 LISTED = 8
-# what the composition root gives the service handlers for
+# the kinds that the composition root has handlers for
 KINDS = ("import_users", "process")
 UNFINISHED = (Status.STARTED, Status.PENDING, Status.RETRY)
 

@@ -11,7 +11,7 @@ from apps.jobs.table import read_table
 
 
 def process_rows(run: Run) -> dict[str, Any]:
-    """Statistics of the rows in the job's file, reporting after each part of it."""
+    """Make the statistics of the rows in the job's file; reports after each part of it."""
     statistics = Statistics()
     for rows in _parts(run):
         statistics.add(rows)
@@ -20,5 +20,5 @@ def process_rows(run: Run) -> dict[str, Any]:
 
 
 def _parts(run: Run) -> Iterable[list[dict[str, Any]]]:
-    # as the version before wrote it, which runs beside this one during a deploy
+    # as the previous version wrote it, which runs beside this one during a deploy
     return [run.input["rows"]] if "rows" in run.input else read_table(run.upload())

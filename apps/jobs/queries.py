@@ -41,7 +41,7 @@ class ReadRefusedLines(Query[Iterator[bytes]]):
 
 
 def get_job(query: GetJob) -> dict[str, Any]:
-    """One statement."""
+    """The job as `GetJob` describes it; one statement."""
     jobs = Job.objects.filter(id=query.job_id)
     if not query.caller_is_staff:
         jobs = jobs.filter(owner_id=query.caller_id)
@@ -59,7 +59,7 @@ def get_job(query: GetJob) -> dict[str, Any]:
 
 
 def list_jobs(query: ListJobs) -> list[dict[str, Any]]:
-    """One statement."""
+    """The jobs that `ListJobs` asks for; one statement."""
     columns = (
         "id",
         "kind",
@@ -76,7 +76,7 @@ def list_jobs(query: ListJobs) -> list[dict[str, Any]]:
 
 
 def read_refused_lines(query: ReadRefusedLines) -> Iterator[bytes]:
-    """One statement now, and one for each piece while it is read: one piece at a time is in memory."""
+    """The CSV in pieces: one statement now, and one for each piece as it is read, so one at a time is in memory."""
     rows = RefusedLines.objects.filter(job_id=query.job_id).order_by("id")
     if not rows.exists():
         raise NotFound(f"Task {query.job_id} has refused no lines.")

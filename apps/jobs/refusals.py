@@ -1,4 +1,4 @@
-"""The lines of its file that a job refuses, as CSV: kept in ready pieces beside the job, and pruned with it."""
+"""The lines of its file that a job refuses, as CSV: kept in finished pieces beside the job, and pruned with it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Refusal(NamedTuple):
 
 
 def as_csv(refusals: Iterable[Refusal]) -> bytes:
-    """The refusals as CSV (RFC 4180) without a header; no value is a formula to a spreadsheet."""
+    """The refusals as CSV (RFC 4180) without a header; a spreadsheet takes no value for a formula."""
     text = io.StringIO()
     csv.writer(text).writerows((line, _harmless(code), _harmless(detail)) for line, code, detail in refusals)
     return text.getvalue().encode()

@@ -1,6 +1,6 @@
 """Jobs and what comes with them in PostgreSQL.
 
-`Jobs` serves the use cases of people. `JobQueue` serves the worker: it claims a job in fair turns and keeps what comes
+`Jobs` serves the use cases of people. `JobQueue` serves the worker: it claims jobs in fair turns and keeps what comes
 of each attempt, as long as the attempt holds its lease.
 """
 
@@ -22,9 +22,9 @@ from apps.jobs.models import Chunk, Job, RefusedLines, Status
 
 LEASE_SECONDS = 30
 PIECE_BYTES = 512 * 1024
-# the lock of an owner's queue ends with the transaction that asks for the job
+# of an owner's queue; it ends with the transaction that asks for the job
 LOCK = "SELECT pg_advisory_xact_lock(hashtextextended('jobs of ' || %s::text, 0))"
-# rows that somebody else has locked are claimed or cancelled at this moment; to wait for them could be a deadlock
+# rows that are locked are being claimed or cancelled at this moment; to wait for them could be a deadlock
 SERVED = """
     UPDATE jobs_job SET turn = statement_timestamp() WHERE id IN (
         SELECT id FROM jobs_job WHERE owner_id = %s AND due_at IS NOT NULL FOR UPDATE SKIP LOCKED)"""
@@ -34,7 +34,7 @@ class Jobs:
     """Jobs as people ask for them, stop them, and run them again."""
 
     def unfinished_of(self, owner_id: int) -> int:
-        """How many jobs of this owner have not ended; until the transaction ends nobody else asks for another."""
+        """How many jobs of this owner have not ended; until the transaction ends, their other requests wait."""
         with connection.cursor() as cursor:
             cursor.execute(LOCK, [owner_id])
         return Job.objects.filter(owner_id=owner_id, due_at__isnull=False).count()
@@ -45,7 +45,7 @@ class Jobs:
         return job.id
 
     def keep_file(self, job_id: uuid.UUID, file: IO[bytes]) -> None:
-        """Keep the whole of `file`, which must be finished and on this machine: nobody waits for a client in here."""
+        """Keep `file`, which must be complete and on this machine: a transaction must not wait for a client."""
         file.seek(0)
         number = 0
         while piece := file.read(PIECE_BYTES):
@@ -72,19 +72,19 @@ class Jobs:
     def delete_old(self, age: timedelta, limit: int) -> int:
         """Delete up to `limit` jobs that ended longer than `age` ago; returns how many."""
         old = Job.objects.filter(finished_at__lt=Now() - age).values("id")[:limit]
-        # the rows' contents stay where they are: deleting needs the ids alone
+        # the contents of the rows are not read: deleting needs only the ids
         _, deleted = Job.objects.filter(id__in=old).only("id").delete()
         return deleted.get(Job._meta.label, 0)
 
     def delete_old_inputs(self, age: timedelta, limit: int) -> int:
-        """Delete what up to `limit` jobs were given that ended longer than `age` ago; returns how many jobs."""
+        """Delete what up to `limit` jobs that ended longer than `age` ago were given; returns how many jobs."""
         with transaction.atomic():
             old = Job.objects.filter(finished_at__lt=Now() - age, input__isnull=False)
             return _delete_inputs(old.select_for_update(skip_locked=True)[:limit])
 
 
 class JobQueue:
-    """Due jobs, as a worker takes and settles them. Each method but the first three raises LeaseLost."""
+    """Due jobs, as a worker takes and settles them. The methods that report or settle raise LeaseLost."""
 
     def claim(self) -> uuid.UUID | None:
         """Claim a due job of the owner who was served longest ago; None if none is due."""
@@ -128,7 +128,7 @@ class JobQueue:
         settle(further, job.token, status=Status.RETRY, due_at=Now())
 
     def succeed(self, job: Job, result: dict[str, Any]) -> None:
-        """Keep the result; what the job was given goes."""
+        """Keep the result, and delete what the job was given."""
         settle(_row(job), job.token, status=Status.SUCCESS, due_at=None, finished_at=Now(), error="", result=result)
         _delete_inputs(_row(job))
 

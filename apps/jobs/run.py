@@ -19,7 +19,7 @@ class JobError(Exception):
 
 
 class Stopping(Exception):
-    """This worker was told to end; another one is to go on with the job."""
+    """This worker was told to end; another one goes on with the job."""
 
 
 # set in a worker's child once its parent was told to end
@@ -57,7 +57,7 @@ class Run:
     def report(self, done: int, total: int | None = None, checkpoint: Any = None) -> None:
         """Say how far the job is, keep `checkpoint`, and prolong the lease.
 
-        Raises LeaseLost if the job was cancelled or taken over, Stopping if the worker is to end; call it in the
+        Raises LeaseLost if the job was cancelled or taken over, Stopping if the worker was told to end; call it in the
         transaction of the work it reports.
         """
         if stopping.is_set():

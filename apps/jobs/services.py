@@ -43,7 +43,7 @@ class AlreadyFinished(Conflict):
 
 
 class TooManyJobs(TooMany):
-    """The owner has as many jobs that have not ended as anyone may have."""
+    """The owner has as many unfinished jobs as one owner may have."""
 
     code = "too_many_jobs"
 
@@ -132,7 +132,7 @@ class JobService:
         except SoftTimeLimitExceeded:
             self._go_on_or_fail(job)
         except Stopping:
-            # another worker goes on; that this one had to end does not count against the job
+            # another worker goes on; the attempt does not count, since it was the worker that had to end
             self._queue.hand_over(job)
             log.info("job_goes_on", reason="the worker ends")
         except Exception as error:  # a handler may raise anything; the job's row tells its owner
@@ -154,7 +154,7 @@ class JobService:
         self._queue.try_again(job, wait, told(f"{type(error).__name__}: {error}"))
 
     def _go_on_or_fail(self, job: Job) -> None:
-        """After the time limit: a job that came further goes on at once; for another this attempt has failed."""
+        """After the time limit: a job that came further goes on at once; for any other this attempt has failed."""
         try:
             self._queue.go_on(job)
             log.info("job_goes_on", reason="time limit")
@@ -180,5 +180,5 @@ def _count(job: Job, status: Status) -> None:
 
 
 def told(reason: str) -> str:
-    """`reason` as PostgreSQL can keep it: a handler's error may quote anything, a NUL or half a character too."""
+    """`reason` as PostgreSQL can keep it: a handler's error may quote anything, even a NUL or half a character."""
     return reason[:2000].replace("\0", "\ufffd").encode("utf-8", "replace").decode()

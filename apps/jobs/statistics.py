@@ -44,7 +44,7 @@ class Distinct:
         return self._limit < HASH_SPACE
 
     def add(self, value: Any) -> bool:
-        """Take in a value; whether one more hash is kept now."""
+        """Take in a value; True if one more hash is kept now."""
         digest = hashlib.blake2b(_canonical(value), digest_size=8).digest()
         number = int.from_bytes(digest, "big")
         if number >= self._limit or number in self._hashes:
@@ -53,7 +53,7 @@ class Distinct:
         return True
 
     def shrink(self, bound: int) -> int:
-        """Keep at most `bound` hashes; returns how many are let go."""
+        """Keep at most `bound` hashes; returns how many were dropped."""
         before = len(self._hashes)
         while len(self._hashes) > bound:
             self._limit //= 2
@@ -100,7 +100,7 @@ class Column:
         self._max: float | None = None
 
     def add(self, value: Any) -> bool:
-        """Take in one value that is present; whether it takes more memory."""
+        """Take in one value that is present; True if one more hash is kept now."""
         self.count += 1
         if not isinstance(value, bool) and isinstance(value, int | float):
             self._add_number(value)
@@ -134,7 +134,7 @@ class Column:
 
 
 class TooManyColumns(JobError):
-    """The table has more columns, or longer names of them, than are kept in memory."""
+    """The table has more columns, or longer names of them, than fit in memory."""
 
 
 class Statistics:
@@ -194,10 +194,10 @@ def _canonical(value: Any) -> bytes:
 
 
 def _root(value: Fraction) -> float | None:
-    """The square root, also where the square is past what a float holds; None where the root is, too."""
+    """The square root, even if `value` is too large for a float; None if the root is too."""
     if not value:
         return 0.0
-    # brought near one by an even power of two, of which the root takes half
+    # divided by an even power of two to be near one; half of that power goes back into the root
     half = (value.numerator.bit_length() - value.denominator.bit_length()) // 2
     try:
         return math.ldexp(math.sqrt(value / Fraction(4) ** half), half)

@@ -12,19 +12,19 @@ from celery.signals import worker_process_init, worker_ready
 
 from apps.jobs.run import stopping
 
-# Celery uses it for nothing in a pool's children
+# a signal that Celery does not use in a pool's children
 TOLD = signal.SIGUSR2
 
 
 @worker_process_init.connect
 def listen(**_: Any) -> None:
-    """In a child: remember that it was told."""
+    """Remember the signal; in a child."""
     signal.signal(TOLD, lambda *_: stopping.set())
 
 
 @worker_ready.connect
 def pass_on(**_: Any) -> None:
-    """In the parent: tell the children, too; Celery's own worker_shutting_down comes after the soft shutdown."""
+    """Tell the children, too; in the parent. Celery's own worker_shutting_down comes after the soft shutdown."""
     for number in signal.SIGTERM, signal.SIGQUIT:
         signal.signal(number, _telling(signal.getsignal(number)))
 

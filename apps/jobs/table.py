@@ -1,6 +1,6 @@
 """The table of POST /process, `{"rows": [{…}, …]}`, read as a stream: strict JSON in bounded memory.
 
-What JSON is, apps/jobs/json_text.py knows; here is what a table is.
+apps/jobs/json_text.py knows what JSON is; this module knows what a table is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ TWICE = "stands more than once in its object"
 def read_table(stream: IO[bytes]) -> Iterator[list[dict[str, Any]]]:
     """The rows of the table in `stream`, some at a time.
 
-    Raises NotJson at once; and Invalid with up to ten problems, at the end or at the tenth: rows that are no objects,
+    Raises NotJson at once; and Invalid with up to ten problems, at the end or at the tenth: rows that are not objects,
     names that stand twice, members beside `rows`.
     """
     problems = Problems()

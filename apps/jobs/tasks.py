@@ -1,4 +1,4 @@
-"""Celery tasks of jobs. A message says only "there is work"; the job's row says what."""
+"""Celery tasks of jobs. A wake-up says only "there is work"; the job's row says what."""
 
 from __future__ import annotations
 
@@ -15,5 +15,5 @@ def run() -> None:
 
 @task("jobs.prune", queue="jobs", every=3600)
 def prune() -> None:
-    """Delete jobs that ended long ago."""
+    """Delete jobs that ended long ago, and what they were given."""
     bus.execute(PruneJobs())

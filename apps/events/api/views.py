@@ -18,7 +18,7 @@ from apps.core.reads import Cursor
 from apps.events.bus import EVENTS
 from apps.events.queries import ReadFeed
 
-# the component that the webhooks' bodies bring along
+# the component that the schemas of the webhooks' bodies add
 EVENT_TYPE = {"$ref": "#/components/schemas/EventType"}
 
 
@@ -88,7 +88,7 @@ class EventFeed(ApiView):
 
 
 def read_type(text: str | None) -> str:
-    """The type of event to show alone, "" for none given. Raises Invalid."""
+    """The only type of event to show; "", if none is given, shows all. Raises Invalid."""
     if text is not None and text not in EVENTS:
         raise Invalid([FieldProblem("/type", "invalid", f"must be one of {', '.join(sorted(EVENTS))}")])
     return text or ""

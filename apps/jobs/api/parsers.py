@@ -1,4 +1,4 @@
-"""Files as request bodies: left where they are, to be read piece by piece."""
+"""Files as request bodies: not parsed here, but read piece by piece later."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from apps.core.http.refusals import UnsupportedMediaType
 
 
 class FileParser(BaseParser):
-    """Takes a file of one media type as it is; a subclass says which, and in what charsets it may be written."""
+    """Takes a file of one media type unparsed; a subclass says which, and in what charsets it may be written."""
 
-    # the first is that of a body which names none
+    # the first counts for a body that names none
     charsets: ClassVar[tuple[str, ...]] = ("utf-8",)
 
     def parse(

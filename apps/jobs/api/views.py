@@ -32,7 +32,7 @@ class Process(StreamView):
     body_limit = 10 * 1024 * 1024
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        """Checks the table before a transaction is open: to read ten megabytes takes a second."""
+        """Check the table before a transaction is open: to read ten megabytes takes a second."""
         super().initial(request, *args, **kwargs)
         if request.method == "POST":
             self.rows = self._count_rows(request)
@@ -83,7 +83,7 @@ class TaskErrors(ApiView):
 
     @extend_schema(operation_id="tasks_errors", responses={(200, CSV): OpenApiTypes.STR})
     def get(self, request: Request, task_id: uuid.UUID) -> StreamingHttpResponse:
-        """Every refused line as CSV: line, code, detail. 404 where the job has refused none so far."""
+        """Every refused line as CSV: line, code, detail. 404 if the job has refused none so far."""
         self.bus.ask(GetJob(task_id, caller(request).id, caller(request).is_staff))
         pieces = self.bus.ask(ReadRefusedLines(task_id))
         return as_download(task_id, pieces if request.method != "HEAD" else ())
