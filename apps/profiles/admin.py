@@ -1,4 +1,4 @@
-"""Profiles in the admin: to look at; the people directory writes them."""
+"""Profiles in the admin, read-only: what is in them comes from the people directory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ProfileAdmin(HistoryAdmin[Profile]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Profile], search_term: str
     ) -> tuple[QuerySet[Profile], bool]:
-        """By the user, through the indexes of users."""
+        """Search by the user, through the indexes of users."""
         term = search_term.strip()
         if "@" in term:
             users = get_user_model().objects.with_email(term)
@@ -45,5 +45,5 @@ class ProfileAdmin(HistoryAdmin[Profile]):
 
 @related("users.user")
 def of_user(user: Any) -> Iterable[Link]:
-    """From a user to their profile, if there is one."""
+    """Link a user to their profile."""
     yield Link("Profile", list_of("profiles.profile", user=user.pk))

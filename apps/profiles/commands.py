@@ -19,16 +19,16 @@ class Person:
 
 @dataclass(frozen=True)
 class CreateProfile(Command[None]):
-    """Make the empty profile of a user; nothing happens where it is there or the user is gone."""
+    """Make the empty profile of a user; nothing happens if it is there or the user is gone."""
 
     user_id: int
 
 
 @dataclass(frozen=True)
 class LookUpPerson(Command["Person | None"]):
-    """Ask the people directory; None where it knows nobody with this e-mail, or no directory is configured.
+    """Ask the people directory; None if it knows nobody with this e-mail, or no directory is configured.
 
-    Refused with DirectoryUnavailable, after retries, where it cannot answer now.
+    Refused with DirectoryUnavailable, after retries, if it cannot answer now.
     """
 
     atomic: ClassVar[bool] = False
@@ -37,7 +37,7 @@ class LookUpPerson(Command["Person | None"]):
 
 @dataclass(frozen=True)
 class RecordEnrichment(Command[None]):
-    """Keep what the directory said, and say that the profile is enriched; nothing where the user is gone."""
+    """Keep what the directory said, and say that the profile is enriched; nothing happens if the user is gone."""
 
     user_id: int
     person: Person

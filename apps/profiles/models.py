@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 
 
 class Profile(models.Model):
-    """One a user; empty until the people directory has answered."""
+    """One per user; empty until the people directory has answered."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="profile"

@@ -28,14 +28,14 @@ class DirectoryUnavailable(Exception):
 
 
 class DirectoryRefused(Exception):
-    """The directory answered that the request is wrong (4xx): asking again will not help, and it is not broken."""
+    """The directory answered that the request is wrong (4xx): asking again will not help, and it works."""
 
 
 class People(Protocol):
-    """Who knows people by their e-mail."""
+    """A directory that knows people by their e-mail."""
 
     def find(self, address: str) -> Person | None:
-        """The person, or None. Raises DirectoryUnavailable, DirectoryRefused."""
+        """The person with this e-mail; None if there is none. Raises DirectoryUnavailable, DirectoryRefused."""
         ...
 
 
@@ -43,7 +43,7 @@ class Nobody:
     """The directory of a deployment that has none."""
 
     def find(self, address: str) -> Person | None:
-        """None."""
+        """Always None."""
         return None
 
 
@@ -62,11 +62,11 @@ class PeopleClient:
         )
 
     def close(self) -> None:
-        """End the kept connections."""
+        """Close the kept connections."""
         self._client.close()
 
     def find(self, address: str) -> Person | None:
-        """Retries go around the breaker: each attempt is one call that it sees, and an open one ends the retrying."""
+        """Ask, with retries around the breaker: each attempt is one call that it sees; if open, it ends them."""
         try:
             return self._retry.call(self._guarded, address)
         except CircuitOpen as error:
@@ -93,7 +93,7 @@ class PeopleClient:
 
 
 def read(response: httpx.Response) -> bytes:
-    """The body. Raises TransientError where it is longer than the directory's answers are."""
+    """The body. Raises TransientError if it is longer than ANSWER_LIMIT_BYTES."""
     body = b""
     for chunk in response.iter_bytes():
         body += chunk
@@ -103,7 +103,7 @@ def read(response: httpx.Response) -> bytes:
 
 
 def person(body: bytes) -> Person:
-    """The person that the directory's answer describes. Raises TransientError where it makes no sense."""
+    """The person that the directory's answer describes. Raises TransientError if it makes no sense."""
     try:
         data = orjson.loads(body)
         texts = [data[name] for name in ("display_name", "company", "avatar_url")]

@@ -1,4 +1,4 @@
-"""What profiles do when users come."""
+"""What profiles do when a user registers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def create_profile(event: UserRegistered) -> None:
 
 @on(UserRegistered, waits=True)
 def enrich_profile(event: UserRegistered) -> RecordEnrichment | None:
-    """Fill the profile from the people directory; while that is away the delivery waits, without counting attempts."""
+    """Fill the profile from the people directory; while that is away, the delivery waits, without counting attempts."""
     try:
         person = bus.execute(LookUpPerson(event.email))
     except DirectoryUnavailable as error:

@@ -30,12 +30,12 @@ class Profiles(Protocol):
         ...
 
     def enrich(self, user_id: int, person: Person) -> bool:
-        """Keep what the directory said, and tell whether it was kept: not if the user is gone."""
+        """Keep what the directory said; False, and nothing is kept, if the user is gone."""
         ...
 
 
 class SqlProfiles:
-    """Profiles in PostgreSQL; each verb is one statement, which deliveries run once an event."""
+    """Profiles in PostgreSQL; each verb is one statement, which deliveries run once per event."""
 
     def create(self, user_id: int) -> None:
         with connection.cursor() as cursor:

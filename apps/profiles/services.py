@@ -17,11 +17,11 @@ class ProfileService:
         self._people = people
 
     def create(self, command: CreateProfile) -> None:
-        """Idempotent: a user has one profile at most."""
+        """Make the profile; idempotent, since a user has one at most."""
         self._profiles.create(command.user_id)
 
     def look_up(self, command: LookUpPerson) -> Person | None:
-        """Waits for another machine, so no transaction is open."""
+        """Ask the directory; it is another machine, so no transaction is open."""
         return self._people.find(command.email)
 
     def record(self, command: RecordEnrichment) -> None:

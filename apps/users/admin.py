@@ -75,7 +75,7 @@ DEACTIVATE = CommandAction[User](
 ACTIVATE = CommandAction[User](
     "activate",
     "Activate",
-    "Each user can log in again, with the password of before; tokens given out before stay dead.",
+    "Each user can log in again, with the same password as before; tokens given out before stay dead.",
     "activated",
     lambda user, request: UpdateUser(user.pk, is_active=True),
     lambda user: not user.is_active,
@@ -101,14 +101,14 @@ class UserAdmin(ServiceAdmin[User]):
     actions = (DEACTIVATE, ACTIVATE, DELETE)
 
     def get_urls(self) -> list[URLPattern]:
-        """Django's, and the page that takes a file."""
+        """Add the page that takes a file to Django's own."""
         page = self.admin_site.admin_view(upload)
         return [path("import/", page, name="users_user_import"), *super().get_urls()]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str
     ) -> tuple[QuerySet[User], bool]:
-        """By number, whole e-mail, or any part without letter case and accents; each through an index."""
+        """Search by number, whole e-mail, or any part without letter case and accents; each through an index."""
         term = search_term.strip()
         if term.isdigit() and User.objects.filter(pk=int(term)).exists():
             return queryset.filter(pk=int(term)), False
@@ -144,7 +144,7 @@ is_aggregate("user", "users.user")
 
 @related("users.user")
 def of_user(user: User) -> Iterable[Link]:
-    """From a user to what happened to them."""
+    """Link a user to what happened to them, and staff to what they did."""
     yield Link("Events", list_of("events.outboxevent", aggregate=f"user:{user.pk}"))
     yield Link("Event deliveries", list_of("events.delivery", aggregate=f"user:{user.pk}"))
     if user.is_staff:

@@ -31,7 +31,7 @@ TOO_LARGE = f"The file is larger than {LIMIT_BYTES // 2**20} MB. Split it: every
 
 
 class ImportForm(forms.Form):
-    """A file of users, looked at as far as its first line."""
+    """A file of users, checked up to its first line."""
 
     file = forms.FileField(
         label="File",
@@ -60,7 +60,7 @@ class ImportForm(forms.Form):
 
 
 def problem_of(file: TemporaryUploadedFile, kind: str) -> str:
-    """Why the file is none that could be imported, as far as its beginning tells; empty for nothing."""
+    """Why the file cannot be imported, as far as its beginning tells; empty if nothing is wrong."""
     if (file.size or 0) > LIMIT_BYTES:
         return TOO_LARGE
     with Path(file.temporary_file_path()).open("rb") as stream:
@@ -80,14 +80,14 @@ def problem_of(file: TemporaryUploadedFile, kind: str) -> str:
 
 @csrf_exempt
 def upload(request: HttpRequest) -> HttpResponse:
-    """Sees to it that the file goes to the disk, before anything reads the form; then `_upload`, with CSRF's check."""
+    """Send the file to the disk, before anything reads the form; `_upload` then checks CSRF and does the rest."""
     if int(request.META.get("CONTENT_LENGTH") or 0) > LIMIT_BYTES + FORM_BYTES:
         return _page(request, ImportForm(), TOO_LARGE, status=413)
     request.upload_handlers = [TemporaryFileUploadHandler(request)]
     return _upload(request)
 
 
-# it reads nothing before it knows who is there, and how much that is
+# it reads nothing before it knows who asks, and how long the body is
 upload.body_limit = LIMIT_BYTES + FORM_BYTES  # type: ignore[attr-defined] # for RequestBodyMiddleware
 
 

@@ -25,12 +25,12 @@ from apps.users.models import User
 
 
 class LoginForm(AdminAuthenticationForm):
-    """Asks the bus who that is; a refusal is the form's error."""
+    """Asks the bus whose credentials these are; a refusal becomes the form's error."""
 
     login: Login
 
     def clean(self) -> dict[str, Any]:
-        """Finds `login` and `user_cache`. Raises ValidationError, also for a user who is no staff."""
+        """Set `login` and `user_cache`. Raises ValidationError, also for a user who is not staff."""
         email, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if email and password and self.request is not None:
             try:
@@ -47,7 +47,7 @@ class LoginForm(AdminAuthenticationForm):
 
 
 class AdminLogin(LoginView):
-    """Django's view, which begins the session only while the user is still the one who was checked."""
+    """Django's view; the session begins only if the user did not change since the check."""
 
     def form_valid(self, form: Any) -> Any:
         """Log in, or show the form again."""
@@ -62,7 +62,7 @@ class AdminLogin(LoginView):
 
 @never_cache
 def log_in(request: HttpRequest) -> HttpResponseBase:
-    """The admin's page for logging in; as AdminSite's own, over the view above."""
+    """The admin's page for logging in: AdminSite's own, but over the view above."""
     index = reverse("admin:index")
     if request.method == "GET" and admin.site.has_permission(request):
         return redirect(index)
@@ -74,7 +74,7 @@ def log_in(request: HttpRequest) -> HttpResponseBase:
 
 
 class PasswordForm(AdminPasswordChangeForm):
-    """Saves by the command, which ends every login made with the old password but this one.
+    """Saves by the command, which ends every login made with the old password except this one.
 
     Guesses at the old password count like failed logins: whoever finds a browser open should not have more of them.
     """
@@ -84,7 +84,7 @@ class PasswordForm(AdminPasswordChangeForm):
         self._address = address
 
     def clean_old_password(self) -> str:
-        """Raises ValidationError."""
+        """Check the old password. Raises ValidationError if it is wrong, or was after too many failures."""
         old: str = self.cleaned_data["old_password"]
         try:
             bus.execute(CheckCredentials(self.user.email, self._address, old))
@@ -95,13 +95,13 @@ class PasswordForm(AdminPasswordChangeForm):
         return old
 
     def validate_password_for_user(self, *_: Any, **__: Any) -> None:
-        """The command's rules, said at the field."""
+        """Check the command's rules; what they refuse shows at the field."""
         if new := self.cleaned_data.get("new_password1"):
             for problem in rules.password_problems(new, self.user.email, self.user.name):
                 self.add_error("new_password2", problem.detail)
 
     def save(self, commit: bool = True) -> User:
-        """The user as they are after it."""
+        """Set the password and return the user as they are afterwards."""
         bus.execute(SetPassword(self.user.pk, self.cleaned_data["new_password1"]))
         self.user.refresh_from_db()
         return self.user

@@ -25,7 +25,7 @@ class UserSnapshot:
 
 @dataclass(frozen=True)
 class RegisterUser(Command[UserSnapshot]):
-    """Make a user. Refused with EmailTaken, or Invalid for a password that the validators refuse."""
+    """Make a user. Refused with EmailTaken, or Invalid for an e-mail, name or password that the rules refuse."""
 
     email: str
     name: str
@@ -37,7 +37,7 @@ class RegisterUser(Command[UserSnapshot]):
 class ImportUsers(Command[set[str]]):
     """Make many users without passwords, from checked (e-mail, name) pairs; answers the e-mails made, in lower case.
 
-    A pair whose e-mail is taken, before or within the pairs, is passed over. Refused with NotKept.
+    A pair whose e-mail is taken, before or within the pairs, is skipped. Refused with NotKept.
     """
 
     pairs: tuple[tuple[str, str], ...]
@@ -47,7 +47,7 @@ class ImportUsers(Command[set[str]]):
 class UpdateUser(Command[UserSnapshot]):
     """Change a user's name or activity; None leaves a value as it is.
 
-    With `expected_version` refused with VersionConflict where the user has another by now. Refused with NotFound, and
+    Refused with VersionConflict if the user's version is no longer `expected_version`, with NotFound, with Invalid, and
     with LastStaff for the deactivation of the last active staff.
     """
 
@@ -59,7 +59,7 @@ class UpdateUser(Command[UserSnapshot]):
 
 @dataclass(frozen=True)
 class DeleteUser(Command[None]):
-    """Delete a user and everything of theirs. Refused with NotFound, and with LastStaff for the last active staff."""
+    """Delete a user. Refused with NotFound, LastStaff (the last active staff), VersionConflict (`expected_version`)."""
 
     user_id: int
     expected_version: int | None = None
@@ -67,7 +67,7 @@ class DeleteUser(Command[None]):
 
 @dataclass(frozen=True)
 class SetPassword(Command[None]):
-    """Give a user a new password; ends their sessions. Refused with NotFound, or Invalid."""
+    """Give a user a new password and end their sessions. Refused with NotFound, or Invalid."""
 
     user_id: int
     password: str = field(repr=False)
@@ -85,7 +85,7 @@ class TokenPair:
 
 @dataclass(frozen=True)
 class Login:
-    """Somebody who has shown their password: whose it is, and the hash that it fits."""
+    """A user whose password was checked: their id, and the hash that it matched."""
 
     user_id: int
     password: str = field(repr=False)
@@ -93,7 +93,7 @@ class Login:
 
 @dataclass(frozen=True)
 class CheckCredentials(Command[Login]):
-    """The active user with this e-mail and password; the attempt counts against the limit of logins.
+    """Find the active user with this e-mail and password; the attempt counts against the limit of logins.
 
     Not atomic as a whole: a failed attempt must be remembered, though the login itself is refused. Refused with
     WrongCredentials, or TooMany after too many failures.
@@ -107,7 +107,7 @@ class CheckCredentials(Command[Login]):
 
 @dataclass(frozen=True)
 class ConfirmLogin(Command[None]):
-    """Send it in the transaction that makes something of a login: the user is held until that ends.
+    """Lock the user of a login until the transaction ends; send it in the transaction that uses the login.
 
     Refused with WrongCredentials if the user is gone, inactive, or has another password by now.
     """
@@ -117,7 +117,7 @@ class ConfirmLogin(Command[None]):
 
 @dataclass(frozen=True)
 class LogIn(Command[TokenPair]):
-    """Open a session; not atomic and refused as CheckCredentials is."""
+    """Open a session; not atomic, and refused, as CheckCredentials is."""
 
     atomic: ClassVar[bool] = False
     email: str
@@ -135,7 +135,7 @@ class RefreshSession(Command[TokenPair]):
 
 @dataclass(frozen=True)
 class IssueToken(Command[str]):
-    """An access token for the user with this e-mail, without a password; for operators. Refused with NotFound."""
+    """Make an access token for the active user with this e-mail, without a password. Refused with NotFound."""
 
     email: str
 

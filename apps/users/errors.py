@@ -22,7 +22,7 @@ class NotKept(Conflict):
 
 
 class LastStaff(Conflict):
-    """Nobody would be left who could let anybody in."""
+    """No active staff user would be left, and nobody could make another one."""
 
     code = "last_staff"
 
@@ -31,7 +31,7 @@ class LastStaff(Conflict):
 
 
 class WrongCredentials(NotAuthenticated):
-    """No active user has this e-mail and password; which of the two is wrong is not told."""
+    """No active user has this e-mail and password; the answer does not tell which of the two is wrong."""
 
     code = "wrong_credentials"
 

@@ -34,7 +34,7 @@ _SHOWN = re.compile(r"[^\s,;]")
 
 
 class NotImportable(JobError):
-    """The file as a whole is none that can be imported; the message says why."""
+    """The file as a whole cannot be imported; the message says why."""
 
 
 class Line(NamedTuple):
@@ -47,25 +47,25 @@ class Line(NamedTuple):
 
 
 class TooLong(Exception):
-    """A line, or a record of several, is longer than any that can be imported."""
+    """A line, or a record of several lines, is too long to be imported."""
 
 
 def is_binary(start: bytes, charset: str = "utf-8") -> bool:
-    """Whether a file that begins with `start` is no text: it has a NUL, which only UTF-16 is full of."""
+    """Whether a file that begins with `start` is not text: it has a NUL, which only UTF-16 may have."""
     return b"\0" in start[:1000] and not start.startswith(UTF_16_MARKS) and not charset.startswith("utf-16")
 
 
 def read_lines(stream: BinaryIO, kind: str, charset: str = "utf-8") -> Iterator[Line]:
-    """The lines of a file of media type `kind`, their values as they stand there. Raises NotImportable.
+    """The lines of a file of media type `kind`, their values unchanged. Raises NotImportable.
 
-    `charset` is one of CHARSETS, by any of its names; a byte order mark at the beginning is believed before it.
+    `charset` is one of CHARSETS, by any of its names; a byte order mark at the beginning overrules it.
     """
     start = stream.peek(4)[:3] if isinstance(stream, io.BufferedReader) else b""
     if start.startswith(UTF_16_MARKS):
         charset = "utf-16"
     elif codecs.lookup(charset).name == "utf-8" or start == codecs.BOM_UTF8:
         charset = "utf-8-sig"
-    # bytes that are no text in it become lone surrogates, by which the line that has them is found
+    # bytes that are not text in it become lone surrogates, which show the line that has them
     text = io.TextIOWrapper(stream, encoding=charset, errors="surrogateescape", newline="")
     lines = Lines(text)
     try:
@@ -79,7 +79,7 @@ def read_lines(stream: BinaryIO, kind: str, charset: str = "utf-8") -> Iterator[
 
 
 class Lines(Iterator[str]):
-    """Lines with their number; raises TooLong for one past `LONGEST`, and stands behind it then."""
+    """Lines with their number. Raises TooLong for one past `LONGEST`, and goes on behind it."""
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
@@ -89,12 +89,12 @@ class Lines(Iterator[str]):
         self.number = 0
 
     def begin(self) -> None:
-        """A new record begins with the next line."""
+        """Begin a new record with the next line."""
         self._record.clear()
         self._size = 0
 
     def back(self) -> None:
-        """Go back to the second line of the record: what seemed to belong to the first is judged by itself."""
+        """Go back to the second line of the record: what seemed to belong to the first is read as its own record."""
         self._again.extendleft(reversed(self._record[1:]))
         self.number -= max(0, len(self._record) - 1)
 
@@ -133,7 +133,7 @@ def _malformed(number: int, detail: str) -> Line:
 
 
 def _read_csv(lines: Lines) -> Iterator[Line]:
-    # a blank behind a comma would make the quote after it a part of the value
+    # otherwise a quote after a comma and a blank would be a part of the value
     reader = csv.reader(lines, strict=True, skipinitialspace=True)
     columns, (email, name) = _header(reader, lines)
     while True:
@@ -149,7 +149,7 @@ def _read_csv(lines: Lines) -> Iterator[Line]:
             continue
         except csv.Error as error:
             lines.back()
-            yield _malformed(first, f"This is no CSV: {error}.")
+            yield _malformed(first, f"This is not CSV: {error}.")
             continue
         if not any(row) or _is_blank(row):
             continue
@@ -161,18 +161,18 @@ def _read_csv(lines: Lines) -> Iterator[Line]:
 
 
 def _is_blank(row: list[str]) -> bool:
-    """Whether a spreadsheet shows nothing for the row; its separators may be others."""
+    """Whether a spreadsheet shows nothing for the row; semicolons count as separators too."""
     return not _SHOWN.search("".join(row))
 
 
 def _trim(row: list[str], columns: int = 0) -> None:
-    """Take away empty values at the end, which spreadsheets write for empty columns, down to `columns`."""
+    """Remove empty values at the end, which spreadsheets write for empty columns, down to `columns`."""
     while len(row) > columns and not row[-1].strip():
         row.pop()
 
 
 def _first_row(reader: Iterator[list[str]], lines: Lines) -> list[str]:
-    """The first row that shows anything, behind the one in which Excel notes its separator; [] if there is none."""
+    """The first row that is not blank, after the one in which Excel notes its separator; [] if there is none."""
     for row in reader:
         lines.begin()
         if not _is_blank(row) and not row[0].lower().startswith("sep="):
@@ -186,7 +186,7 @@ def _header(reader: Iterator[list[str]], lines: Lines) -> tuple[int, list[int]]:
     try:
         header = [name.strip().lower() for name in _first_row(reader, lines)]
     except (csv.Error, TooLong):
-        raise NotImportable(f"The first line is no CSV: it must be the header {wanted}.") from None
+        raise NotImportable(f"The first line is not CSV: it must be the header {wanted}.") from None
     _trim(header)
     if all(header.count(name) == 1 for name in HEADER):
         return len(header), [header.index(name) for name in HEADER]

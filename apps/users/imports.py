@@ -1,6 +1,6 @@
 """Importing users from CSV (header `email,name`) or NDJSON, as a stream: the API's job, manage.py and the admin.
 
-A bad line is refused with its number and reason and the others go on; a file that is no such file at all is refused
+A bad line is refused with its number and reason and the others go on; a file that is neither is refused
 whole. Batches are transactions: each batch's users, their events, what was refused and the checkpoint are kept
 together or not at all.
 """
@@ -28,7 +28,7 @@ from apps.users.queries import FindMadeSince, GetTime
 __all__ = ["CHARSETS", "CSV_TYPE", "NDJSON_TYPE", "NotImportable", "Tally", "import_users", "run_import"]
 
 log = structlog.get_logger("imports")
-# a batch is to take about a second on any machine: far less than the lease of a job, or its time limit
+# a batch should take about a second on any machine: far less than the lease of a job, or its time limit
 FIRST_BATCH_LINES, BATCH_LINES = 500, 5000
 BATCH_SECONDS = 1.0
 LISTED_ERRORS = 1000
@@ -69,7 +69,7 @@ def import_users(
     since: datetime | None = None,
     charset: str = "utf-8",
 ) -> Tally:
-    """Import the lines of `stream` and return how that went; `tally` of an earlier attempt goes on where it ended.
+    """Import the lines of `stream` and return the result; with the `tally` of an earlier attempt go on where it ended.
 
     `report` is called in each batch's transaction with the tally and the batch's refusals. `since` is when the import
     first began by the database's clock (default now): e-mails taken later count as the file's own.
@@ -90,7 +90,7 @@ def import_users(
 
 
 def _next_size(size: int, seconds: float) -> int:
-    """How many lines the next batch has, after one of `size` that took so long."""
+    """How many lines the next batch has, after one of `size` lines that took `seconds`."""
     if seconds > BATCH_SECONDS:
         return max(1, size // 2)
     return min(2 * size, BATCH_LINES) if seconds < BATCH_SECONDS / 2 else size
@@ -122,9 +122,9 @@ def _import_batch(batch: Sequence[Line], tally: Tally, since: datetime) -> list[
 
 
 def _made(lines: Sequence[Line]) -> tuple[set[str], dict[int, Line]]:
-    """The e-mails of the users made, in lower case, and the lines that the database does not take, by number.
+    """Make users; returns their e-mails in lower case, and the lines that the database refuses, by number.
 
-    One line's error is that line's outcome: what fails together is tried again in halves.
+    One line's error fails only that line: what fails together is tried again in halves.
     """
     if not lines:
         return set(), {}
@@ -140,7 +140,7 @@ def _made(lines: Sequence[Line]) -> tuple[set[str], dict[int, Line]]:
 
 
 def checked(line: Line) -> Line:
-    """The line with its values as they are kept, or with the first thing that is wrong with them."""
+    """The line with its values as they are kept, or with the first problem they have."""
     if line.problem:
         return line
     try:
@@ -153,7 +153,7 @@ def checked(line: Line) -> Line:
 def run_import(run: Run) -> dict[str, Any]:
     """The job behind POST /users/import: `{total, created, rejected, errors, duplicates}`; goes on from its checkpoint.
 
-    Every refused line is kept with the job, of which `errors` lists the first thousand.
+    Every refused line is kept with the job, and `errors` lists the first thousand of them.
     """
     tally = Tally(**run.checkpoint) if run.checkpoint else Tally()
 

@@ -1,4 +1,4 @@
-"""Mail that users get."""
+"""Mail to users."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """One mailbox has one spelling, so that it has one account.
 
-Source: RFC 5321, section 4.1.2: a quoted local part means what is between its quotes, and is to be written without
-them where it can be; RFC 5322, section 3.2.3, for what can.
+Source: RFC 5321, section 4.1.2: a quoted local part means what is between its quotes, and should be written without
+them if it can be; RFC 5322, section 3.2.3, says when it can.
 """
 
 from __future__ import annotations

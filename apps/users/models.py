@@ -40,7 +40,7 @@ class User(AbstractBaseUser):
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
-    # name and e-mail as apps/users/search.py folds them; the repository keeps it in step
+    # name and e-mail as apps/users/search.py folds them; the repository keeps it up to date
     search = models.TextField(default="", db_default="", editable=False)
 
     objects = UserManager()
@@ -67,15 +67,15 @@ class User(AbstractBaseUser):
         self.password = passwords.hash_of(raw_password) if raw_password is not None else make_password(None)
 
     def check_password(self, raw_password: str | None) -> bool:
-        """Whether that is the user's password, in any of its spellings."""
+        """Whether `raw_password` is the user's password, in any of its spellings."""
         return raw_password is not None and passwords.matches(raw_password, self.password)
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
-        """Staff may."""
+        """Whether the user may: active staff may do everything."""
         return self.is_active and self.is_staff
 
     def has_module_perms(self, app_label: str) -> bool:
-        """Staff may."""
+        """Whether the user may: active staff may do everything."""
         return self.is_active and self.is_staff
 
 
@@ -96,7 +96,7 @@ class Session(models.Model):
 
 
 class RefreshToken(models.Model):
-    """A refresh token by its digest; the token itself is known to its holder alone."""
+    """A refresh token by its digest; only its holder knows the token itself."""
 
     digest = models.CharField(max_length=64, primary_key=True)
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tokens")

@@ -10,7 +10,7 @@ from apps.users.models import User
 
 @panel("Users", route="admin:users_user_changelist", place=60)
 def users() -> Content:
-    """Registrations of the day, and the way to an import."""
+    """Registrations of the last 24 hours, and a link to the import."""
     bars = activity("Users made", User._meta.db_table, "created_at", "hour", 24)
     figures = [
         Figure("made in the last 24 hours", f"{bars.total:,}"),

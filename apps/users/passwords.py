@@ -20,15 +20,15 @@ def prepared(password: str) -> str:
 
 
 def hash_of(password: str) -> str:
-    """The hash to keep of a new password."""
+    """The hash of a new password, to be kept."""
     return make_password(prepared(password))
 
 
 def matches(password: str, kept: str | None) -> bool:
-    """Whether `kept` is a hash of `password`; None stands for nobody's, and takes as long.
+    """Whether `kept` is a hash of `password`; None stands for an unknown user, matches nothing and takes as long.
 
     Hashes made before passwords were prepared are of what was typed, so that is tried too. How many hashes are computed
-    depends on `password` alone, never on what is kept: the time tells nothing about the user.
+    depends only on `password`, never on what is kept: the time tells nothing about the user.
     """
     tried = [_is(spelling, kept) for spelling in dict.fromkeys((prepared(password), password))]
     return any(tried)

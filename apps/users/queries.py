@@ -1,7 +1,7 @@
 """CQRS, the reading side: queries of users, each one statement that reads just the columns its reader shows.
 
 Who may see a row is part of the statement, so a read that also has to check its caller is still one round trip. The
-columns of the profile are reached by the relation's name: a read may join what no use case may touch.
+columns of the profile are reached through the relation: a read may join tables that a use case here may not touch.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class GetUser(Query[Row]):
 
 
 def get_user(query: GetUser) -> Row:
-    """One statement; a second one only to tell a refusal's reason."""
+    """The user as `GetUser` describes it; one statement, and a second one only to find the reason of a refusal."""
     caller = query.caller
     read = one_user(query.fields, stand_in(caller))
     for row in read.fetch(user=query.user_id, caller=caller.user_id, session=caller.session_id):
@@ -61,7 +61,7 @@ class ListUsers(Query[list[Row]]):
 
 
 def list_users(query: ListUsers) -> list[Row]:
-    """One statement; a second one only where it finds nothing. One row more than `limit` tells that there are more."""
+    """The users of `ListUsers`, and one more if there are more; one statement, a second one only if it finds none."""
     found = _filtered(query) if query.search or query.is_active is not None else _unfiltered(query)
     if not found and not get_caller(GetCaller(query.caller)).is_staff:
         raise NotAllowed("Only staff may list users.")
@@ -93,13 +93,13 @@ class Caller:
 
 @dataclass(frozen=True)
 class GetCaller(Query[Caller]):
-    """Who stands behind the claims, if they are active and their login has not ended. Refused with NotAuthenticated."""
+    """The user that the claims name, if active and if the login has not ended. Refused with NotAuthenticated."""
 
     claims: Claims
 
 
 def get_caller(query: GetCaller) -> Caller:
-    """One statement."""
+    """The caller as `GetCaller` describes them; one statement."""
     claims = query.claims
     for row in caller_read(stand_in(claims)).fetch(caller=claims.user_id, session=claims.session_id):
         return Caller(row["id"], row["is_staff"])
@@ -120,7 +120,7 @@ class TokenReader:
         self._tokens = tokens
 
     def read(self, query: ReadToken) -> Claims:
-        """Raises InvalidToken."""
+        """What the token says. Raises InvalidToken."""
         return self._tokens.read(query.token)
 
 
@@ -132,7 +132,7 @@ class FindUser(Query[int]):
 
 
 def find_user(query: FindUser) -> int:
-    """One statement."""
+    """The id that `FindUser` asks for; one statement."""
     found: int | None = User.objects.with_email(query.email).values_list("id", flat=True).first()
     if found is None:
         raise NotFound(f"There is no user with the e-mail {query.email}.")
@@ -145,13 +145,13 @@ class ListStaffEmails(Query[list[str]]):
 
 
 def list_staff_emails(query: ListStaffEmails) -> list[str]:
-    """One statement."""
+    """The e-mails, the oldest account's first; one statement."""
     return list(User.objects.filter(is_staff=True, is_active=True).order_by("id").values_list("email", flat=True))
 
 
 @dataclass(frozen=True)
 class GetTime(Query[datetime]):
-    """The time by the database's clock, which users' `created_at` is read from, too."""
+    """The time by the database's clock, which also sets users' `created_at`."""
 
 
 @dataclass(frozen=True)
@@ -163,7 +163,7 @@ class FindMadeSince(Query[set[str]]):
 
 
 def get_time(query: GetTime) -> datetime:
-    """One statement."""
+    """The time as `GetTime` describes it; one statement."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement_timestamp()")
         now: datetime = cursor.fetchone()[0]
@@ -171,11 +171,11 @@ def get_time(query: GetTime) -> datetime:
 
 
 def find_made_since(query: FindMadeSince) -> set[str]:
-    """One statement, through the index over lower(email)."""
+    """The e-mails that `FindMadeSince` asks for; one statement, through the index over lower(email)."""
     users = User.objects.alias(lowered=Lower("email")).filter(lowered__in=query.emails, created_at__gte=query.since)
     return {email.lower() for email in users.values_list("email", flat=True)}
 
 
-# for other apps' writes about a user, as a part of their one statement: the user's id, held until the commit, or no row
-# if the user is gone. Django checks a foreign key only at the COMMIT, where it is too late to do without the row
+# for other apps' writes about a user, as a part of their one statement: the user's id, locked until the commit, or no
+# row if the user is gone. Django checks a foreign key only at the COMMIT, which is too late to leave the row out
 HELD_USER = "SELECT id FROM users_user WHERE id = %(user_id)s FOR KEY SHARE"

@@ -1,6 +1,6 @@
 """How the queries of users are put together, and the reads of the hot path, compiled once in each process.
 
-A compiled read is asked for with stand-ins: it needs to know which conditions there are, not their values.
+A compiled read is made with stand-ins: it needs to know which conditions there are, not their values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from apps.core.reads import CompiledRead, Cursor, newest_first
 from apps.users.models import Session, User
 from apps.users.tokens import Claims
 
-# the fields that readers may ask for, and where they stand: a renamed column changes this table and no version
+# the fields that readers may ask for, and their columns: if a column is renamed, this table changes and no version does
 FIELDS: dict[str, str] = {
     "id": "id",
     "email": "email",
@@ -42,7 +42,7 @@ def shown(rows: QuerySet[User], fields: tuple[str, ...]) -> QuerySet[User, dict[
 
 
 def active(claims: Claims) -> QuerySet[User]:
-    """The caller's own row, as long as they are active and their login has not ended."""
+    """The caller's own row, if they are active and their login has not ended."""
     rows = User.objects.filter(id=claims.user_id, is_active=True)
     if claims.session_id is None:
         return rows
@@ -66,7 +66,7 @@ def stand_in(claims: Claims) -> Claims:
 
 @lru_cache(maxsize=2)
 def caller_read(caller: Claims) -> CompiledRead:
-    """The caller, as long as they are active: values `caller`, `session`."""
+    """The caller, if they are active: values `caller`, `session`."""
     return CompiledRead(active(caller).values("id", "is_staff"), caller=ANY_CALLER, session=ANY_SESSION)
 
 

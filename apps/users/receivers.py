@@ -1,4 +1,4 @@
-"""What users' own events lead to."""
+"""What follows from users' own events."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ from apps.users.mail import send_welcome
 
 @on(UserRegistered, waits=True)
 def send_welcome_email(event: UserRegistered) -> None:
-    """Greet a new user; the Message-ID is the same on a repeat, so that a mail server can tell it is one."""
+    """Greet a new user; the Message-ID is the same on a repeat, so that a mail server can recognise it."""
     send_welcome(event.email, event.name, message_id=f"<welcome-{event.user_id}@patterns>")

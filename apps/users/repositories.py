@@ -26,7 +26,7 @@ class Users(Protocol):
     """Where users are kept; a fake for tests is in tests/users/fakes.py, and one contract suite runs against both."""
 
     def get(self, key: int) -> User:
-        """Raises NotFound."""
+        """The user. Raises NotFound."""
         ...
 
     def lock(self, key: int) -> User:
@@ -34,23 +34,23 @@ class Users(Protocol):
         ...
 
     def lock_to_delete(self, key: int) -> User:
-        """Like `lock`, and nothing that refers to the user can be added any more."""
+        """Like `lock`, but rows that refer to the user can no longer be added."""
         ...
 
     def is_last_staff(self, row: User) -> bool:
-        """Whether `row` is the only active staff; nobody else is told so until the transaction ends."""
+        """Whether `row` is the only active staff; others who ask wait until the transaction ends."""
         ...
 
     def create(self, row: User) -> User:
-        """Raises EmailTaken."""
+        """Insert the user. Raises EmailTaken."""
         ...
 
     def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[User]:
-        """Users for those (e-mail, name) pairs whose e-mail is free, in the order of the pairs. Raises NotKept."""
+        """Insert users for the (e-mail, name) pairs whose e-mail is free, in that order. Raises NotKept."""
         ...
 
     def update(self, row: User, **changes: Any) -> User:
-        """Raises VersionConflict, NotFound, EmailTaken."""
+        """Write `changes`. Raises VersionConflict, NotFound, EmailTaken."""
         ...
 
     def delete(self, row: User) -> None: ...
@@ -66,7 +66,7 @@ class DjangoUsers(DjangoRepository[User]):
         if not (row.is_staff and row.is_active):
             return False
         with connection.cursor() as cursor:
-            # two that remove each other would both see the other one still there
+            # without the lock, two that remove each other would both see the other one still there
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [STAFF_LOCK])
         return not User.objects.filter(is_staff=True, is_active=True).exclude(pk=row.pk).exists()
 
@@ -80,7 +80,7 @@ class DjangoUsers(DjangoRepository[User]):
         return super().update(row, **changes)
 
     def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[User]:
-        """One statement; the unique index passes over what is taken."""
+        """Insert what is free, in one statement; the unique index leaves out what is taken."""
         emails, names = [email for email, _ in pairs], [name for _, name in pairs]
         try:
             with connection.cursor() as cursor:

@@ -27,7 +27,7 @@ def email_problem(email: str) -> FieldProblem | None:
 
 
 def _no_mailbox(email: str) -> str:
-    """Why `email` names no mailbox that mail can be sent to; "" if it does."""
+    """Why mail cannot be sent to `email`; "" if it can."""
     if not email.isascii():
         return "An e-mail address has ASCII characters; a domain in others is spelt as punycode, xn--…."
     try:
@@ -67,7 +67,7 @@ def clean_email(email: str) -> str:
 
 
 def check(problems: list[FieldProblem | None]) -> None:
-    """Raises Invalid with those of `problems` that are there."""
+    """Raises Invalid with those of `problems` that are not None, if any."""
     found = [problem for problem in problems if problem]
     if found:
         raise Invalid(found)

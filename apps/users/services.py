@@ -25,7 +25,7 @@ class UserService:
         self._sessions = sessions
 
     def register(self, command: RegisterUser) -> UserSnapshot:
-        """Insert the user and say so. The unique index decides whether the e-mail is free: a look before would race."""
+        """Insert the user and publish it. The unique index decides if the e-mail is free: a look before would race."""
         email, name = rules.clean_email(command.email), command.name.strip()
         problems = [rules.email_problem(email), rules.name_problem(command.name)]
         if command.password is not None:
@@ -38,13 +38,13 @@ class UserService:
         return snapshot(user)
 
     def import_many(self, command: ImportUsers) -> set[str]:
-        """Insert what is free and say so, in two statements however many there are."""
+        """Insert the users whose e-mail is free and publish it; two statements, however many there are."""
         made = self._users.create_many(command.pairs)
         publish_all([UserRegistered(user.id, user.email, user.name) for user in made])
         return {user.email.lower() for user in made}
 
     def update(self, command: UpdateUser) -> UserSnapshot:
-        """Change what is given and differs; nothing to change leaves version and outbox alone."""
+        """Change what is given and differs; if nothing does, there is no new version and no event."""
         user = self._users.lock(command.user_id)
         check_version(user, command.expected_version)
         changes: dict[str, str | bool] = {}
@@ -83,7 +83,7 @@ class UserService:
 
 
 def unusable_password() -> str:
-    """What no password hashes to; like Django's own, which draws its random part character by character."""
+    """A hash that fits no password; like Django's own, which draws its random part character by character."""
     return UNUSABLE_PASSWORD_PREFIX + secrets.token_hex(UNUSABLE_PASSWORD_SUFFIX_LENGTH // 2)
 
 

@@ -42,12 +42,12 @@ class Attempt(NamedTuple):
 
 
 class DjangoAttempts:
-    """Log-ins that failed within the current minute, in PostgreSQL, which a wiped cache does not reset."""
+    """Log-ins that failed within the current minute; in PostgreSQL, so a wiped cache does not reset them."""
 
     def count(self, attempt: Attempt, limit: int) -> tuple[int, int]:
-        """Count an attempt; how many there are now, and the seconds until they are forgotten.
+        """Count an attempt; returns how many there are now, and the seconds until they are forgotten.
 
-        One whose address has had more than `limit` counts against no e-mail.
+        If its address has had more than `limit`, it counts against no e-mail.
         """
         with connection.cursor() as cursor:
             cursor.execute(COUNT_ATTEMPT, attempt._asdict() | {"limit": limit})
@@ -55,7 +55,7 @@ class DjangoAttempts:
             return count, seconds
 
     def forget(self, attempt: Attempt) -> None:
-        """Take an attempt back; in the order in which `count` locks."""
+        """Take an attempt back; locks in the same order as `count`."""
         with connection.cursor() as cursor:
             for key in attempt:
                 cursor.execute(FORGET_ATTEMPT, [key])
@@ -73,7 +73,7 @@ class DjangoSessions:
         return User.objects.with_email(email).first()
 
     def hold_login(self, user_id: int, password: str) -> bool:
-        """Lock the user until the transaction ends; False if they are gone, inactive, or have another hash by now."""
+        """Lock the user until the transaction ends; False if they are gone, inactive, or now have another hash."""
         user = User.objects.filter(id=user_id, password=password, is_active=True)
         return user.select_for_update(no_key=True).values_list("id").first() is not None
 
@@ -101,7 +101,7 @@ class DjangoSessions:
         RefreshToken.objects.create(digest=digest, session=session)
 
     def mark_used(self, digest: str) -> None:
-        """Let a refresh token be used from now on no more."""
+        """Mark a refresh token as used, so that it cannot be used again."""
         RefreshToken.objects.filter(digest=digest).update(used_at=Now())
 
     def end(self, session_id: Any) -> None:
@@ -109,7 +109,7 @@ class DjangoSessions:
         Session.objects.filter(id=session_id, revoked_at=None).update(revoked_at=Now())
 
     def end_all(self, user_id: int) -> None:
-        """End every session of a user; answers that are kept for a repeat give their tokens no longer."""
+        """End every session of a user, and delete the kept answers with their tokens."""
         Session.objects.filter(user_id=user_id, revoked_at=None).update(revoked_at=Now())
         answers.forget_subject(user_id)
 
@@ -119,7 +119,7 @@ class DjangoSessions:
         answers.forget_person(user_id)
 
     def prune(self) -> int:
-        """Delete what has expired, the admin's sessions too; how many sessions of the API that were."""
+        """Delete what has expired, the admin's sessions too; returns how many rows of the API's sessions that were."""
         deleted, _ = Session.objects.filter(expires_at__lt=Now()).delete()
         SessionStore.clear_expired()
         return deleted

@@ -1,7 +1,7 @@
 """The service of logins: sessions, rotating refresh tokens, and the limit on failed attempts.
 
-A refresh token is used once. One that comes a second time was stolen, from the user or by them, and nobody can tell
-which; so the session it belongs to ends, with every token of it (RFC 9700, section 4.14.2).
+A refresh token is used once. If it comes a second time, it was stolen: either the thief or the user came first, and
+nobody can tell which. So the session it belongs to ends, with all its tokens (RFC 9700, section 4.14.2).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ log = structlog.get_logger("sessions")
 
 
 class LoginLimit:
-    """Failed logins a minute, of one address and of one e-mail."""
+    """Limits the failed logins in a minute, of one address and of one e-mail."""
 
     def __init__(self, attempts: DjangoAttempts, per_minute: int) -> None:
         self._attempts = attempts
@@ -44,7 +44,7 @@ class LoginLimit:
     def reserve(self, attempt: Attempt) -> None:
         """Count an attempt before it is made, so that racing ones cannot slip through. Raises TooMany.
 
-        Whoever is refused for their address counts against no e-mail: they could lock others out.
+        Attempts refused for their address count against no e-mail: otherwise they could lock others out.
         """
         count, seconds = self._attempts.count(attempt, self._per_minute)
         if count > self._per_minute:
@@ -52,11 +52,11 @@ class LoginLimit:
             raise TooMany(f"Too many failed logins; try again in {seconds} s.", max(seconds, 1))
 
     def forgive(self, attempt: Attempt) -> None:
-        """A successful login does not count."""
+        """Take a successful attempt back."""
         self._attempts.forget(attempt)
 
     def prune(self) -> None:
-        """Delete what counts no longer."""
+        """Delete what no longer counts."""
         self._attempts.prune()
 
 
@@ -70,18 +70,18 @@ class Sessions:
         self._lifetime = lifetime
 
     def check(self, command: CheckCredentials) -> Login:
-        """Who that is, if the password is right; takes as long for an unknown e-mail as for a wrong password."""
+        """Find whose credentials these are; takes as long for an unknown e-mail as for a wrong password."""
         return self._authenticated(command)
 
     def confirm(self, command: ConfirmLogin) -> None:
-        """Hold the user until the transaction ends, so that what is made for them in it cannot outlive its reason."""
+        """Lock the user until the transaction ends, so that nothing is made for a login that no longer holds."""
         login = command.login
         if not self._sessions.hold_login(login.user_id, login.password):
             log.info("login_overtaken", user_id=login.user_id)
             raise WrongCredentials
 
     def log_in(self, command: LogIn) -> TokenPair:
-        """A new session for the user that `check` finds."""
+        """Open a session for the user whose credentials these are."""
         login = self._authenticated(command)
         with unit_of_work():
             # hashing takes long, and the user may be changed or gone by now
@@ -102,10 +102,10 @@ class Sessions:
         return Login(user.id, user.password)
 
     def refresh(self, command: RefreshSession) -> TokenPair:
-        """A new pair for an unused token; for a used one the end of its session. Raises InvalidToken."""
+        """Make a new pair for an unused token; a used one ends its session. Raises InvalidToken."""
         digest = _digest(command.refresh)
         with unit_of_work():
-            # the user first: whatever ends a session holds its user, and goes on to the tokens from there
+            # the user first: whatever ends a session locks its user first, and then the tokens
             user = self._sessions.hold_owner(digest)
             token = user and self._sessions.lock_token(digest)
             if user and token and token.used_at is None and user.is_active and token.is_alive:
@@ -117,7 +117,7 @@ class Sessions:
         raise InvalidToken("The refresh token is unknown, used or expired; log in again.")
 
     def issue(self, command: IssueToken) -> str:
-        """An access token that no password was needed for."""
+        """Make an access token without a password."""
         user = self._sessions.hold_active(command.email)
         if user is None:
             raise NotFound(f"There is no active user with the e-mail {command.email}.")
@@ -126,7 +126,7 @@ class Sessions:
         return self._tokens.issue(user.id, session.id)
 
     def end_all(self, user_id: int) -> None:
-        """End every session of a user; answers that are kept for a repeat give their tokens no longer."""
+        """End every session of a user, and delete the kept answers with their tokens."""
         self._sessions.end_all(user_id)
 
     def forget(self, user_id: int) -> None:

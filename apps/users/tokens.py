@@ -25,7 +25,7 @@ KEYS_END = 2**63
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a valid token says: whose it is, of which login (an operator's: of none), until when (epoch seconds)."""
+    """What a valid token says: whose it is, of which login (older tokens: none), until when (epoch seconds)."""
 
     user_id: int
     session_id: uuid.UUID | None
@@ -33,7 +33,7 @@ class Claims:
 
 
 class AccessTokens:
-    """Issues and reads access tokens; `lifetime` in seconds. What one of `fallbacks` signed is read as well."""
+    """Issues and reads access tokens; `lifetime` in seconds. Tokens signed with one of `fallbacks` are read too."""
 
     def __init__(self, secret: str, algorithm: str, lifetime: int, fallbacks: Sequence[str] = ()) -> None:
         self._secret = secret
@@ -91,7 +91,7 @@ class AccessTokens:
 
 
 EXPIRED = "The token has expired; get a new one with the refresh token."
-# the first that fits: some are kinds of others
+# the first that fits counts: some are subclasses of others
 REASONS: tuple[tuple[type[jwt.InvalidTokenError], str], ...] = (
     (jwt.ExpiredSignatureError, EXPIRED),
     (jwt.ImmatureSignatureError, "The token is not valid yet; the clock of this service or of its issuer is wrong."),

@@ -1,7 +1,7 @@
 """Who calls: bearer tokens (RFC 6750).
 
 `ActiveUserAuthentication`, the default, asks the database whether the token's user is active: one statement. A view
-whose own statement asks that anyway takes `TokenAuthentication`.
+whose own statement checks that anyway takes `TokenAuthentication`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def claims_of(request: HttpRequest | Request) -> Claims | None:
 
 
 def claims_given(request: Request) -> Claims:
-    """What the token of an authenticated request says. Raises NotAuthenticated where there was none."""
+    """What the token of an authenticated request says. Raises NotAuthenticated if there was none."""
     claims: Any = request.auth
     if not isinstance(claims, Claims):
         raise NotAuthenticated("This needs a bearer token; get one at /api/v1/auth/token.")

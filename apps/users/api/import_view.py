@@ -21,7 +21,7 @@ NDJSON_EXAMPLE = '{"email": "ada@example.com", "name": "Ada"}\n'
 
 
 def text_like(example: str) -> dict[str, Any]:
-    """The schema of a file: some text that is not blank and has no NUL; `binary` makes clients send it as it is."""
+    """The schema of a file: some text that is not blank and has no NUL; `binary` makes clients send it unchanged."""
     pattern = r"^[^\u0000]*[^\u0000\u0009-\u000d\u0020][^\u0000]*$"
     return {"type": "string", "format": "binary", "pattern": pattern, "example": example}
 

@@ -1,4 +1,4 @@
-"""The bodies that requests about users bring, in every version, and the tokens' answer."""
+"""The bodies of requests about users, in every version, and the tokens' answer."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from apps.users import rules
 from apps.users.models import EMAIL_LENGTH, NAME_LENGTH
 
 PASSWORD_LENGTH = 128
-# the fewest characters and "not only digits" are validators of AUTH_PASSWORD_VALIDATORS; common ones it refuses too
+# 8 characters and "not only digits" are rules of AUTH_PASSWORD_VALIDATORS, which also refuse common passwords
 NEW_PASSWORD = {
     "type": "string",
     "format": "password",
@@ -37,7 +37,7 @@ class NameGiven(Text):
 
 @extend_schema_field(NEW_PASSWORD)
 class NewPassword(Text):
-    """A password to be; AUTH_PASSWORD_VALIDATORS decide."""
+    """A new password; AUTH_PASSWORD_VALIDATORS decide."""
 
 
 def _name_problem(values: Mapping[str, Any]) -> list[FieldProblem | None]:

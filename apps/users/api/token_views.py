@@ -30,7 +30,7 @@ class OpenView(ApiView):
     sends: ClassVar = {"post": ("Cache-Control",)}
 
     def tokens(self, pair: TokenPair) -> HttpResponse:
-        """The answer that has them."""
+        """The answer that carries the tokens of `pair`."""
         self.subject_id = pair.user_id
         body = {"access": pair.access, "refresh": pair.refresh, "token_type": "Bearer", "expires_in": pair.expires_in}
         return json_answer(body, headers={"Cache-Control": "no-store"})

@@ -1,7 +1,7 @@
 """What users look like from outside, by version: a module v1, v2, … for each that settings.VERSIONS lists.
 
-Each is tried once when this module is imported: one that shows or is tagged by a field it does not name, or one that
-the queries do not have, stops the process instead of a request.
+Each is tried once when this module is imported: one that reads a field it does not name, or names a field that the
+queries do not have, stops the process instead of a request.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SAMPLE: dict[str, Any] = {
 
 
 def checked(shape: Shape) -> Shape:
-    """`shape`, once it is sure to work on the rows it asks for. Raises ImproperlyConfigured."""
+    """Return `shape` if it works on the rows it asks for. Raises ImproperlyConfigured if not."""
     fields = (*shape.shows, *shape.tagged_by)
     if unknown := sorted(set(fields) - set(FIELDS)):
         raise ImproperlyConfigured(f"{shape.__name__} asks for {', '.join(unknown)}, which apps/users/reads.py lacks")

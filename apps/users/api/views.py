@@ -38,7 +38,7 @@ class UserList(ApiView):
     """Registration, open to anyone, and the list, for staff."""
 
     permission_classes = (AllowAny,)
-    # a POST is open to anyone, but not to the token of whoever is deactivated or gone; the list's own statement checks
+    # a POST is open to anyone, but not with a token of a user who is deactivated or gone; the list's statement checks
     authenticates: ClassVar = {"get": TokenAuthentication, "post": ActiveUserAuthentication}
     body_limit = OPEN_LIMIT
     problems: ClassVar = {"post": (401, 409), "get": (400, 401, 403)}
@@ -158,7 +158,7 @@ class Me(UserDetail):
 
 
 def as_row(user: UserSnapshot) -> dict[str, Any]:
-    """A user fresh from a command as a row of the queries; its profile is made later, by a receiver."""
+    """What a command answered as a row of the queries; the user's profile is made later, by a receiver."""
     return dict.fromkeys(FIELDS) | vars(user)
 
 

@@ -45,7 +45,7 @@ class Command(BaseCommand):
         known = CHARSETS if kind == CSV_TYPE else CHARSETS[:2]
         if charset not in known:
             raise CommandError(f"--charset for {kind} is one of: {', '.join(known)}")
-        # the file to read first: where it cannot be read, the one to write is left as it is
+        # the file to read comes first: if it cannot be read, the one to write stays unchanged
         with source(name) as stream, refused_lines(options["errors"]) as errors:
             tally = Tally()
             try:
@@ -88,7 +88,7 @@ class Command(BaseCommand):
 
 @contextmanager
 def source(name: str) -> Iterator[Any]:
-    """The file to import as a stream of bytes. Raises CommandError where it cannot be read."""
+    """The file to import as a stream of bytes. Raises CommandError if it cannot be read."""
     if name == "-":
         yield sys.stdin.buffer
         return
@@ -116,7 +116,7 @@ def refused_lines(name: str | None) -> Iterator[Any]:
 
 
 def reporter(stream: BinaryIO, progress: Progress, bar: Any, errors: BinaryIO | None, *, measured: bool) -> Report:
-    """Shows how far the import is, and writes what it refuses to `errors`."""
+    """Make the report that shows how far the import is, and writes what it refuses to `errors`."""
 
     def report(tally: Tally, refused: Sequence[Refusal]) -> None:
         if errors:

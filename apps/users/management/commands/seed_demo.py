@@ -38,7 +38,7 @@ class Command(BaseCommand):
             admin = bus.execute(RegisterUser(DEMO_EMAIL, "Admin", is_staff=True))
         except EmailTaken:
             return
-        # set past the validators, which rightly refuse it
+        # set without the validators, which rightly refuse it
         User.objects.filter(id=admin.id).update(password=make_password(DEMO_PASSWORD))
         for email, name in PEOPLE:
             bus.execute(RegisterUser(email, name))
