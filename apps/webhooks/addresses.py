@@ -19,20 +19,20 @@ from apps.webhooks.models import URL_LENGTH
 from apps.webhooks.names import Busy, Names, Resolver, system_resolver
 from apps.webhooks.special_networks import is_public
 
-# RFC 3986 lets a name have these, the domain name system has none with them
+# RFC 3986 allows these in a name, the domain name system has no name with them
 NOT_IN_HOSTS = re.compile(rb"[!$&'()*+,;=~]")
 NOT_IN_URLS = re.compile(r'["<>\\^`{|}]|%(?![0-9A-Fa-f]{2})')
 WEB_PORTS = (80, 443)
 FIRST_FREE_PORT = 1024
-# names that lead inside wherever they lead: RFC 6761, RFC 6762, RFC 8375, ICANN's "internal", and what hosts files have
+# names that lead inside, whatever they say: RFC 6761, RFC 6762, RFC 8375, ICANN's "internal", and what hosts files have
 INSIDE = ("localhost", "localdomain", "local", "internal", "home.arpa")
 
 
 def can_be_sent(url: str) -> bool:
-    """Whether `url` is one, and the HTTP client can make a request of it; it refuses hosts that no name can have."""
+    """Whether `url` is a URL that the HTTP client can make a request of, and its host a name that can exist."""
     try:
         parts = urlsplit(url)
-        # both raise: the one for a port that is none, the other for a label that is empty or too long
+        # both raise: the one for a port that is not a number, the other for a label that is empty or too long
         _, host = parts.port, (parts.hostname or "").encode("idna")
         httpx.Request("POST", url)
     except Exception:  # idna alone raises four kinds of errors
@@ -48,7 +48,7 @@ class AddressPolicy:
         self._names = Names(resolve)
 
     def check_url(self, url: str) -> None:
-        """Raises Invalid where `url` is no address that a webhook may be sent to, with the reason.
+        """Raises Invalid, with the reason, if a webhook may not be sent to `url`.
 
         Looks the host up; inside a transaction `look_up` must have done so before.
         """
@@ -56,17 +56,17 @@ class AddressPolicy:
             raise Invalid([FieldProblem("/url", "invalid_url", reason)])
 
     def look_up(self, url: str) -> None:
-        """Find out where the host of `url` leads, and remember it for `check_url`; nothing where that will not ask."""
+        """Find out where the host of `url` leads, and remember it for `check_url`; nothing if that needs none."""
         if not self._allow_private and not wrong_with(url):
             with suppress(OSError, Busy):
                 self._names.look_up(asked_host(httpx.URL(url)))
 
     async def dialable(self, host: str) -> str:
-        """The address to dial for `host`. Raises OSError where it has none that is allowed, Busy as `Names` does."""
+        """The address to dial for `host`. Raises OSError if not all are allowed, Busy as `Names` does."""
         addresses = await self._names.find(host)
         allowed = [text for text in addresses if self._allowed(text)]
         if len(allowed) != len(addresses) or not allowed:
-            # one bad address among good ones is an attack or a mistake; neither is worth a guess
+            # one bad address among good ones is an attack or a mistake; no guessing which one is meant
             raise OSError("the host resolves to an address that is not allowed")
         return allowed[0]
 
@@ -98,7 +98,7 @@ def asked_host(url: httpx.URL) -> str:
 
 
 def wrong_with(url: str) -> str:
-    """What is wrong with `url` as a URL, wherever it leads; "" where nothing is."""
+    """What is wrong with `url` as a URL, wherever it leads; "" if nothing is."""
     if len(url) > URL_LENGTH or any(ord(c) <= 32 or ord(c) == 127 for c in url):
         return f"must be a URL of up to {URL_LENGTH} characters without blanks"
     if NOT_IN_URLS.search(url):

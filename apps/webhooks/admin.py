@@ -81,8 +81,8 @@ TEST = CommandAction[Endpoint](
 DISABLE = CommandAction[Endpoint](
     "disable",
     "Switch off",
-    "Nothing more is sent there, and events of the meantime are not kept for it. What is queued already waits until"
-    " it is switched on again.",
+    "Nothing more is sent there, and events that happen meanwhile are not kept for it. What is queued already waits"
+    " until it is switched on again.",
     "switched off",
     lambda endpoint, request: UpdateEndpoint(endpoint.pk, is_active=False),
     lambda endpoint: endpoint.is_active,
@@ -136,7 +136,7 @@ class EndpointAdmin(ServiceAdmin[Endpoint]):
         obj.pk, obj.secret = made.id, made.secret or ""
 
     def response_add(self, request: HttpRequest, obj: Endpoint, post_url_continue: str | None = None) -> HttpResponse:
-        """The page with the new secret, this once."""
+        """Show the new secret, this once."""
         link = Link(str(obj), page_of(self.opts.label_lower, obj.pk))
         return shown_once(self, request, "Signing secret", [(link, obj.secret)])
 
@@ -161,7 +161,7 @@ class WebhookDeliveryAdmin(HistoryAdmin[WebhookDelivery]):
     search_help_text = "A message's webhook-id, such as evt_5, or the number of an event: the whole of it."
     ordering = ("-id",)
     sortable_by = ("id", "settled_at")
-    # the day it was settled: what still waits has none
+    # the day it was settled; a delivery that still waits has none
     date_hierarchy = "settled_at"
     list_select_related: ClassVar = ["endpoint"]
     unlisted: ClassVar = ("body", "log")
@@ -175,7 +175,7 @@ class WebhookDeliveryAdmin(HistoryAdmin[WebhookDelivery]):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[WebhookDelivery], search_term: str
     ) -> tuple[QuerySet[WebhookDelivery], bool]:
-        """By the message's id; the number of an event is part of it."""
+        """Search by the message's id; the number of an event is part of it."""
         term = search_term.strip()
         wanted = f"evt_{term}" if term.isdigit() else term
         return (queryset.filter(message_id=wanted) if term else queryset), False
@@ -212,7 +212,7 @@ is_aggregate("webhook", "webhooks.endpoint")
 
 @related("webhooks.endpoint")
 def of_endpoint(endpoint: Endpoint) -> Iterable[Link]:
-    """From an endpoint to its deliveries."""
+    """Link an endpoint to its deliveries and events."""
     for text, filters in (("Its deliveries", {}), ("Dead ones", {"state__exact": "dead"})):
         yield Link(text, list_of("webhooks.webhookdelivery", endpoint=endpoint.pk, **filters))
     yield Link("Events about it", list_of("events.outboxevent", aggregate=f"webhook:{endpoint.pk}"))
@@ -220,7 +220,7 @@ def of_endpoint(endpoint: Endpoint) -> Iterable[Link]:
 
 @related("webhooks.webhookdelivery")
 def of_delivery(delivery: WebhookDelivery) -> Iterable[Link]:
-    """From a delivery to its endpoint, its event and its neighbours."""
+    """Link a delivery to its endpoint, its event and its neighbours."""
     yield Link("The webhook", page_of("webhooks.endpoint", delivery.endpoint_id))
     if delivery.event_id is not None:
         yield Link("The event", page_of("events.outboxevent", delivery.event_id))
@@ -231,5 +231,5 @@ def of_delivery(delivery: WebhookDelivery) -> Iterable[Link]:
 
 @related("events.outboxevent")
 def of_event(event: Any) -> Iterable[Link]:
-    """From an event to the messages that carry it."""
+    """Link an event to the messages that carry it."""
     yield Link("Webhook deliveries", list_of("webhooks.webhookdelivery", message_id=f"evt_{event.pk}"))

@@ -11,7 +11,7 @@ from apps.core.bus import Command
 
 @dataclass(frozen=True)
 class EndpointSnapshot:
-    """An endpoint as a use case leaves it; `secret` only right after it was made."""
+    """An endpoint as a use case leaves it; `secret` is there only right after it was made."""
 
     id: int
     url: str
@@ -38,7 +38,7 @@ class RegisterEndpoint(Command[EndpointSnapshot]):
 
 @dataclass(frozen=True)
 class CheckEndpoint(Command[None]):
-    """Whether a webhook may be sent to this URL; looks its host up. Refused with Invalid."""
+    """Check that a webhook may be sent to this URL; looks its host up. Refused with Invalid if not."""
 
     atomic: ClassVar[bool] = False
     url: str
@@ -46,7 +46,7 @@ class CheckEndpoint(Command[None]):
 
 @dataclass(frozen=True)
 class LookUpHost(Command[None]):
-    """Look the host of `url` up ahead: in a transaction the commands here answer from what is remembered of it."""
+    """Look the host of `url` up ahead: inside a transaction the other commands use what is remembered."""
 
     atomic: ClassVar[bool] = False
     url: str
@@ -56,7 +56,7 @@ class LookUpHost(Command[None]):
 class UpdateEndpoint(Command[EndpointSnapshot]):
     """Change an endpoint; None leaves a value as it is. Looks a new host up before its transaction.
 
-    Refused with NotFound, Invalid; with `expected_version` with VersionConflict if the endpoint has another by now.
+    Refused with NotFound, Invalid, and VersionConflict if the endpoint's version is no longer `expected_version`.
     """
 
     atomic: ClassVar[bool] = False
@@ -111,7 +111,7 @@ class FanOut(Command[int]):
 
 @dataclass(frozen=True)
 class DisableEndpoint(Command[None]):
-    """Take an endpoint out of service, tell staff; nothing where it is already."""
+    """Take an endpoint out of service and publish it; does nothing if it is already."""
 
     endpoint_id: int
     reason: str
@@ -121,7 +121,7 @@ class DisableEndpoint(Command[None]):
 class PruneDeliveries(Command[int]):
     """Delete webhook deliveries that were settled longer ago than the retention; answers how many.
 
-    One that still waits, for an endpoint that is switched off perhaps, stays for a second, longer retention.
+    One that still waits, perhaps for an endpoint that is switched off, stays for a second, longer retention.
     """
 
     atomic: ClassVar[bool] = False
@@ -129,7 +129,7 @@ class PruneDeliveries(Command[int]):
 
 @dataclass(frozen=True)
 class SendDue(Command[int]):
-    """Send the deliveries that are due, until none are left or a few minutes have passed; answers how many attempts."""
+    """Send the deliveries that are due, until none are left or `seconds` have passed; answers how many attempts."""
 
     atomic: ClassVar[bool] = False
     # the rest of the task's soft time limit is for what is in flight then

@@ -1,8 +1,8 @@
-"""Connections to many receivers at once.
+"""Connections to many endpoints at once.
 
 httpcore's own pool walks through all of its connections at every request; with hundreds in flight that holds up the
-event loop until healthy receivers seem to time out. Here each origin has a shelf of idle connections, and nothing is
-walked.
+event loop until healthy endpoints seem to time out. Here each origin has a shelf of idle connections, and none is
+searched.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Connections:
         self._shelves: dict[str, Shelf] = defaultdict(list)
 
     async def handle_async_request(self, request: httpcore.Request) -> httpcore.Response:
-        """Send `request` and return its answer, whose end puts the connection back. Raises as httpcore does."""
+        """Send `request` and return its answer; closing that puts the connection back. Raises as httpcore does."""
         shelf = self._shelves[str(request.url.origin)]
         connection = await self._take(shelf, request.url.origin)
         try:
@@ -74,7 +74,7 @@ class Connections:
 
 
 class Returning:
-    """The body of an answer; closing it puts the connection on its shelf, or ends it where more was to come."""
+    """The body of an answer; closing it puts the connection on its shelf, or ends it if more was to come."""
 
     def __init__(self, stream: Any, connection: httpcore.AsyncHTTPConnection, shelf: Shelf) -> None:
         self._stream = stream
@@ -86,7 +86,7 @@ class Returning:
             yield chunk
 
     async def aclose(self) -> None:
-        """Called once, when the answer is done with."""
+        """Keep or close the connection; called once, when the answer is no longer needed."""
         await self._stream.aclose()
         if self._connection.is_idle() and len(self._shelf) < KEPT_PER_ORIGIN:
             self._shelf.append(self._connection)

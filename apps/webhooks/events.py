@@ -14,7 +14,7 @@ from apps.webhooks.names import host_of
 class WebhookDisabled(Event):
     """An endpoint was taken out of service, since it has failed for days or said that it is gone.
 
-    Every receiver hears of it, so it names the host alone: for many services the rest of the URL is the secret.
+    Every receiver hears of it, so it names only the host: for many services the rest of the URL is the secret.
     """
 
     type: ClassVar[str] = "webhook.disabled"
@@ -28,7 +28,7 @@ class WebhookDisabled(Event):
 
     @classmethod
     def read(cls, data: dict[str, Any]) -> Self:
-        """Events of versions before this one have the URL."""
+        """Read `data`; events of earlier versions have the URL instead of the host."""
         known = dict(data)
         if url := known.pop("url", None):
             known["host"] = host_of(url)

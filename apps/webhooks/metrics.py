@@ -12,7 +12,7 @@ from apps.webhooks.models import WebhookDelivery
 
 
 def waiting() -> Iterator[Metric]:
-    """One statement over the partial index of what is due or will be."""
+    """How many deliveries are pending and failed; one statement over a partial index."""
     states = GaugeMetricFamily("webhook_deliveries", "Webhook deliveries on their way, by state", labels=["state"])
     rows = WebhookDelivery.objects.filter(due_at__isnull=False)
     counts: dict[str, int] = dict(rows.values_list("state").annotate(n=Count("id")).order_by())

@@ -16,10 +16,10 @@ URL_LENGTH = 2000
 
 
 class Endpoint(models.Model):
-    """Where a consumer wants events sent; secrets are stored encrypted.
+    """A URL that events are sent to; its secrets are stored encrypted.
 
     `failures` counts failed requests since the last success: from BREAKER_THRESHOLD on one request at a time probes
-    the endpoint. `failing_since` is the first of them; after days of nothing else the endpoint is disabled.
+    the endpoint. `failing_since` is when the first of them was; after days without a success the endpoint is disabled.
     """
 
     url = models.CharField(max_length=URL_LENGTH)
@@ -46,7 +46,7 @@ class Endpoint(models.Model):
 
 
 class WebhookDelivery(WorkItem):
-    """One message to one endpoint; `body` is the very text that is signed and sent, `log` an entry for each attempt."""
+    """One message to one endpoint; `body` is exactly what is signed and sent, `log` has an entry for each attempt."""
 
     endpoint = models.ForeignKey(Endpoint, on_delete=models.CASCADE, related_name="deliveries")
     message_id = models.CharField(max_length=64)

@@ -1,7 +1,7 @@
-"""Host names and their addresses: one look-up in flight a host, shared by whoever asks, and remembered for seconds.
+"""Host names and their addresses: one look-up of a host at a time, shared by all who ask, remembered for seconds.
 
-The system's resolver blocks for as long as a name server keeps silent, so it runs in threads. Names that kept silent
-last time have few threads of their own: however many of them there are, the others go on.
+The system's resolver blocks for as long as a name server does not answer, so it runs in threads. Names whose server
+did not answer last time have a few threads of their own: however many there are, the others go on.
 """
 
 from __future__ import annotations
@@ -33,28 +33,28 @@ MOST_IN_FLIGHT = 2000
 
 
 class Busy(Exception):
-    """All threads are taken: nobody was asked, and that says nothing about the host."""
+    """All threads are taken, so no name server was asked; that says nothing about the host."""
 
 
 def system_resolver(host: str) -> list[str]:
-    """The addresses of `host` as the system knows them. Raises OSError where there are none."""
+    """The addresses of `host` as the system knows them. Raises OSError if there are none."""
     return [str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)]
 
 
 def literal(host: str) -> str | None:
-    """The address that `host` spells, odd spellings included (127.1, 0x7f.1, 2130706433); None where it is a name."""
+    """The address that `host` spells, odd spellings included (127.1, 0x7f.1, 2130706433); None if it is a name."""
     text = host.rstrip(".")
     with suppress(ValueError):
         ipaddress.ip_address(text)
         return text
     with suppress(OSError, ValueError):
-        # what the system's resolver would make of it, without asking anybody
+        # as the system's resolver would read it, without asking a server
         return socket.inet_ntoa(socket.inet_aton(text))
     return None
 
 
 def host_of(url: str) -> str:
-    """The host of `url`, without what may be secret; "" where it has none."""
+    """The host of `url`, without what may be secret; "" if it has none."""
     try:
         return urlsplit(url).hostname or ""
     except ValueError:
@@ -63,7 +63,7 @@ def host_of(url: str) -> str:
 
 @dataclass
 class Known:
-    """What is known of a host: its addresses or why there are none, until when, and whether its server kept silent."""
+    """What is known of a host: its addresses or why there are none, until when, and if its server was silent."""
 
     until: float
     addresses: list[str] = field(default_factory=list)
@@ -81,7 +81,7 @@ class Flight:
 
 
 class Lane:
-    """Threads that look names up, at most `threads` of them, and what waits for one; each ends when nothing does."""
+    """Threads that look names up, at most `threads` of them, and what waits for one; a thread ends if nothing does."""
 
     def __init__(self, threads: int) -> None:
         self.free = threads
@@ -89,7 +89,7 @@ class Lane:
 
 
 class Names:
-    """Finds the addresses of hosts; `ask` blocks, and raises OSError or UnicodeError where there are none."""
+    """Finds the addresses of hosts; `ask` blocks, and raises OSError or UnicodeError if there are none."""
 
     def __init__(
         self, ask: Resolver = system_resolver, *, threads: int = THREADS, threads_for_silent: int = THREADS_FOR_SILENT
@@ -101,10 +101,10 @@ class Names:
         self._lane, self._silent_lane = Lane(threads), Lane(threads_for_silent)
 
     def look_up(self, host: str) -> list[str]:
-        """The addresses of `host`. Raises OSError where there are none, Busy where no thread was free.
+        """The addresses of `host`. Raises OSError if there are none, Busy if no thread was free.
 
-        Waits for some seconds at most, and not at all inside a transaction: there it answers what is remembered of a
-        look-up before it, and raises WaitsInTransaction where there was none.
+        Waits for some seconds at most, and not at all inside a transaction: there it answers from an
+        earlier look-up, and raises WaitsInTransaction if there was none.
         """
         inside = in_transaction()
         found = self._remembered(host, though_old=inside)
@@ -121,7 +121,7 @@ class Names:
         raise self._too_late(flight)
 
     async def find(self, host: str) -> list[str]:
-        """As `look_up`, for an event loop that goes on meanwhile."""
+        """Like `look_up`, for an event loop, which goes on meanwhile."""
         found = self._remembered(host)
         if isinstance(found, list):
             return found
@@ -134,7 +134,7 @@ class Names:
         return flight.future.result()
 
     def _remembered(self, host: str, *, though_old: bool = False) -> list[str] | Flight | None:
-        """What is known, or else the look-up under way. Raises OSError where what is known is that there are none."""
+        """What is known, or else the look-up under way. Raises OSError if it is known that there are none."""
         address = literal(host)
         if address is not None:
             return [address]
@@ -174,7 +174,7 @@ class Names:
                 known = Known(0.0, self._ask(flight.host))
             except (OSError, UnicodeError) as error:
                 known = Known(0.0, error=str(error) or type(error).__name__)
-            except Exception as error:  # one odd name must not cost a thread, or leave whoever asked without an answer
+            except Exception as error:  # one odd name must not cost a thread, or leave its caller without an answer
                 known = Known(0.0, error=type(error).__name__)
             self._land(flight, known)
 
@@ -197,7 +197,7 @@ class Names:
 
     @staticmethod
     def _left(flight: Flight) -> float:
-        """Seconds that the name server still has to answer; 0 where they are over."""
+        """Seconds that the name server still has to answer; 0 if none are left."""
         return max(ANSWER_SECONDS - (time.monotonic() - (flight.began or time.monotonic())), 0.0)
 
     @staticmethod
@@ -214,7 +214,7 @@ class Names:
 
 
 def _landed(future: Future[list[str]]) -> asyncio.Future[None]:
-    """Done, in the running loop, when `future` is; the loop may be closed by then."""
+    """A future of the running loop that is done when `future` is; the loop may be closed by then."""
     loop = asyncio.get_running_loop()
     waiter: asyncio.Future[None] = loop.create_future()
 

@@ -22,7 +22,7 @@ from apps.webhooks.connections import Connections
 from apps.webhooks.names import Busy
 from apps.webhooks.secrets import sign
 
-# Standard Webhooks: a receiver has 15 s for the whole of its answer
+# Standard Webhooks: an endpoint has 15 s for the whole of its answer
 TOTAL_SECONDS = 15.0
 CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 4096
@@ -50,10 +50,10 @@ class Message:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an attempt ended; `retry_after` in seconds, where the receiver asked for it.
+    """How an attempt ended; `retry_after` in seconds, if the endpoint asked for it.
 
-    `sent` says whether the receiver, or what leads to it, had any part in it. `postponed`: nothing was tried, since
-    this service had no room for it; it does not count as an attempt.
+    `sent` is False if the outcome says nothing about the endpoint or the way to it. `postponed`: nothing was tried,
+    since this service had no room for it; it does not count as an attempt.
     """
 
     message: Message
@@ -68,7 +68,7 @@ class Outcome:
 
     @property
     def ok(self) -> bool:
-        """2xx, in time."""
+        """Whether the answer was 2xx, and in time."""
         return not self.error and not self.postponed
 
     def entry(self) -> dict[str, Any]:
@@ -83,7 +83,7 @@ class Outcome:
 
 
 class CheckedBackend(httpcore.AnyIOBackend):
-    """Dials only addresses that the policy allows, and the very one that it has checked."""
+    """Dials only addresses that the policy allows, and exactly the one that it has checked."""
 
     def __init__(self, policy: AddressPolicy) -> None:
         super().__init__()
@@ -140,7 +140,7 @@ async def attempt(http: httpx.AsyncClient, message: Message) -> Outcome:
 
 @dataclass
 class Answer:
-    """What has come back so far."""
+    """What has come back from the endpoint so far."""
 
     status: int | None = None
     body: bytes = b""

@@ -20,12 +20,12 @@ DELIVERY = ("id", "event_id", "event_type", "state", "log", "due_at", "body")
 
 
 def attempts_of(log: object) -> list[dict[str, Any]]:
-    """The attempts in a delivery's `log`, without what is none."""
+    """The attempts in a delivery's `log`; entries that are not objects are left out."""
     return [entry for entry in log if isinstance(entry, dict)] if isinstance(log, list) else []
 
 
 def payload_of(body: str) -> dict[str, Any]:
-    """What a delivery's `body` says; where it is no JSON object, `{"unreadable": body}`."""
+    """What a delivery's `body` says; `{"unreadable": body}` if it is not a JSON object."""
     try:
         payload = orjson.loads(body)
     except ValueError:
@@ -58,7 +58,7 @@ class ListDeliveries(Query[list[Row]]):
 
 
 def get_endpoint(query: GetEndpoint) -> Row:
-    """One statement."""
+    """The endpoint as `GetEndpoint` describes it; one statement."""
     row: Row | None = Endpoint.objects.filter(id=query.endpoint_id).values(*ENDPOINT).first()
     if row is None:
         raise NotFound(f"There is no webhook {query.endpoint_id}.")
@@ -66,12 +66,12 @@ def get_endpoint(query: GetEndpoint) -> Row:
 
 
 def list_endpoints(query: ListEndpoints) -> list[Row]:
-    """One statement."""
+    """The endpoints that `ListEndpoints` asks for; one statement."""
     return list(newest_first(Endpoint.objects.all(), query.cursor).values(*ENDPOINT)[: query.limit + 1])
 
 
 def list_deliveries(query: ListDeliveries) -> list[Row]:
-    """One statement; a second one only where it finds nothing."""
+    """The deliveries that `ListDeliveries` asks for; one statement, a second one only if it finds none."""
     rows = WebhookDelivery.objects.filter(endpoint_id=query.endpoint_id)
     found: list[Row] = list(newest_first(rows, query.cursor).values(*DELIVERY)[: query.limit + 1])
     if not found:

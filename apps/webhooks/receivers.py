@@ -19,5 +19,5 @@ def fan_out(event: StoredEvent) -> None:
 
 @on(WebhookDisabled, waits=True)
 def tell_staff(event: WebhookDisabled) -> None:
-    """Let a person look at an endpoint that was disabled."""
+    """Tell staff by e-mail that an endpoint was disabled."""
     mail.tell_staff(event.webhook_id, event.host, event.reason)

@@ -60,7 +60,7 @@ CLAIM = """
     SELECT c.id, c.token, c.endpoint_id, e.failures > 0, c.attempts, c.message_id, c.event_type, c.body, c.request_id,
         e.url, e.secret, CASE WHEN e.previous_secret_until > now() THEN e.previous_secret ELSE '' END
     FROM claimed c JOIN webhooks_endpoint e ON e.id = c.endpoint_id"""
-# an outcome and the seconds to the next attempt; None: no other follows
+# an outcome and the seconds to the next attempt; None: there is none
 Settlement = tuple[Outcome, float | None]
 FACTS = (
     "id", "token", "endpoint_id", "failing", "attempts", "message_id", "event_type", "body", "request_id", "url",
@@ -98,17 +98,17 @@ class Endpoints(DjangoRepository[Endpoint]):
 
 
 class Deliveries:
-    """Deliveries, as far as people and events have to do with them."""
+    """Deliveries, for what people and events do with them."""
 
     def queue_one(self, endpoint: Endpoint, message_id: str, event_type: str, body: str) -> int:
-        """A message to one endpoint, due at once; returns its id."""
+        """Insert a message to one endpoint, due at once; returns its id."""
         delivery = WebhookDelivery.objects.create(
             endpoint=endpoint, message_id=message_id, event_type=event_type, body=body, request_id=request_id()
         )
         return delivery.id
 
     def queue_for_all(self, message_id: str, event_id: int, event_type: str, body: str) -> int:
-        """A delivery to each active endpoint that wants it and has none of this message yet; returns how many."""
+        """Insert a delivery to each active endpoint that wants it and does not have this message; returns how many."""
         with connection.cursor() as cursor:
             cursor.execute(FAN_OUT, [message_id, event_id, event_type, body, request_id(), event_type])
             made: int = cursor.rowcount
@@ -123,7 +123,7 @@ class Deliveries:
         return row
 
     def start_over(self, row: WebhookDelivery) -> None:
-        """Make it due at once, with fresh attempts."""
+        """Make the delivery due at once, with fresh attempts."""
         WebhookDelivery.objects.filter(id=row.id, endpoint_id=row.endpoint_id).update(
             state=DeliveryState.PENDING, due_at=Now(), attempts=0, token=None, settled_at=None
         )
@@ -135,7 +135,7 @@ class Deliveries:
         )
 
     def delete_old(self, settled: timedelta, waiting: timedelta, limit: int) -> int:
-        """Delete up to `limit` that were settled longer ago than `settled`, or wait longer than `waiting`."""
+        """Delete up to `limit` that were settled longer than `settled` ago, or wait for longer than `waiting`."""
         before, made = Now() - settled, Now() - waiting
         old = WebhookDelivery.objects.filter(Q(settled_at__lt=before) | Q(created_at__lt=made, state__in=WAITING))
         deleted, _ = WebhookDelivery.objects.filter(id__in=old.values("id")[:limit]).delete()
@@ -160,7 +160,7 @@ class SendQueue:
         return [_message(row, self._box, opened) for row in rows]
 
     def postpone(self, messages: Sequence[Message], seconds: float) -> None:
-        """Make `messages` due again in `seconds`, as if they had not been claimed, where the lease still holds."""
+        """Make `messages` due again in `seconds`, as if they had not been claimed, if the lease still holds."""
         with connection.cursor() as cursor:
             cursor.execute(
                 POSTPONE, [seconds, [message.id for message in messages], [message.token for message in messages]]
@@ -194,7 +194,7 @@ def _message(row: Sequence[Any], box: SecretBox, opened: dict[str, str | None]) 
         if closed not in opened:
             opened[closed] = box.readable(closed)
     newest, older = opened[secret], opened[previous]
-    # without the newest nothing is signed: a receiver that has switched over to it would refuse the older one
+    # without the newest nothing is signed: an endpoint that has switched over to it would refuse the older one
     return Message(**facts, secrets=None if newest is None else (newest, older) if older else (newest,))
 
 

@@ -1,4 +1,4 @@
-"""What a webhook's values must be, beside its URL, which apps/webhooks/addresses.py judges."""
+"""What a webhook's values must be, except its URL, which apps/webhooks/addresses.py checks."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.events.bus import EVENTS
 
 
 def check_event_types(types: Sequence[str]) -> None:
-    """Raises Invalid naming the types that this service does not have."""
+    """Raises Invalid, naming the types, if there are any that this service does not have."""
     unknown = sorted(set(types) - set(EVENTS))
     if unknown:
         known = ", ".join(sorted(EVENTS))

@@ -1,4 +1,4 @@
-"""Signing secrets: made, kept encrypted, and put to use.
+"""Signing secrets: made, kept encrypted, and used to sign.
 
 Source: https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md.
 """
@@ -30,7 +30,7 @@ class SecretBox(Box):
         return PREFIX + base64.b64encode(secrets.token_bytes(SECRET_BYTES)).decode()
 
     def readable(self, closed: str) -> str | None:
-        """The secret that `closed` holds; None where it cannot be opened, or is none that signs."""
+        """The secret that `closed` holds; None if it cannot be opened, or cannot sign."""
         try:
             secret = self.open(closed)
             Webhook(secret)
@@ -40,6 +40,6 @@ class SecretBox(Box):
 
 
 def sign(body: str, message_id: str, at: datetime, signing_secrets: Sequence[str]) -> dict[str, str]:
-    """The headers of one attempt; a signature for each secret, so that either verifies during a rotation."""
+    """The headers of one attempt; a signature for each secret, so that either verifies it during a rotation."""
     signatures = " ".join(Webhook(secret).sign(message_id, at, body) for secret in signing_secrets)
     return {"webhook-id": message_id, "webhook-timestamp": str(int(at.timestamp())), "webhook-signature": signatures}

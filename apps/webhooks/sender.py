@@ -1,6 +1,6 @@
 """Sends what is due: many at once, few to one endpoint, and the healthy endpoints first.
 
-One event loop holds hundreds of requests in flight, so a receiver that hangs costs a socket, not a worker. Each round
+One event loop holds hundreds of requests in flight, so an endpoint that hangs costs a socket, not a worker. Each round
 claims from PostgreSQL, sends, and settles in batches; a sender that dies loses nothing, its claims fall due again.
 """
 
@@ -50,7 +50,7 @@ for _outcome in ("delivered", "failed", "dead"):
 
 
 class Sender:
-    """Drains the queue of webhook deliveries; `schedule` has the waits after each failed attempt, in seconds."""
+    """Sends the due webhook deliveries; `schedule` has the wait after each failed attempt, in seconds."""
 
     def __init__(self, policy: AddressPolicy, queue: SendQueue, schedule: Sequence[float]) -> None:
         self._policy = policy
@@ -58,7 +58,7 @@ class Sender:
         self._schedule = schedule
 
     def drain(self, seconds: float) -> int:
-        """Send until nothing is due and nothing in flight; after `seconds` only what is in flight ends.
+        """Send until nothing is due and nothing in flight; after `seconds` no more is claimed.
 
         Returns how many attempts were made.
         """
@@ -88,7 +88,7 @@ class Sender:
         return attempts
 
     def _claim(self, room: int, failing_room: int) -> list[Message]:
-        """Messages of healthy endpoints first, then some of those that fail."""
+        """Claim messages of healthy endpoints first, then some of those that fail."""
         claimed = self._queue.claim(room, failing=False)
         failing = min(room - len(claimed), failing_room)
         return claimed + self._queue.claim(failing, failing=True)
@@ -108,7 +108,7 @@ class Sender:
             _disable(endpoint_id, f"every attempt of the last {DISABLE_AFTER_HOURS} hours failed")
 
     def _settle(self, settlements: list[Settlement]) -> list[int]:
-        """Together; where the database refuses one of them, each by itself."""
+        """Settle all together; if the database refuses one of them, each by itself."""
         if not settlements:
             return []
         try:
@@ -121,7 +121,7 @@ class Sender:
             return []
 
     def _wait(self, outcome: Outcome) -> float | None:
-        """Seconds to the next attempt after a failed one; None where no other follows."""
+        """Seconds to the next attempt after a failed one; None if there is none."""
         done = outcome.message.attempts
         if outcome.ok or outcome.status_code == GONE or done > len(self._schedule):
             return None
@@ -130,7 +130,7 @@ class Sender:
 
 
 async def _landed(flying: set[asyncio.Task[Outcome]]) -> tuple[list[Outcome], set[asyncio.Task[Outcome]]]:
-    """Wait until some have landed, and a moment longer for more, so that they are settled together."""
+    """Wait until some have ended, and a moment longer for more, so that they are settled together."""
     done, _ = await asyncio.wait(flying, timeout=LOOK_SECONDS, return_when=asyncio.FIRST_COMPLETED)
     if done:
         await asyncio.sleep(GATHER_SECONDS)
@@ -142,7 +142,7 @@ def _disable(endpoint_id: int, reason: str) -> None:
     try:
         bus.execute(DisableEndpoint(endpoint_id, reason))
     except (*REFUSED_ROW, DomainError) as error:
-        # the next failure asks for it again; the other endpoints' outcomes are not to wait for this one
+        # the next failure asks for it again; the other endpoints' outcomes must not wait for this one
         log.exception("webhook_not_disabled", webhook_id=endpoint_id, exc_info=error)
 
 

@@ -42,7 +42,7 @@ TEST_TYPE = "webhook.test"
 
 
 class Retention(NamedTuple):
-    """How long a delivery is kept once it is settled, and how long one that still waits."""
+    """How long a settled delivery is kept, and how long one that still waits."""
 
     settled: timedelta
     waiting: timedelta
@@ -78,11 +78,11 @@ class WebhookService:
             return snapshot(self._endpoints.create(row), secret)
 
     def look_up(self, command: LookUpHost) -> None:
-        """Ask ahead what a check in a transaction may not wait for."""
+        """Look the host up ahead, since a check in a transaction may not wait for that."""
         self._policy.look_up(command.url)
 
     def check(self, command: CheckEndpoint) -> None:
-        """The rule by itself, for a form that is still being filled in."""
+        """Check the URL alone, for a form that is still being filled in."""
         self._policy.check_url(command.url)
 
     def update(self, command: UpdateEndpoint) -> EndpointSnapshot:
@@ -108,13 +108,13 @@ class WebhookService:
             return snapshot(self._endpoints.update(row, **changes) if changes else row)
 
     def delete(self, command: DeleteEndpoint) -> None:
-        """Delete it; what is on its way in this moment still arrives."""
+        """Delete the endpoint; what is being sent at this moment still arrives."""
         self._endpoints.delete(self._endpoints.lock_to_delete(command.endpoint_id))
 
     def rotate(self, command: RotateSecret) -> EndpointSnapshot:
         """Keep the old secret for a day, so that the consumer can switch over without a gap.
 
-        One that cannot be read is dropped, and what could not be signed with it is sent at once.
+        If it cannot be read, it is dropped, and what could not be signed with it is sent at once.
         """
         row = self._endpoints.lock(command.endpoint_id)
         secret = self._box.make()
@@ -137,19 +137,19 @@ class WebhookService:
         return self._deliveries.queue_one(row, f"test_{uuid.uuid4().hex}", TEST_TYPE, body)
 
     def retry(self, command: RetryDelivery) -> None:
-        """Make the delivery due; one that is under way in this moment is left to end."""
+        """Make the delivery due; one that is being sent at this moment is left to end."""
         row = self._deliveries.lock(command.endpoint_id, command.delivery_id)
         if row.token is None or (row.due_at and row.due_at <= datetime.now(UTC)):
             self._deliveries.start_over(row)
 
     def fan_out(self, command: FanOut) -> int:
-        """One statement, idempotent by the message's id, which every attempt and every endpoint shares."""
+        """Queue the event; one statement, idempotent by the message's id, which all attempts and endpoints share."""
         return self._deliveries.queue_for_all(
             f"evt_{command.event_id}", command.event_id, command.event_type, command.body
         )
 
     def disable(self, command: DisableEndpoint) -> None:
-        """Switch the endpoint off and publish WebhookDisabled; what is queued waits for it to be switched on."""
+        """Switch the endpoint off and publish WebhookDisabled; what is queued waits until it is switched on."""
         if self._endpoints.switch_off(command.endpoint_id, command.reason):
             row = self._endpoints.get(command.endpoint_id)
             log.warning("webhook_disabled", webhook_id=row.id, reason=command.reason)

@@ -1,10 +1,10 @@
-"""Networks that are no part of the public internet, or that lead from it to somewhere else.
+"""Networks that are not part of the public internet, or that lead from it to somewhere else.
 
 Sources: IANA's special-purpose address registries, every row, whatever it says of "globally reachable": what is
-reachable there is the nearest of many machines, or a sink, and never one receiver.
+reachable there is the nearest of many machines, or a sink, and never one endpoint.
 https://www.iana.org/assignments/iana-ipv4-special-registry/
 https://www.iana.org/assignments/iana-ipv6-special-registry/
-Python's `is_global` differs between its versions, so it is not asked.
+Python's `is_global` differs between its versions, so it is not used.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Celery tasks of webhooks. A message says only "there is work": what to send stands in PostgreSQL."""
+"""Celery tasks of webhooks. A wake-up says only "there is work": what to send stands in PostgreSQL."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from apps.webhooks.repositories import DUE
 
 @task("webhooks.send", queue="webhooks", due=due_in("webhooks_webhookdelivery", DUE))
 def send() -> None:
-    """Send what is due."""
+    """Send the deliveries that are due."""
     bus.execute(SendDue())
 
 

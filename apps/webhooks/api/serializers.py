@@ -71,7 +71,7 @@ class Description(Text):
 
 @extend_schema_field({"type": "string", "enum": sorted(EVENTS)}, component_name="EventType")
 class EventType(Text):
-    """The type of an event; the service checks that there is such a one."""
+    """The type of an event; the service checks that it exists."""
 
 
 @example({"url": "https://example.com/hooks", "event_types": ["user.created"], "description": "CRM"})
@@ -133,7 +133,7 @@ class EndpointPage(Page):
 
 
 class AttemptAnswer(serializers.Serializer[Any]):
-    """One attempt; `status_code` is null where nothing was answered."""
+    """One attempt; `status_code` is null if there was no answer."""
 
     at = serializers.DateTimeField()
     status_code = serializers.IntegerField(allow_null=True)

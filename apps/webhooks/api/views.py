@@ -187,7 +187,7 @@ def represent(row: Row) -> dict[str, Any]:
 
 
 def shown(endpoint: EndpointSnapshot) -> dict[str, Any]:
-    """An endpoint fresh from a command, with its secret where it was just made."""
+    """What a command answered about an endpoint, with its secret if that was just made."""
     secret = {"secret": endpoint.secret} if endpoint.secret else {}
     return represent(asdict(endpoint)) | secret
 
