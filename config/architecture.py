@@ -1,4 +1,4 @@
-"""Contracts for import-linter: no app reaches behind another app's face, and rules know neither SQL nor the ORM.
+"""Contracts for import-linter: no app imports another's inner modules, and rules know neither SQL nor the ORM.
 
 Source: https://import-linter.readthedocs.io/en/stable/custom_contract_types/.
 """
@@ -37,7 +37,7 @@ class Faces(Contract):
         return ContractCheck(kept=not reached, metadata={"reached": reached})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
-        """Names each import that reaches behind a face."""
+        """Name each import of a module that is not public."""
         for importer, imported in check.metadata["reached"]:
             output.print_error(f"{importer} imports {imported}: only {', '.join(self.public)} are public.")
             output.new_line()
@@ -69,7 +69,7 @@ class NoPersistence(Contract):
         return ContractCheck(kept=not problems, metadata={"problems": problems})
 
     def render_broken_contract(self, check: ContractCheck) -> None:
-        """Names each use with its line."""
+        """Name each use with its line."""
         for problem in check.metadata["problems"]:
             output.print_error(problem)
             output.new_line()

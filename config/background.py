@@ -1,9 +1,9 @@
-"""Celery's worker and beat, as the image and `make run` start them; what is behind the name goes to Celery.
+"""Celery's worker and beat, as the image and `make run` start them; the options after the name go to Celery.
 
     python -m config.background worker -n events@%h -Q events -c 2
     python -m config.background beat --schedule /tmp/beat-schedule --pidfile=
 
-A program of our own, so that the log is JSON from the first line on, and because Celery takes signals before it can
+A program of our own, so that the log is JSON from the first line on, and because Celery accepts signals before it can
 handle them: one that comes while it starts is held back until it can.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 
 from config.chosen import choose_settings
 
-# a worker asks its neighbours nothing: what is to be done stands in PostgreSQL
+# a worker need not ask its neighbours anything: what to do stands in PostgreSQL
 OPTIONS = {"worker": ("--without-gossip", "--without-mingle"), "beat": ()}
 STOPPING = {signal.SIGTERM, signal.SIGINT}
 
@@ -34,7 +34,7 @@ def main(arguments: list[str]) -> None:
 
 
 def hold_signals_back() -> None:
-    """Let SIGTERM and SIGINT wait until beat has its schedule, or a worker its pool, whose children begin anew."""
+    """Let SIGTERM and SIGINT wait until beat has its schedule, or a worker its pool, whose children accept them."""
     from celery import bootsteps, signals  # noqa: PLC0415 - as above
 
     from config.celery import app  # noqa: PLC0415 - as above
@@ -52,7 +52,7 @@ def hold_signals_back() -> None:
 
 
 def release(**_: Any) -> None:
-    """Take SIGTERM and SIGINT from here on, those that came meanwhile first."""
+    """Accept SIGTERM and SIGINT from here on; those that came meanwhile take effect now."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, STOPPING)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import parse_qs, quote, urlencode, urlsplit
 
 
 def broker_url(url: str) -> str:
-    """`url`, which redis-py can read, in the words of Celery's client: the database in the path, sockets otherwise."""
+    """`url`, which redis-py can read, in the form of Celery's client: the database in the path, sockets otherwise."""
     parts = urlsplit(url)
     options = {name: values[0] for name, values in parse_qs(parts.query).items()}
     database = options.pop("db", None)
@@ -23,7 +23,7 @@ def broker_url(url: str) -> str:
 def transport_options(broker_url: str, task_time_limit: int) -> dict[str, Any]:
     """What the broker's client is told; RabbitMQ's and Valkey's have no option in common. Times in seconds."""
     if "amqp" in urlsplit(broker_url).scheme:
-        # a publish waits until the broker has the message, but not for ever
+        # sending waits until the broker has the message, but not for ever
         return {"confirm_publish": True, "read_timeout": 5, "write_timeout": 5}
     return {
         # past the longest task, or Valkey hands the message out a second time while it still runs
@@ -35,7 +35,7 @@ def transport_options(broker_url: str, task_time_limit: int) -> dict[str, Any]:
 
 
 def tls_options(broker_url: str) -> dict[str, Any] | None:
-    """The certificate of a broker behind TLS is checked, which Celery by itself does not; `ssl_…` in the URL wins."""
+    """Options to check the certificate of a broker with TLS, which Celery alone does not; `ssl_…` in the URL wins."""
     parts = urlsplit(broker_url)
     if parts.scheme == "rediss" and "ssl_cert_reqs" not in parts.query:
         return {"ssl_cert_reqs": ssl.CERT_REQUIRED}

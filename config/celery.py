@@ -1,6 +1,6 @@
-"""The Celery application. The broker carries wake-ups only; what is to be done stands in PostgreSQL.
+"""The Celery application. The broker carries only wake-ups; what to do stands in PostgreSQL.
 
-So a lost message costs a poll of the relay and a doubled one an empty look; the settings keep both rare and bounded.
+So a lost message costs one poll of the relay and a double one an empty look; the settings keep both rare and bounded.
 """
 
 import sys
@@ -22,7 +22,7 @@ app = Celery("patterns")
 env = settings.ENV
 app.conf.update(
     broker_url=broker_url(env.celery_broker_url),
-    # job states and results live in our own tables; a result backend would be a second truth
+    # the status and result of jobs are in our own tables; a result backend could contradict them
     result_backend=None,
     task_ignore_result=True,
     # a message is gone only once its task has ended, so a killed worker's message comes back
@@ -46,7 +46,7 @@ app.conf.update(
     broker_connection_max_retries=None,
     broker_connection_retry_on_startup=True,
     broker_channel_error_retry=True,
-    # True would kill the running task on a lost connection, and it never ran again
+    # True would kill the running task on a lost connection, and never run it again
     worker_cancel_long_running_tasks_on_connection_loss=False,
     # a stop gives running tasks this long and then puts their messages back at once
     worker_soft_shutdown_timeout=5,
@@ -58,7 +58,7 @@ app.conf.update(
     timezone="UTC",
     task_default_queue="events",
 )
-# in every thread: the relay and /readyz publish and look through this application
+# in every thread: the relay and /readyz reach the broker through this application
 app.set_default()
 
 
@@ -80,6 +80,6 @@ def keep_our_logging(**_: Any) -> None:
 
 @celeryd_init.connect
 def keep_our_form(**_: Any) -> None:
-    """What a worker says in its signal handlers it writes past every stream; as a line of the log it does not."""
+    """Write what a worker says in its signal handlers as lines of the log; Celery would bypass every stream."""
     if isinstance(sys.stderr, streams.LogLines):
         import_module("celery.apps.worker").safe_say = streams.say  # type: ignore[attr-defined]

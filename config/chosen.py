@@ -1,4 +1,4 @@
-"""Which settings module a process uses, and with it the form of all it writes."""
+"""Chooses the settings module of a process, and with it the form of all it writes."""
 
 from __future__ import annotations
 

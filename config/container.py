@@ -1,7 +1,7 @@
 """Dependency injection: the composition root, the one place that knows every concrete class.
 
-Web, worker, commands and tests all start here: Django calls `compose` once its apps are ready. What needs something
-gets it through its constructor; who wants something done sends a message over the bus. A test that wants another part
+Web, worker, commands and tests all start here: Django calls `compose` once its apps are ready. A part gets what it
+needs through its constructor; whoever wants something done sends a message over the bus. A test that wants another part
 composes a container of its own: `Container(settings, people=FakePeople())`.
 """
 
@@ -57,7 +57,7 @@ from config.env import Settings
 from config.notices import say_where_mail_goes
 from config.sentry import report_errors
 
-# what a person waits for a look at the breakers
+# how long a person may wait to see the breakers
 PATIENCE_SECONDS = 1.0
 
 
@@ -102,7 +102,7 @@ class Container(Parts):
             base_delay=env.retry_base_delay,
             max_delay=env.retry_max_delay,
             exponential_base=env.retry_exponential_base,
-            # whoever waits holds a lease on its delivery, which must not run out meanwhile
+            # the receiver that waits holds a lease on its delivery, which must not run out meanwhile
             budget=WAITING_LEASE_SECONDS / 2,
         )
 

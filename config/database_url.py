@@ -71,11 +71,11 @@ CHECKS: dict[str, Check] = {
 
 
 def _anything(_: str) -> None:
-    """The options that libpq takes as they are."""
+    """Accept an option's value; libpq itself checks it."""
 
 
 def postgres(raw: str) -> str:
-    """`raw`, if libpq can use all of it. Raises Refused."""
+    """Return `raw` if libpq can use all of it. Raises Refused if not."""
     parts, _ = split(raw, SCHEMES)
     names = [option.keyword.decode() for option in pq.Conninfo.get_defaults()]
     known = dict.fromkeys(names, _anything) | CHECKS
@@ -93,7 +93,7 @@ def postgres(raw: str) -> str:
 
 
 def database_parameters(url: str) -> dict[str, str]:
-    """The parameters of libpq that `url` stands for. Raises Refused if it can make nothing of it."""
+    """The parameters of libpq that `url` stands for. Raises Refused if libpq cannot read it."""
     rest = url.partition("://")[2]
     if found := SOCKET_AS_PATH.fullmatch(rest):
         user, folder, name, query = found.groups(default="")

@@ -57,7 +57,7 @@ def by_profile(otherwise: T, **by_name: T) -> T:
 
 
 def started(form: str) -> str:
-    """What is expected of an address in `form` that `make run` writes down in development."""
+    """What the message asks for if an address is missing: `form`, and in development first `make run`."""
     run = "run `make run`, which starts one, with the same STATE_DIR as here ({}), or set {}"
     return by_profile(form, development=depends(lambda known: run.format(known["state_dir"], form)))
 
@@ -242,7 +242,7 @@ def load(profile: Profile) -> Settings:
     files = [] if profile == "test" else [read_env_file(ROOT / ".env")]
     for name in ("DATABASE_URL", "REDIS_URL"):
         if not environment.get(name):
-            # a copy of .env.example leaves it empty, which is not to hide what `make run` has written down
+            # a copy of .env.example leaves it empty, which must not hide what `make run` has written down
             environment.pop(name, None)
     reader = Reader(Settings, environment, profile=profile)
     if profile == "development":
@@ -266,7 +266,7 @@ def load_or_exit(profile: Profile) -> Settings:
 
 
 def _contradictions(settings: Settings) -> list[str]:
-    """What each variable alone cannot show: pairs that make no sense together."""
+    """The problems that no variable shows alone: combinations that make no sense."""
     production = settings.profile == "production"
     problems = []
     if production and settings.debug:

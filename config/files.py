@@ -1,6 +1,6 @@
 """Files of settings, `.env` and `$STATE_DIR/env`: checked line by line, then read by django-environ.
 
-A problem is told as file and line number, never as content: a line that cannot be read may hold a secret.
+A problem names file and line number, never the content: a line that cannot be read may hold a secret.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ import environ
 LARGEST_BYTES = 1024 * 1024
 MOST_PROBLEMS = 20
 ASSIGNMENT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
-# of a line that is none, the variable that was meant
+# the variable that a line which cannot be read probably meant
 MEANT = re.compile(r"(?:export[ \t]+)?([A-Za-z_][A-Za-z0-9_]*)")
-# some of them end a line for django-environ
+# django-environ takes some of them for the end of a line
 CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029]")
 COMMENT_BEHIND = re.compile(r"\s#")
 QUOTED = {"'": re.compile(r"'[^']*'"), '"': re.compile(r'"(?:[^"\\]|\\.)*"')}
 
 UTF8 = "is not UTF-8: save the file as UTF-8"
-NUL = "has a NUL in it: the file is no text, or text in UTF-16; save it as UTF-8"
+NUL = "has a NUL in it: the file is not text, or is text in UTF-16; save it as UTF-8"
 
 
 @dataclass
 class Read:
-    """What a file of settings was like: its problems, and the variables that stand on lines with one."""
+    """What is wrong with a file of settings: its problems, and the variables that stand on lines with one."""
 
     problems: list[str] = field(default_factory=list)
     unread: set[str] = field(default_factory=set)
@@ -39,9 +39,9 @@ class _BadLine(Exception):
 
 
 def read_env_file(path: Path) -> Read:
-    """Set the variables that `path` names and the environment does not have yet; a file that is not there has none.
+    """Set the variables that `path` names and the environment does not have yet; a missing file has none.
 
-    Lines with a problem are passed over and returned. Nothing is raised, and nothing is logged.
+    Lines with a problem are skipped, and the problems returned. Nothing is raised, and nothing is logged.
     """
     read = Read()
     try:
@@ -92,7 +92,7 @@ def _good_lines(path: Path, data: bytes, read: Read) -> list[str]:
 
 
 def _assignment(line: bytes) -> tuple[str, str] | None:
-    """Name and value (as django-environ reads it) of a line; None for a blank one and a comment. Raises _BadLine."""
+    """Name and value (as django-environ reads it) of a line; None for a blank line or a comment. Raises _BadLine."""
     try:
         text = line.decode().strip(" \t")
     except UnicodeDecodeError:
@@ -107,7 +107,7 @@ def _assignment(line: bytes) -> tuple[str, str] | None:
     name, value = found[1], found[2].strip(" \t")
     quote = value[:1] if value[:1] in QUOTED else ""
     if quote and QUOTED[quote].fullmatch(value):
-        # single quotes take everything as it is; django-environ would go on and take off double ones inside them
+        # single quotes keep everything unchanged; django-environ would also remove double quotes inside them
         return name, _in_double_quotes(value[1:-1]) if quote == "'" else value
     if COMMENT_BEHIND.search(value):
         raise _BadLine(

@@ -1,4 +1,4 @@
-"""Names of hosts and origins in settings, checked by what Django and browsers will compare them with."""
+"""Names of hosts and origins in settings, checked by the rules of Django and browsers, which will compare them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PORTS = {"http": 80, "https": 443}
 
 
 def allowed_host(entry: str) -> str:
-    """`entry` of ALLOWED_HOSTS, if a Host header can ever match it. Raises Refused."""
+    """Return `entry` of ALLOWED_HOSTS if a Host header can match it. Raises Refused if not."""
     if "://" in entry:
         raise Refused("leave the scheme (https://) out")
     if re.search(r"\s", entry):
@@ -33,7 +33,7 @@ def host(entry: str) -> str:
     """A host's name or address to listen on or connect to. Raises Refused."""
     if entry.startswith("[") or entry.count(":") > 1:
         return str(_address(entry.removeprefix("[").removesuffix("]")))
-    # resolvers know names that no Host header may have, those of containers among them
+    # resolvers know names that a Host header may not have, such as those of containers
     if not NAME.fullmatch(entry.removesuffix(".").replace("_", "-")):
         raise Refused("must be a name (letters, digits, hyphens, dots) or an address")
     return entry

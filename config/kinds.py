@@ -1,7 +1,7 @@
 """The kinds of settings: what a field of the dataclass is set to, with a default, a sentence about it and a rule.
 
-A kind returns what its values are, so that a type checker compares it with the annotation of the field. What needs a
-rule of its own is `checked`, or `each` of a list, by a function that returns the value or raises `Refused`.
+A kind claims to return the type of its values, so that a type checker compares it with the annotation of the field. A
+rule of its own goes into `checked`, or `each` for a list: a function that returns the value or raises `Refused`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def texts(about: str, *, at_least: int, expected: str) -> tuple[str, ...]:
 
 
 def token(about: str) -> str:
-    """What goes into a header as it is; empty by default."""
+    """A text that goes into a header unchanged; empty by default."""
     return declare(_token, "", about, "ASCII characters without blanks, as they stand in a header")
 
 
@@ -66,7 +66,7 @@ def flag(about: str) -> bool:
 
 
 def choice(default: str, about: str, allowed: tuple[str, ...]) -> str:
-    """One of `allowed`, which are in upper case and end the sentence."""
+    """One of `allowed`, which are in upper case and are named at the end of `about`."""
     words = ", ".join(allowed)
     return declare(_one_of, default, f"{about}: {words}", f"one of {words}", allowed=allowed)
 
@@ -97,7 +97,7 @@ def checked(default: T, about: str, check: Callable[[str], T], *, expected: str 
 
 
 def each(default: tuple[T, ...], about: str, check: Callable[[str], T], *, expected: str) -> tuple[T, ...]:
-    """Words separated by commas, each as `check` returns it; all that it refuses is named by its place."""
+    """Words separated by commas, each as `check` returns it; the message names each refused one by its place."""
     return declare(partial(_each, check, expected), default, about, expected)
 
 

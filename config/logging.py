@@ -29,14 +29,14 @@ SHARED: list[Any] = [
 
 
 class WithException(logging.Filter):
-    """Lets through only what an exception caused; the request log has the other errors already."""
+    """Keeps only lines that an exception caused; the request log has the other errors already."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.exc_info is not None
 
 
 def configure_logging(level_name: str, *, human: bool = False, keep_loggers: bool = True) -> None:
-    """Send structlog's and the standard library's lines to stdout (LOG_STREAM=stderr: there) from `level_name` up.
+    """Send structlog's and the standard library's lines to stdout (LOG_STREAM=stderr: to stderr) from `level_name` up.
 
     JSON, or if `human` lines for people, in colour on a terminal. `keep_loggers` makes a logger's first line decide
     where its lines go; a test that captures lines needs it to be false.
@@ -80,7 +80,7 @@ def _dumps(event: Any, **_: Any) -> bytes:
     try:
         return orjson.dumps(event, default=_described, option=orjson.OPT_NON_STR_KEYS)
     except TypeError:
-        # what orjson will not write (an integer of 65 bits, half a surrogate pair) must not cost the line
+        # what orjson will not write (an integer of 65 bits, half a surrogate pair) must not lose the line
         return json.dumps(event, default=_described, skipkeys=True).encode()
 
 

@@ -1,4 +1,4 @@
-"""The middleware that needs values: built here, named in settings.MIDDLEWARE."""
+"""The middleware that needs settings: built here, named in settings.MIDDLEWARE."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ GUESSED_AT = ("/admin/login/", "/admin/password_change/")
 
 
 def version(get_response: GetResponse) -> VersionMiddleware:
-    """Says the version of every API answer."""
+    """Make the middleware that names the version in every API answer."""
     return VersionMiddleware(get_response, settings.ENV.api_v1_sunset)
 
 
 def rate_limit(get_response: GetResponse) -> RateLimitMiddleware:
-    """Limits the API by user, or by address without a valid token."""
+    """Make the rate limit of the API: by user, or without a valid token by address."""
     env = settings.ENV
     return RateLimitMiddleware(
         get_response,
@@ -43,6 +43,6 @@ def refuse(request: HttpRequest, detail: str) -> HttpResponse:
 
 
 def who(request: HttpRequest) -> str:
-    """Whom a request counts for."""
+    """Whom a request counts for: "user:7", or "addr:" and the client's network."""
     user_id = caller_id(request)
     return f"addr:{client_network(request)}" if user_id is None else f"user:{user_id}"

@@ -1,4 +1,4 @@
-"""What a service says about its settings when it starts: they are usable, and may still not be what was meant."""
+"""What a service logs about its settings when it starts: they are usable, but maybe not what was meant."""
 
 from __future__ import annotations
 

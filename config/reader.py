@@ -28,13 +28,13 @@ CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 WIDTH = 120
 # in place of a default: the variable has to be set
 REQUIRED: Any = object()
-# in place of a value that is not to be had
+# in place of a value that cannot be read
 UNKNOWN: Any = object()
 Expected = str | Callable[..., str]
 
 
 class Refused(ValueError):
-    """A value cannot be used; the message says how to put it right, and repeats nothing of the value."""
+    """A value cannot be used; the message says how to correct it, and repeats nothing of the value."""
 
 
 class SettingsError(Exception):
@@ -47,7 +47,7 @@ class SettingsError(Exception):
 
 
 class Unknown(Exception):
-    """What is to be made from another setting cannot be made yet: that one is missing or malformed."""
+    """A value depends on another setting that is missing or malformed."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,7 @@ def settings_of(cls: type) -> dict[str, Setting]:
 class Reader(Generic[S]):
     """Reads the settings of a dataclass and remembers every problem instead of stopping at the first.
 
-    `known` are the fields that are not read. A value is what it is: nothing in it refers to another variable.
+    `known` are fields with values that are not read. A value is taken literally: it cannot refer to another variable.
     """
 
     def __init__(self, cls: type[S], environment: Mapping[str, str], **known: Any) -> None:
@@ -130,7 +130,7 @@ class Reader(Generic[S]):
         try:
             if raw:
                 _check_text(raw)
-                # a rule that is made from a problem says nothing yet
+                # a rule that depends on a malformed setting says nothing yet
                 return UNKNOWN if UNKNOWN in rules.values() else setting.convert(raw, **rules)
             if default is REQUIRED:
                 self.problems.append(f"{name} is missing: {self._expected(setting, default, rules)}")
@@ -158,7 +158,7 @@ class Reader(Generic[S]):
 
 
 def written(value: Any) -> str:
-    """`value` as a variable holds it; nothing for what is not known before the settings are read."""
+    """`value` as a variable holds it; empty for what is not known before the settings are read."""
     if value is None or value in (REQUIRED, UNKNOWN) or isinstance(value, Depends):
         return ""
     if isinstance(value, bool):
@@ -179,7 +179,7 @@ def documented(cls: type) -> str:
 
 
 def heading(words: str) -> str:
-    """A line that begins a part of the file."""
+    """The line that begins a part of the file."""
     return f"# --- {words} ".ljust(WIDTH, "-")
 
 

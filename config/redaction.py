@@ -1,7 +1,7 @@
-"""What leaves the service in logs and error reports holds no secret and no e-mail address.
+"""Removes secrets and e-mail addresses from what leaves the service in logs and error reports.
 
-Two ways to know one: by the name it has (a key of the event, at any depth), and by how it looks in a text, since
-libraries write what they were given into messages and exceptions.
+They are recognised by name (a key of the event, at any depth), and by how they look in a text, since libraries write
+what they were given into messages and exceptions.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ SECRET_WORDS = ("password", "passwd", "secret", "token", "authorization", "cooki
 HARMLESS = frozenset({"token_type", "tokens", "attempt_token"})
 HIDDEN = "[hidden]"
 EMAIL = "[email]"
-# what this service makes itself, on every line: not worth a look
+# what this service makes itself, on every line: need not be checked
 PLAIN = frozenset({"timestamp", "level", "logger", "request_id", "method", "ip"})
 
 # a text without any of these has nothing to hide; most have none
 SUSPECT = re.compile(r"[@=:%$]|eyJ|whsec_|[Bb]earer|BEARER|[Bb]asic |[Aa]uthorization|[Cc]ookie|Failing row")
 _QUOTED = r"""\\*b?(?P<q>["']).*?(?:(?P=q)|$)"""
-# a client that chooses a text must not choose how long it takes: a repetition is bounded, or what it has looked at is
-# either replaced or no beginning of another match
+# a client that chooses a text must not choose how long it takes: a repetition is bounded, or what it has matched is
+# either replaced or cannot begin another match
 RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # user and password of a URL
     (re.compile(r"""(://)[^\s@"'<>]{0,300}@"""), rf"\1{HIDDEN}@"),
@@ -55,7 +55,7 @@ RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(Failing row contains )\((?:[^\n]*\)|[^\n]*)"), rf"\1({HIDDEN})"),
     (re.compile(r"(?<![\w.+%-])[\w.+%-]+(?:@|%40)[\w-]+(?:\.[\w-]+)+"), EMAIL),
 )
-# and the statement with its values in it, for which its cursors put them in on this side
+# and the statement with its values, if the cursor put them in on this side
 STATEMENT_LINE = re.compile(r"^LINE \d+: .*$", re.MULTILINE)
 LITERAL = re.compile(r"'[^']*(?:'|$)")
 
@@ -96,7 +96,7 @@ def redacted(value: Any) -> Any:
 
 
 def redact_exception(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """A structlog processor, after the traceback has become a text."""
+    """A structlog processor: scrubs the traceback, after it has become a text."""
     if trace := event.get("exception"):
         event["exception"] = scrub(trace) if isinstance(trace, str) else redacted(trace)
     return event

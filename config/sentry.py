@@ -1,4 +1,4 @@
-"""Error reports to Sentry, where SENTRY_DSN is set: what went wrong, never whose data it was.
+"""Error reports to Sentry, if SENTRY_DSN is set: what went wrong, never whose data it was.
 
 Source: https://docs.sentry.io/platforms/python/data-management/sensitive-data/.
 """
@@ -13,12 +13,12 @@ from apps.core.context import current_route, request_id
 from config.env import Settings
 from config.redaction import redacted
 
-# of a request, what tells where it broke; not its body, headers, cookies, query or environment
+# of a request, only what tells where it failed; not its body, headers, cookies, query or environment
 KEPT_OF_REQUEST = ("url", "method")
 
 
 def report_errors(env: Settings) -> None:
-    """Send unhandled errors of this process, and what is logged as one, to `env.sentry_dsn`; nothing without one."""
+    """Send unhandled errors of this process, and what is logged as one, to `env.sentry_dsn`, if there is one."""
     if not env.sentry_dsn:
         return
     sentry_sdk.init(
@@ -45,5 +45,5 @@ def without_people(event: Any, _: dict[str, Any]) -> Any:
 
 
 def without_data(crumb: Any, _: dict[str, Any]) -> Any:
-    """What happened before, without the values it happened with: queries of URLs, keys of the cache."""
+    """A note of what happened before, without its values: queries of URLs, keys of the cache."""
     return redacted({name: value for name, value in crumb.items() if name != "data"})

@@ -1,7 +1,7 @@
-"""URLs of the services around this one: split as RFC 3986 says, and what is in them checked before anybody connects.
+"""URLs of the services around this one: split as RFC 3986 says, and checked before anything connects to them.
 
 A raw `#`, `?`, `/` or `@` in a password moves the host somewhere else for some client, so all of them are refused
-until they are percent-encoded. No message repeats anything of a URL but the names of its options.
+until they are percent-encoded. No message repeats anything of a URL except the names of its options.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def sentry(raw: str) -> str:
 
 
 def mail(raw: str) -> str:
-    """Where mail goes. Raises Refused."""
+    """The URL of where mail goes. Raises Refused."""
     parts, at = split(raw, SMTP + HOSTLESS)
     if parts.scheme in SMTP:
         _server(at)
@@ -99,7 +99,7 @@ def redis(raw: str) -> str:
 
 
 def broker(raw: str) -> str:
-    """What Celery's messages go through: as `redis`, or RabbitMQ. Raises Refused."""
+    """The broker of Celery's messages: as `redis`, or RabbitMQ. Raises Refused."""
     if raw.partition("://")[0] in REDIS:
         return redis(raw)
     parts, at = split(raw, (*REDIS, *AMQP))
@@ -109,7 +109,7 @@ def broker(raw: str) -> str:
 
 
 def check_options(query: str, known: Mapping[str, Check], hints: Mapping[str, str]) -> None:
-    """Check the options of a URL by `known`, and say of others what `hints` has. Raises Refused."""
+    """Check the options of a URL by `known`; for others the message gives what `hints` has. Raises Refused."""
     wrong = []
     for name, value in parse_qsl(query, keep_blank_values=True):
         shown = name if OPTION.fullmatch(name) else "a part of the query"

@@ -1,7 +1,7 @@
-"""What a service in production writes past its logger is a line of the log all the same, one JSON object each.
+"""Makes what a service in production writes past its logger into lines of the log, one JSON object each.
 
-A library's print, a warning, a traceback, the message of `sys.exit`, what Celery's signal handlers say. Only what the
-interpreter itself writes as it crashes goes to the descriptor as it is.
+That is a library's print, a warning, a traceback, the message of `sys.exit`, what Celery's signal handlers say. Only
+what the interpreter itself writes as it crashes goes out unchanged.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class LogLines(io.TextIOBase):
 
     @property
     def buffer(self) -> BinaryIO:
-        """For whoever writes whole lines in the log's form: the logger."""
+        """The stream behind, for the logger, which writes whole lines in the log's form."""
         return self.behind.buffer
 
     def fileno(self) -> int:
@@ -53,12 +53,12 @@ class LogLines(io.TextIOBase):
         return len(text)
 
     def end(self) -> None:
-        """Write what has no newline behind it yet."""
+        """Write what does not end with a newline yet."""
         self.say(getattr(self._unfinished, "text", ""))
         self._unfinished.text = ""
 
     def say(self, text: str, **more: str) -> None:
-        """Write `text`, and `more` beside it, as one line of the log; nothing if it is blank."""
+        """Write `text`, and `more` beside it, as one line of the log; does nothing if it is blank."""
         if not text.strip():
             return
         line = {"event": scrub(text.strip()), "level": self._level, "logger": self._name, **more}
@@ -88,14 +88,14 @@ def capture() -> None:
 
 
 def log_exception(kind: type[BaseException], error: BaseException | None, trace: TracebackType | None, /) -> None:
-    """Write an exception that nobody caught as one line; Ctrl-C is none."""
+    """Write an exception that nobody caught as one line; Ctrl-C is left out."""
     if isinstance(sys.stderr, LogLines) and not issubclass(kind, KeyboardInterrupt):
         text = "".join(traceback.format_exception(kind, error, trace))
         sys.stderr.say("uncaught exception", level="critical", exception=scrub(text))
 
 
 def behind(stream: TextIO) -> TextIO:
-    """The stream itself, for a logger that writes whole lines."""
+    """The stream behind `stream`, for a logger that writes whole lines."""
     return stream.behind if isinstance(stream, LogLines) else stream
 
 

@@ -15,6 +15,6 @@ from apps.core.telemetry import pulse  # noqa: E402
 
 pulse.start("web")
 
-# what is loaded by now stays: to look through it again for garbage takes most of the time that a large body takes
+# what is loaded by now stays: without this, a large body would take most of its time looking through it for garbage
 gc.collect()
 gc.freeze()

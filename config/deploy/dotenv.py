@@ -1,4 +1,4 @@
-"""Refuses what docker compose would change in .env without a word: a $ outside single quotes.
+"""Refuses what docker compose would change in .env without saying so: a $ outside single quotes.
 
     python -m config.deploy.dotenv .env
 
@@ -33,7 +33,7 @@ def problems(text: str) -> list[str]:
 
 
 def main(path: Path) -> None:
-    """End with status 1 and all that is wrong with the file; a file that is not there has nothing wrong."""
+    """End with status 1 and all that is wrong with the file; a file that does not exist is fine."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:

@@ -15,9 +15,9 @@ STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
 def share(server: Any, listener: socket.socket) -> None:
-    """Give all workers the one `listener`, as Granian does by itself everywhere but on Linux.
+    """Give all workers the one `listener`, as Granian does by itself everywhere except on Linux.
 
-    There each worker would listen for itself, and whoever waits to be accepted is cut off when that worker goes.
+    There each worker would listen for itself, and clients that wait to be accepted are cut off when that worker ends.
     Raises RuntimeError for another version of Granian.
     """
     _has(server, "_init_shared_socket", "_sfd", "_shd")
@@ -32,7 +32,7 @@ def share(server: Any, listener: socket.socket) -> None:
 
 
 def hold_signals_back(server: Any) -> None:
-    """Have every worker of `server` start with SIGTERM and SIGINT held back, for `close_before_the_end` to take.
+    """Start every worker of `server` with SIGTERM and SIGINT held back; `close_before_the_end` then handles them.
 
     Otherwise one that comes while a worker still imports would end it in the middle of a line, with a traceback.
     Raises RuntimeError for another version of Granian.

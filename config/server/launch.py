@@ -1,4 +1,4 @@
-"""Runs as a small program of its own between the supervisor and each child: ties the child to it, then becomes it.
+"""A small program between the supervisor and each child: it ties itself to the supervisor, then becomes the child.
 
     python -I -S launch.py PARENT_PID GUARD_FD ORPHAN_SIGNAL IDENTITY PROGRAM [ARGUMENT …]
 
@@ -23,7 +23,7 @@ def main(arguments: list[str]) -> None:
     identity, command = arguments[3], arguments[4:]
     try:
         if guard >= 0:
-            # a line this short is written in one piece, whoever else writes at the same time
+            # a line this short is written in one piece, even if others write at the same time
             os.write(guard, f"{os.getpid()} {orphan_signal}\n".encode())
             os.set_inheritable(guard, False)
         become(identity)
@@ -40,7 +40,7 @@ def main(arguments: list[str]) -> None:
 
 
 def become(identity: str) -> None:
-    """Take on `same` (nothing changes) or `nobody` (the account, and no group but its own); for good."""
+    """Become `same` (nothing changes) or `nobody` (the account, with only its own group); for good."""
     if identity == "nobody":
         uid, gid = nobody()
         os.setgroups([])

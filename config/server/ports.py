@@ -1,4 +1,4 @@
-"""TCP ports on this machine: is one free, which one is, and what a person meant by one."""
+"""TCP ports on this machine: whether one is free, a free one, and a port number from a text."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def parse_port(text: str) -> int:
 
 
 def is_free(host: str, port: int) -> bool:
-    """Whether a server could listen on `host`:`port` now. Raises `OSError` where it never could, free or not."""
+    """Whether a server could listen on `host`:`port` now. Raises `OSError` if it never could, free or not."""
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
         # a closed server's old connections do not hinder a new one
@@ -35,7 +35,7 @@ def is_free(host: str, port: int) -> bool:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """A free port on 127.0.0.1: `preferred` where it still is, else one drawn at random."""
+    """A free port on 127.0.0.1: `preferred` if it still is, else one drawn at random."""
     if preferred and is_free("127.0.0.1", preferred):
         return preferred
     for _ in range(ATTEMPTS):

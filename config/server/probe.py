@@ -14,8 +14,8 @@ TIMEOUT_SECONDS = 5
 
 
 def main(path: str) -> str | None:
-    """None when the answer is 200, else what is wrong in one line."""
-    # a server that is reached by its address still answers for its allowed names only
+    """None if the answer is 200, else what is wrong in one line."""
+    # a server that is reached by its address still answers only for its allowed names
     name = os.environ.get("ALLOWED_HOSTS", "").split(",")[0].strip().lstrip(".*") or "localhost"
     url = f"http://127.0.0.1:{os.environ.get('PORT') or '8000'}{path}"
     try:

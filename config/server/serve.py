@@ -4,8 +4,8 @@
 
 On SIGTERM every answer closes its connection; after `CLOSING_SECONDS` it takes no new one, and it ends when the
 requests in hand are answered, `DRAIN_SECONDS` at the latest. On SIGHUP it does so worker by worker, each replaced by
-one with the code as it is then. Its workers share one listening socket, so nobody who waits to be accepted is lost with
-a worker; the socket may come from outside (systemd's socket activation, sd_listen_fds(3)), and then a second server can
+one with the present code. Its workers share one listening socket, so no client that waits to be accepted is lost with a
+worker; the socket may come from outside (systemd's socket activation, sd_listen_fds(3)), and then a second server can
 take over before the first one ends. See config/deploy/scaling.md.
 """
 
@@ -47,7 +47,7 @@ class AddressError(Exception):
 
 
 def address(environment: Mapping[str, str]) -> tuple[str, int]:
-    """Host and port from HOST and PORT, once they are sure to be usable. Raises `AddressError`."""
+    """Host and port from HOST and PORT. Raises `AddressError` if they cannot be used."""
     host = environment.get("HOST") or "127.0.0.1"
     try:
         port = parse_port(environment.get("PORT") or "8000")
@@ -72,7 +72,7 @@ def listening_socket(environment: Mapping[str, str]) -> socket.socket:
     try:
         return listen(host, port)
     except OSError as error:
-        # another one was quicker
+        # another program was quicker
         raise AddressError(f"cannot listen on HOST={host}, PORT={port}: {error.strerror or error}") from None
 
 
@@ -118,7 +118,7 @@ def load_in_worker(target: str) -> Callable[..., Any]:
     die_with_parent(signal.SIGTERM)
     parent = multiprocessing.parent_process()
     if parent is not None and not parent.is_alive():
-        # it went between the start of this process and the line above
+        # it ended between the start of this process and the line above
         os._exit(0)
     module, _, name = target.partition(":")
     application: Callable[..., Any] = getattr(import_module(module), name)
@@ -129,8 +129,8 @@ def close_before_the_end(closing: threading.Event) -> None:
     """On SIGTERM set `closing`, and let Granian's own shutdown follow `CLOSING_SECONDS` later.
 
     Granian ends idle connections at once, and with them a request that is already on its way; a client that was told
-    `Connection: close` sends none. A worker that is not serving yet has nobody to tell, and ends at once. SIGINT is a
-    terminal's, which the main process gets as well.
+    `Connection: close` sends none. A worker that does not serve yet has no client to tell, and ends at once. SIGINT
+    comes from a terminal, and the main process gets it as well.
     """
     # before Granian starts its threads, which inherit it
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
@@ -149,7 +149,7 @@ def close_before_the_end(closing: threading.Event) -> None:
 
 
 def closing_connections(application: Callable[..., Any], closing: threading.Event) -> Callable[..., Any]:
-    """`application`, whose answers end their connections once `closing` is set."""
+    """Wrap `application` so that its answers end their connections once `closing` is set."""
 
     def closes(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:

@@ -13,7 +13,7 @@ from config.env import ROOT, Settings
 from config.logging import configure_logging
 from config.metrics import configure_metrics
 
-# admin.ModelAdmin[User] and the like are subscripted where they are defined
+# the code subscripts admin.ModelAdmin[User] and the like, which Django alone does not support
 django_stubs_ext.monkeypatch()
 
 
@@ -47,7 +47,7 @@ def django_settings(env: Settings) -> dict[str, Any]:
 
 
 def from_env(env: Settings) -> dict[str, Any]:
-    """Settings of our own that code reads while it runs: what Django itself makes and can be given no constructor."""
+    """Settings of our own, for code that Django itself constructs and that cannot get them through a constructor."""
     return {
         "VALKEY_URL": env.redis_url,
         "METRICS_ADDRESS": (env.metrics_host, env.metrics_port),
@@ -74,14 +74,14 @@ def _database(env: Settings) -> dict[str, Any]:
         "max_size": env.db_pool_size,
         "timeout": 2,
         "max_idle": 300,
-        # give up on a server that is away at once: the next request tries anew, without the pool's long backoff
+        # give up on a server that is away at once: the next request tries again, without the pool's long backoff
         "reconnect_timeout": 1,
     }
     options["slow_ms"] = env.slow_query_ms
     options.setdefault("connect_timeout", 5)
     options.setdefault("application_name", "patterns")
     if env.db_transaction_pooling:
-        # a pooler in transaction mode has no sessions: nothing may outlive a transaction, nor be set for one
+        # a pooler in transaction mode has no sessions: nothing may be set for a session, or outlive a transaction
         database["DISABLE_SERVER_SIDE_CURSORS"] = True
         options["prepare_threshold"] = None
     else:
@@ -116,7 +116,7 @@ ADMIN_LOG_RETENTION_DAYS = 0
 ACCESS_TOKEN_EXPIRE_MINUTES = 0
 
 INSTALLED_APPS = [
-    # first: its createsuperuser and changepassword stand in for Django's, which know none of the users' rules
+    # first: its createsuperuser and changepassword replace Django's, which do not know the users' rules
     "apps.users",
     "django.contrib.admin",
     "django.contrib.auth",
@@ -224,7 +224,7 @@ CONTENT_SECURITY_POLICY = {
     }
 }
 
-# browsers of other origins, where CORS_ALLOWED_ORIGINS names them: bearer tokens, no cookies
+# browsers of other origins, if CORS_ALLOWED_ORIGINS names them: bearer tokens, no cookies
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_HEADERS = [
     *("accept", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match"),

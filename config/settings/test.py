@@ -10,5 +10,5 @@ globals().update(django_settings(ENV))
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-# `make check` lints the migrations with it; it is no part of the service
+# `make check` lints the migrations with it; it is not part of the service
 INSTALLED_APPS = [*INSTALLED_APPS, "django_migration_linter"]  # noqa: F405 - from base

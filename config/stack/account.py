@@ -1,4 +1,4 @@
-"""Which account the servers run as: this one, or nobody where this one is root, who must not run a database.
+"""Which account the servers run as: this one, or nobody if this one is root, who must not run a database.
 
 Root's folders stay closed to nobody. A server starts inside its data folder and names it in a way that needs no path
 to it: `/proc/self/cwd`, or `.`.
@@ -24,7 +24,7 @@ def server_identity() -> Identity:
 
 
 def hand_over(folder: Path) -> None:
-    """Give `folder`, and what is in it, to the servers' account; nothing happens where it has it already."""
+    """Give `folder`, and what is in it, to the servers' account; nothing happens if it has it already."""
     if server_identity() == "nobody" and folder.stat().st_uid == 0:
         for path in [*folder.rglob("*"), folder]:
             os.chown(path, *nobody(), follow_symlinks=False)
@@ -32,7 +32,7 @@ def hand_over(folder: Path) -> None:
 
 @cache
 def obstacle(program: Path) -> str:
-    """Why the servers' account cannot run `program`, in a few words; empty where it can. Tries it once."""
+    """Why the servers' account cannot run `program`, in a few words; empty if it can. Tries it once."""
     if server_identity() == "same":
         return ""
     if sys.platform != "linux":

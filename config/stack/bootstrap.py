@@ -2,8 +2,8 @@
 
     python3 -I config/stack/bootstrap.py local|dev
 
-pip installs uv, and uv the rest. A stamp inside .venv says which lock it was built from. It is taken away before
-anything changes and written last, so the next start finds out that a build was cut short and ends it.
+pip installs uv, and uv the rest. A stamp inside .venv says which lock it was built from. It is removed before
+anything changes and written last, so the next start notices that a build was cut short and finishes it.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def main(wanted: str) -> None:
     usable = _stamp().get("python") == _interpreter() and PYTHON.exists()
     STAMP.unlink(missing_ok=True)
     if os.geteuid() == 0:
-        # root's servers run as nobody, who has to get at their programs in there
+        # root's servers run as the account nobody, which must be able to read their programs in there
         os.umask(0o022)
     if not usable:
         _run(sys.executable, "-m", "venv", "--clear", VENV, advice="on Debian and Ubuntu: apt install python3-venv")

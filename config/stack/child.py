@@ -25,7 +25,7 @@ class Child:
     """What to run.
 
     `stop` lists the signals of an orderly end, each with the seconds it may take; SIGKILL for the group follows.
-    `orphan_signal` is what it gets when the supervisor itself is killed. Tiers stop one after the other, highest
+    `orphan_signal` is the signal it gets when the supervisor itself is killed. Tiers stop one after the other, highest
     first; the children of one tier stop together. `shown` sends its lines to the terminal, too. `input` is what it
     reads from standard input, which is where secrets go: every account sees command lines. It starts in `folder`,
     which its `identity` need not be able to reach by path.

@@ -1,4 +1,4 @@
-"""The terminal: lines of several processes, each under its name, that never hold up whoever writes them."""
+"""The terminal: lines of several processes, each under its name; writing one never blocks the writer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ WAITING_LINES = 10_000
 
 
 def plain(text: str) -> str:
-    """`text` without terminal escapes, as it belongs into a file."""
+    """`text` without terminal escapes, as it belongs in a file."""
     return ESCAPES.sub("", text)
 
 
@@ -54,7 +54,7 @@ class Console:
         self._put(self._paint(31, text))
 
     def emphasis(self, text: str) -> str:
-        """`text` in bold where the terminal can show it."""
+        """`text` in bold if the terminal can show it."""
         return self._paint(1, text)
 
     def stream(self, name: str, line: str) -> None:
@@ -81,6 +81,6 @@ class Console:
         while (text := self._lines.get()) is not None:
             data = (text + "\n").encode(errors="replace")
             with contextlib.suppress(OSError):
-                # past Python's buffer: at exit Python would wait for a write that is stuck in there
+                # not through Python's buffer: at exit Python would wait for a write that is stuck in there
                 while data:
                     data = data[os.write(self._descriptor, data) :]

@@ -17,7 +17,7 @@ GRACE = 2.0
 
 
 def main() -> None:
-    """Keep the list until end of file, then end whoever is still on it."""
+    """Keep the list until end of file, then end the processes still on it."""
     for ignored in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
         signal.signal(ignored, signal.SIG_IGN)
     groups: dict[int, int] = {}

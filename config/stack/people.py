@@ -6,7 +6,7 @@
     GET /control                         what it was told last, and how many requests for people it has served
 
 All but the pictures want `Authorization: Bearer KEY`. Everything in /control is optional, and `{}` means well again;
-after `times` answers it is well again by itself. An e-mail whose local part begins with "unknown" is nobody's: 404.
+after `times` answers it is well again by itself. An e-mail whose local part begins with "unknown" is unknown: 404.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ _CHECKS: dict[str, tuple[str, Any]] = {
 
 
 def person(email: str, base_url: str) -> dict[str, str] | None:
-    """The entry for `email`, always the same one; None where there is none."""
+    """The entry for `email`, always the same one; None if there is none."""
     local, _, domain = email.strip().lower().partition("@")
     words = re.findall(r"[^\W\d_]+", local.partition("+")[0])
     if not words or "." not in domain or local.startswith("unknown"):
@@ -120,11 +120,11 @@ class PeopleDirectory(ThreadingHTTPServer):
         self.server_close()
 
     def control(self, **wishes: Any) -> None:
-        """The same as PUT /control: `control(status=503, times=3)`; without arguments: well again."""
+        """Do the same as PUT /control: `control(status=503, times=3)`; without arguments it works again."""
         self.tell(parse_control(json.dumps(wishes).encode()))
 
     def tell(self, control: Control) -> None:
-        """Go wrong in this way from the next answer on."""
+        """Make answers go wrong as `control` says, from the next one on."""
         with self._lock:
             self._control = control
 
@@ -134,12 +134,12 @@ class PeopleDirectory(ThreadingHTTPServer):
             return {**asdict(self._control), "served": self.served}
 
     def count(self) -> None:
-        """Another request for a person, with the key or without."""
+        """Count a request for a person, with the key or without."""
         with self._lock:
             self.served += 1
 
     def take(self) -> Control:
-        """How this answer goes wrong; one fewer will."""
+        """How this answer goes wrong; lowers the number of those that will."""
         with self._lock:
             control = self._control
             if control.times is not None:
@@ -224,7 +224,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.end_headers()
             self.wfile.write(body)
         except ConnectionError:
-            # whoever asked has given up waiting, which is what a delay is for
+            # the client has given up waiting, which is what a delay is for
             self.close_connection = True
 
     def log_message(self, format: str, *arguments: object) -> None:

@@ -19,7 +19,7 @@ PEOPLE_KEY = "development-people-key"
 # the name of the worker that takes from each queue: a long job must not hold up events, nor a slow mail server,
 # directory or receiver
 QUEUES = {"events": "worker", "io": "io", "webhooks": "webhooks", "jobs": "jobs"}
-# how `prepare` ends where there is some
+# how the output of `prepare` ends if there is some
 DEMO_DATA = "demo data in place"
 PYTHON = sys.executable
 # of no use on a developer's machine, and six lines long
@@ -40,7 +40,7 @@ class Plan:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Plan:
-        """Read HOST, PORT and STATE_DIR. Raises `AddressError` when the port cannot be had."""
+        """Read HOST, PORT and STATE_DIR. Raises `AddressError` if the port cannot be used."""
         host, port = address(environment)
         state_dir = Path(environment.get("STATE_DIR") or ROOT / ".local").absolute()
         return cls(host, port, state_dir, Path(environment.get(VARIABLE) or state_dir / "metrics").absolute())
@@ -57,7 +57,7 @@ class Plan:
         return self.state_dir / "env"
 
     def environment(self, addresses: Mapping[str, str], *, coloured: bool) -> dict[str, str]:
-        """The environment of every process: ours, `addresses`, and what development takes for granted."""
+        """The environment of every process: ours, `addresses`, and the defaults of development."""
         inherited = {
             name: value for name, value in os.environ.items() if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
         }
@@ -90,7 +90,7 @@ def prepare(environment: Mapping[str, str], *, seed: bool) -> Child:
 
 
 def front(environment: Mapping[str, str]) -> list[Child]:
-    """What answers requests and passes on what they caused: web server and relay."""
+    """The web server and the relay: they answer requests and pass their events on."""
     commands = {"web": (PYTHON, "-m", "config.server"), "relay": (PYTHON, "manage.py", "relay")}
     return [Child(name=name, command=it, environment=environment, shown=True) for name, it in commands.items()]
 

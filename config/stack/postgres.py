@@ -1,4 +1,4 @@
-"""PostgreSQL out of its wheel: how it is made, started, and known to be ready."""
+"""PostgreSQL from its wheel: how its data folder is made, how it starts, and how to know that it is ready."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ THROWAWAY = (
 )
 # only servers started here have it, and no dump carries it elsewhere
 DEMO_DATA_ALLOWED = ("-c", "stack.demo_data=allowed")
-# by the server itself: root writes nothing into a folder of nobody's
+# by the server itself: root writes nothing into a folder that belongs to the account nobody
 ACCESS = f"COPY (VALUES ('host all {USER} {HOST}/32 scram-sha-256')) TO PROGRAM 'cat > pg_hba.conf'"
 
 
@@ -39,9 +39,9 @@ ACCESS = f"COPY (VALUES ('host all {USER} {HOST}/32 scram-sha-256')) TO PROGRAM 
 class Postgres:
     """A PostgreSQL server with its data in `folder`; `throwaway` trades safety on a power cut for speed.
 
-    The role `app` owns its databases, needs `password` and is no superuser: it reads no file and starts no program.
-    Extensions that are trusted (pg_trgm is) it makes itself. The superuser cannot log in at all; who needs it stops the
-    stack and runs `postgres --single`.
+    The role `app` owns its databases, needs `password` and is not a superuser: it reads no file and starts no program.
+    It can make trusted extensions (such as pg_trgm) itself. The superuser cannot log in at all; if you need it, stop
+    the stack and run `postgres --single`.
     """
 
     folder: Path
@@ -51,11 +51,11 @@ class Postgres:
     connections: int = 200
 
     def url(self, database: str = DATABASE) -> str:
-        """The address of one of its databases, password and all."""
+        """The address of one of its databases, with the password."""
         return f"postgresql://{USER}:{self.password}@{HOST}:{self.port}/{database}"
 
     def prepare(self, run_once: Callable[[Child], Outcome]) -> None:
-        """Make the data folder where there is none, and set the password.
+        """Make the data folder if there is none, and set the password.
 
         A first run that was cut short leaves no folder behind. Raises `ServiceError`.
         """
@@ -84,7 +84,7 @@ class Postgres:
                 *(*options, *DEMO_DATA_ALLOWED),
             ),
             environment=environment(),
-            # SIGINT waits for nobody but writes everything down; SIGQUIT leaves that to the next start
+            # SIGINT waits for no client but writes everything down; SIGQUIT leaves that to the next start
             stop=((SIGINT, 2.0), (SIGQUIT, 0.5)),
             orphan_signal=SIGQUIT,
             identity=server_identity(),
@@ -119,7 +119,7 @@ class Postgres:
 
     def _alone(self, folder: Path, *statements: str) -> Child:
         """The server without a network, as the superuser: runs `statements` and ends."""
-        # an error ends it, and is told without the statement, which has a password in it
+        # an error ends it, and is reported without the statement, which has a password in it
         options = ("-c", "exit_on_error=on", "-c", "log_min_error_statement=panic")
         return Child(
             name="postgres --single",
@@ -147,7 +147,7 @@ class Postgres:
             raise ServiceError(f"{outcome.output.strip()}\n{child.name} failed on {self.folder}")
 
     def _check(self) -> None:
-        """Raises `ServiceError` where the folder is not for this server."""
+        """Raises `ServiceError` if the folder is not for this server."""
         version = self.folder / "PG_VERSION"
         found = version.read_text().strip() if version.exists() else "no"
         if found != MAJOR:
@@ -174,7 +174,7 @@ def database_answers(url: str) -> bool:
 
 
 def _named(folder: Path) -> Path:
-    """How a server that starts in `folder` names it: by a path, unless it could not go along it."""
+    """How a server that starts in `folder` names it: by its path, unless its account could not follow that."""
     return folder if server_identity() == "same" else HERE
 
 

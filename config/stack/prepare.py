@@ -15,7 +15,7 @@ from config.stack.plan import DEMO_DATA
 
 
 def main(*, seed: bool) -> None:
-    """Do it, and print in the end whether there is demo data; exits with status 1, naming the command that failed."""
+    """Do both, and print at the end if there is demo data; if a command fails, name it and exit with status 1."""
     django.setup()
     _run("migrate", interactive=False)
     if not seed:

@@ -1,4 +1,4 @@
-"""`make run`: everything from an empty folder to a ready service, and back to no process at all."""
+"""`make run`: starts everything, from an empty folder to a ready service, and stops all of it again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ LOG_LINES = 20
 
 
 class BootError(Exception):
-    """The stack cannot be brought up; the message says what failed and how it looks from there."""
+    """The stack cannot be brought up; the message says what failed, with its last lines."""
 
 
 def main(arguments: list[str]) -> int:
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
     """
     stopping = threading.Event()
     for number in signal.SIGINT, signal.SIGTERM, signal.SIGHUP:
-        # whoever starts it with nohup wants it to survive the terminal
+        # a person who starts it with nohup wants it to survive the terminal
         if number != signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, lambda *_: stopping.set())
     os.chdir(ROOT)
@@ -102,7 +102,7 @@ def _run(plan: Plan, supervisor: Supervisor, console: Console, parent: int | Non
 
 
 class _Boot:
-    """The way from nothing to a ready service, one step after the other."""
+    """Starts everything up to a ready service, one step after the other."""
 
     def __init__(self, plan: Plan, supervisor: Supervisor, console: Console) -> None:
         self.plan = plan
@@ -189,7 +189,7 @@ class _Boot:
         return {"EXTERNAL_API_URL": url, "EXTERNAL_API_KEY": key}
 
     def _prepare(self, environment: Mapping[str, str], *, seed: bool) -> bool:
-        """Migrate the database; True where there is demo data, too."""
+        """Migrate the database; True if there is demo data, too."""
         outcome = self.supervisor.run_once(prepare(environment, seed=seed))
         said = outcome.output.strip()
         if outcome.status:
@@ -264,7 +264,7 @@ def closing_lines(plan: Plan, console: Console, people_at: Mapping[str, str], *,
 
 
 def _failing(people_at: Mapping[str, str]) -> str:
-    """How to make the people directory fail; with its key, unless that is somebody's own."""
+    """How to make the people directory fail; with its key, unless the person set one of their own."""
     key = "$EXTERNAL_API_KEY" if os.environ.get("EXTERNAL_API_KEY") else people_at["EXTERNAL_API_KEY"]
     where = f'{people_at["EXTERNAL_API_URL"]}/control -H "Authorization: Bearer {key}"'
     return f"curl -X PUT {where} -d '{{\"status\":503}}' makes enrichment fail"

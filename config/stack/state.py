@@ -20,12 +20,12 @@ class StateError(Exception):
 
 @contextlib.contextmanager
 def locked(state_dir: Path, who: str) -> Iterator[int]:
-    """Hold the folder, creating it if need be, and yield the lock's descriptor. Raises `StateError`.
+    """Lock the folder, which is created if it is missing, and yield the lock's descriptor. Raises `StateError`.
 
     Other accounts are kept out of the folder (mode 0700).
 
     The lock holds as long as any process has the descriptor open. Children inherit it, so after a SIGKILL the next
-    start waits until the last of them has let go of its files. `who` is what a second copy is told.
+    start waits until the last of them has let go of its files. A second copy's message names `who`.
     """
     try:
         state_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -43,7 +43,7 @@ def locked(state_dir: Path, who: str) -> Iterator[int]:
 
 
 def _close_to_others(state_dir: Path) -> None:
-    """Let nobody else into the folder; raises `StateError` where that is not possible, or would shut a shared one."""
+    """Close the folder to other accounts; raises `StateError` if that fails, or would close a shared folder."""
     status = state_dir.stat()
     if status.st_uid != os.geteuid():
         raise StateError(f"STATE_DIR={state_dir} belongs to another account: name a folder of your own")
@@ -63,7 +63,7 @@ def _close_to_others(state_dir: Path) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    """Whether only the stack, or manage.py without it, has put something into the folder."""
+    """Whether only the stack, or manage.py without it, has put files into the folder."""
     names = {path.name for path in folder.iterdir()}
     return (folder / "lock").is_file() or all(name.startswith(("mail", "metrics")) for name in names)
 
@@ -99,7 +99,7 @@ def _alive(pid: str) -> bool:
 
 
 def read_addresses(path: Path) -> dict[str, str]:
-    """The `NAME=value` lines of an env file; empty when there is none."""
+    """The `NAME=value` lines of an env file; empty if there is no file."""
     with contextlib.suppress(OSError):
         pairs = (line.partition("=") for line in path.read_text().splitlines())
         return {name: value for name, separator, value in pairs if separator}
@@ -107,7 +107,7 @@ def read_addresses(path: Path) -> dict[str, str]:
 
 
 def write_addresses(path: Path, addresses: Mapping[str, str]) -> None:
-    """Write `addresses` as `NAME=value` lines, whole or not at all, for this user's eyes only."""
+    """Write `addresses` as `NAME=value` lines, whole or not at all, so that only this user can read them."""
     unfinished = path.with_name(f"{path.name}.tmp")
     unfinished.unlink(missing_ok=True)
     with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:

@@ -30,7 +30,7 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a one-shot ended: its exit status and all it printed."""
+    """How a child that ran once ended: its exit status and all it printed."""
 
     status: int
     output: str
@@ -56,7 +56,7 @@ class Supervisor:
 
     Use it as a context manager and call it from one thread. `logs` gets a file for each child, `keep` are
     descriptors (a lock, say) that every child holds open until it has really ended. Setting the event `stopping`,
-    in a signal handler say, makes whatever waits here raise `Interrupted`. The folder `discard` is removed in the end.
+    in a signal handler say, makes methods that wait raise `Interrupted`. The folder `discard` is removed in the end.
     """
 
     def __init__(
@@ -105,7 +105,7 @@ class Supervisor:
         return self._slots[name].failures
 
     def tick(self) -> None:
-        """Look after all children once: note who died, start whoever is due. Never waits."""
+        """Look after all children once: note those that died, start those that are due. Never waits."""
         if self._guard.poll() is not None:
             self._close_guard()
             self._guard = self._start_guard()
@@ -209,13 +209,13 @@ class Supervisor:
         return self._guard.stdin.fileno() if self._guard.stdin else -1
 
     def _tell_guard(self, pid: int, number: int) -> None:
-        # a guard that was killed is replaced at the next tick, and told then
+        # if the guard was killed, the next tick replaces it and tells the new one
         with contextlib.suppress(OSError, ValueError):
             os.write(self._guard_pipe(), f"{pid} {int(number)}\n".encode())
 
 
 def _schedule(child: Child) -> list[tuple[float, Signals]]:
-    """When, in seconds from the start of the stop, a child gets which signal."""
+    """Which signals a child gets, and when, in seconds from the start of the stop."""
     at, plan = 0.0, []
     for number, patience in child.stop:
         plan.append((at, number))

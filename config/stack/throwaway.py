@@ -27,7 +27,7 @@ VALKEY_DATABASES = 64
 
 @dataclass(frozen=True)
 class Services:
-    """Two running servers and who looks after them."""
+    """Two running servers, and the supervisor that looks after them."""
 
     postgres: Postgres
     valkey: Valkey
@@ -38,7 +38,7 @@ class Services:
 def throwaway_services() -> Iterator[Services]:
     """Start both servers, yield them once they answer, and stop them. Raises `ServiceError`.
 
-    They end even when this process is killed. Call it from the main thread.
+    They end even if this process is killed. Call it from the main thread.
     """
     folder = Path(tempfile.mkdtemp(prefix="throwaway-"))
     with Supervisor(folder / "logs", discard=folder) as supervisor:

@@ -1,4 +1,4 @@
-"""Valkey out of its wheel: how it is started, and known to be ready."""
+"""Valkey from its wheel: how it starts, and how to know that it is ready."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Valkey:
     databases: int = 16
 
     def url(self, database: int = 0) -> str:
-        """The address of one of its numbered databases, password and all."""
+        """The address of one of its numbered databases, with the password."""
         return f"redis://:{self.password}@{HOST}:{self.port}/{database}"
 
     def child(self) -> Child:
@@ -65,7 +65,7 @@ class Valkey:
 
 
 def listens(url: str) -> bool:
-    """Whether something listens where `url` points to; a URL without a host (a Unix socket) is taken on trust."""
+    """Whether something listens where `url` points to; a URL without a host (a Unix socket) is not checked."""
     try:
         parts = urlsplit(url)
         if parts.hostname:

@@ -1,4 +1,4 @@
-"""Servers out of wheels, as far as they are alike: where the programs are, what they get, how their passwords are kept.
+"""What the servers from wheels share: where their programs are, what they get, how their passwords are kept.
 
 The wheels' own Python APIs stay unused: as root they add accounts and open up parent folders.
 """
@@ -25,12 +25,12 @@ class ServiceError(Exception):
 
 
 def draw_password() -> str:
-    """A password that nobody guesses, fit for URLs, SQL and Valkey's configuration as it is."""
+    """A password that nobody can guess, and that needs no escaping in URLs, SQL and Valkey's configuration."""
     return secrets.token_urlsafe(32)
 
 
 def remembered(url: str) -> tuple[int | None, str]:
-    """Port and password in the address of a server that was started here before; of another: None, a new one."""
+    """Port and password in `url`, if it is that of a server started here before; else None and a new password."""
     try:
         parts = urlsplit(url)
         port, password = parts.port, parts.password or ""
@@ -49,7 +49,7 @@ def environment() -> dict[str, str]:
 
 def program(package: str, pattern: str, product: str, variable: str) -> Path:
     """The program of `product` in `package`. Raises ServiceError if it is missing or cannot run; `variable` helps."""
-    # found, not imported: importing these packages warns, and takes its time
+    # found, not imported: importing these packages is slow, and gives warnings
     spec = find_spec(package)
     for folder in (spec.submodule_search_locations or []) if spec else []:
         for found in Path(folder).glob(pattern):
