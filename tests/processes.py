@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @dataclass
 class Process:
-    """A running process; its output, log lines among it, is in `log`."""
+    """A running process; its output, with its log lines, is in `log`."""
 
     popen: subprocess.Popen[bytes]
     log: Path
@@ -34,7 +34,7 @@ class Process:
         """SIGKILL to it and everything it started."""
         family = self.tree()
         with suppress(ProcessLookupError):
-            # all at once: a server whose worker dies first starts another
+            # all at once: a server starts another worker if one dies first
             os.killpg(self.popen.pid, signal.SIGKILL)
         for process in family:
             with suppress(psutil.NoSuchProcess):
@@ -52,7 +52,7 @@ class Process:
             raise
 
     def ready(self, condition: Callable[[], object], what: str) -> Process:
-        """Itself, once `condition()` is true; fails the test at once if it ends before that."""
+        """Wait until `condition()` is true and return the process; fails the test at once if it ends before that."""
         wait_for(lambda: condition() or self.popen.poll() is not None, f"{what}; see {self.log}")
         if self.popen.poll() is not None:
             raise AssertionError(f"it ended before {what}:\n{self.log.read_text(errors='replace')[-2000:]}")
@@ -67,7 +67,7 @@ class Process:
             return []
 
     def workers(self) -> set[int]:
-        """Of a web server: the ids of the processes that answer requests, which are those with threads."""
+        """The ids of a web server's processes that answer requests, which are those with threads."""
         found = set()
         for child in self.tree()[:-1]:
             with suppress(psutil.NoSuchProcess):
@@ -96,7 +96,7 @@ class Processes:
 
     @property
     def mail(self) -> Path:
-        """Where their mail goes, a file each."""
+        """The folder that their mail goes to, one file for each."""
         return self.folder / "mail"
 
     def environment(self) -> dict[str, str]:
@@ -169,7 +169,7 @@ def _answers(url: str) -> bool:
 
 
 def running(folder: Path, **addresses: str) -> Iterator[Processes]:
-    """For a fixture: processes that end with it; `addresses` are settings such as DATABASE_URL."""
+    """Processes for a fixture, which end with it; `addresses` are settings such as DATABASE_URL."""
     processes = Processes(folder, addresses)
     try:
         yield processes

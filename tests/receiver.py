@@ -1,4 +1,4 @@
-"""A webhook receiver on loopback that answers as it is told, and remembers what it was sent."""
+"""An HTTP server on loopback for webhooks, that answers as it is told and remembers what it was sent."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Behaviour:
 
 @dataclass
 class Log:
-    """What the receiver got, and what it is to do."""
+    """What the receiver got, and how it should answer."""
 
     received: list[Received] = field(default_factory=list)
     behaviour: Behaviour = field(default_factory=Behaviour)
@@ -72,7 +72,7 @@ class Receiver:
         return [request.headers["webhook-id"] for request in self.received]
 
     def behave(self, mode: str = "answer", answer: bytes = OK, times: int = 10**9) -> None:
-        """Answer like this the next `times` times, then well again."""
+        """Answer like this the next `times` times, then 200 again."""
         with self.log.lock:
             self.log.behaviour = Behaviour(mode, answer, times)
 

@@ -1,7 +1,7 @@
 """pytest plugin: a PostgreSQL and a Valkey for the run, unless DATABASE_URL and REDIS_URL name others.
 
-They are started once, before pytest-django reads Django's settings, by the process that was called; the workers of
-pytest-xdist inherit their addresses and take a Valkey database each. They end with pytest, even when it is killed.
+They are started once, before pytest-django reads Django's settings, by the first pytest process; the workers of
+pytest-xdist inherit their addresses and take a Valkey database each. They end with pytest, even if it is killed.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Sees who waits for the world between BEGIN and COMMIT: no socket but the database's is opened there.
+"""Notes what waits for another machine between BEGIN and COMMIT: only the database's socket may be opened there.
 
-PostgreSQL's client library is C and raises no audit events, so every socket that Python hears of is another one's. A
-thread that is started counts as well: it is how a look-up would be handed on and waited for.
+PostgreSQL's client library is C and raises no audit events, so every socket that Python reports is another one. A
+thread that is started counts as well: a look-up could be handed to it and waited for.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def _note(what: str) -> None:
 
 
 def _by_a_test() -> bool:
-    """Whether a test itself did it, as one does that looks at its own transaction from another thread."""
+    """Whether a test itself did it, such as one that looks at its own transaction from another thread."""
     frame: FrameType | None = sys._getframe(2)
     while frame is not None:
         path = Path(frame.f_code.co_filename)
@@ -56,13 +56,13 @@ def _noted_start(thread: threading.Thread) -> None:
     _start(thread)
 
 
-# for good: Python has no way to take a hook away
+# for good: Python has no way to remove a hook
 sys.addaudithook(_hear)
 threading.Thread.start = _noted_start  # type: ignore[assignment] # Python 3.11 tells a hook nothing of threads
 
 
 def take() -> list[str]:
-    """What was seen since the last call: what was opened, and by whom."""
+    """What was seen since the last call: what was opened, and by which code."""
     seen = list(_seen)
     _seen.clear()
     return seen

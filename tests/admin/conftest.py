@@ -42,7 +42,7 @@ def changed(support: Client, page: str, **changes: Any) -> dict[str, Any]:
 
 @pytest.fixture
 def dead_letter(boss: UserSnapshot) -> Callable[[], Delivery]:
-    """Gives the boss's welcome e-mail up."""
+    """Makes a dead letter of the boss's welcome e-mail."""
 
     def give_up() -> Delivery:
         fan_out()

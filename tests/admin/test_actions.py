@@ -27,7 +27,7 @@ pytestmark = pytest.mark.django_db
 
 
 def run(support: Client, page: str, action: str, keys: list[Any], **more: str) -> Any:
-    """What the second POST leads to, after looking at what the first one says."""
+    """What the second POST answers, after a check of what the first one says."""
     chosen = {"action": action, "_selected_action": [str(key) for key in keys], "index": "0", **more}
     asked = support.post(f"/admin/{page}/", chosen)
     assert asked.status_code == 200
@@ -38,7 +38,7 @@ def run(support: Client, page: str, action: str, keys: list[Any], **more: str) -
 
 
 def entry() -> tuple[str, str, str]:
-    """Who did what to what, by the only entry of the log."""
+    """Who did what to which row, from the only entry of the log."""
     one = AdminNote.objects.get()
     return one.who, one.message, one.object_id
 

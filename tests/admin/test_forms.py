@@ -1,4 +1,4 @@
-"""The admin's forms: what others did meanwhile is never undone unseen."""
+"""The admin's forms: nobody undoes, without seeing it, what others did meanwhile."""
 
 from __future__ import annotations
 

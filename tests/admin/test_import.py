@@ -1,4 +1,4 @@
-"""Users from a file, by the admin: clear words for a wrong file, else the job that the API would start."""
+"""Users from a file, by the admin: a clear message for a wrong file, else the job that the API would start."""
 
 from __future__ import annotations
 

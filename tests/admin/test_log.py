@@ -1,4 +1,4 @@
-"""The admin's log: it tells what happened, and outlives whom it tells of."""
+"""The admin's log: it says what happened, and outlives the people and rows it names."""
 
 from __future__ import annotations
 

@@ -58,7 +58,7 @@ def web(processes: Processes) -> Process:
 
 @pytest.fixture
 def run(tmp_path: Path) -> Run:
-    """Runs a command to its end, in the test's folder, and returns what it printed; an import is worked off meanwhile.
+    """Runs a command to its end, in the test's folder, and returns what it printed; an import is run meanwhile.
 
     Other jobs are not: the clients cancel them.
     """
@@ -68,7 +68,7 @@ def run(tmp_path: Path) -> Run:
             process = subprocess.Popen(command, cwd=tmp_path, stdout=output, stderr=subprocess.STDOUT)
             while process.poll() is None:
                 if Job.objects.filter(kind="import_users", status=Status.PENDING).exists():
-                    # first the events so far: whoever sees the job's end finds them in the feed
+                    # first the events so far: a client that sees the job's end must find them in the feed
                     fan_out()
                     bus.execute(RunNextJob())
                 try:
@@ -124,7 +124,7 @@ def scripts(folder: Path, source: Path, web: Process, language: str) -> list[Pat
 
 
 def use(run: Run, web: Process, program: str | Path, files: list[Path], operations: dict[str, re.Pattern[str]]) -> None:
-    """Run the scripts; every operation has to be answered well, and the example to find everybody."""
+    """Run the scripts; every operation has to succeed, and the example to find all users."""
     *versions, example = files
     for version, script in zip(VERSIONS, versions, strict=True):
         run(program, script, web.url, f"staff-{version}@example.com", PASSWORD)

@@ -28,7 +28,7 @@ def operations() -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def parts(schema: Any) -> Iterator[dict[str, Any]]:
-    """`schema` and whatever stands in it."""
+    """`schema` and all schemas inside it."""
     if isinstance(schema, dict):
         yield schema
     for inner in schema.values() if isinstance(schema, dict) else schema if isinstance(schema, list) else ():

@@ -72,13 +72,13 @@ def log_in(browser: webdriver.Chrome, web: Process, password: str = PASSWORD) ->
 
 
 def picture(browser: webdriver.Chrome, name: str) -> None:
-    """Keep what the browser shows, where SCREENSHOTS names a folder."""
+    """Keep a picture of what the browser shows, if SCREENSHOTS names a folder."""
     if folder := os.environ.get("SCREENSHOTS"):
         browser.save_screenshot(str(Path(folder) / f"{name}.png"))
 
 
 def text(browser: webdriver.Chrome) -> str:
-    """What the page says; nothing while it is being replaced by the next."""
+    """What the page says; empty while it is being replaced by the next."""
     try:
         return browser.find_element(By.TAG_NAME, "body").text
     except (NoSuchElementException, StaleElementReferenceException):

@@ -1,4 +1,4 @@
-"""Each pattern taken home: the files its registry entry lists, copied into an empty Django project, work there."""
+"""Each pattern taken elsewhere: the files its registry entry lists work in an empty Django project."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from apps.core.patterns import PATTERNS, Pattern
 from tests.processes import ROOT
 
 SCRIPTS = Path(__file__).parent / "scripts"
-# what is worth taking home beside the twelve, and how many files the largest of each may need
+# what is worth taking besides the twelve, and how many files the largest of each may need
 ALSO = {
     "idempotency": (
         "apps/core/api/idempotency.py",

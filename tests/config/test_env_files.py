@@ -1,4 +1,4 @@
-"""Files of settings: whatever is wrong is told by file and line, and nothing of it is shown."""
+"""Files of settings: a message names the file and line of each problem, and shows nothing of the content."""
 
 from __future__ import annotations
 
@@ -130,7 +130,7 @@ def test_the_environment_is_taken_as_it_is(value: str, monkeypatch: pytest.Monke
 
 
 def test_no_entry_point_shows_a_line(tmp_path: Path) -> None:
-    """Whatever libraries do with their logs before ours are set up."""
+    """Not even in what libraries log before our logging is set up."""
     (tmp_path / "env").write_text(f"SECRET_KEY = {MARKER}\n")
     environment = os.environ | {"STATE_DIR": str(tmp_path), "DJANGO_SETTINGS_MODULE": "config.settings.development"}
     command = [sys.executable, "manage.py", "check"]

@@ -1,4 +1,4 @@
-"""What this code uses of a library without its promise stands in an adapter each, and an upgrade shows here."""
+"""Each private part of a library that this code uses stands in an adapter; an upgrade that breaks it fails here."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ ADAPTERS = {
     "apps/core/transactions.py",  # Django, of its test cases
     "config/server/granian_parts.py",
 }
-# public in spite of their names
+# public despite their names
 PUBLIC = {"_meta", "_default_manager", "_base_manager", "_asdict", "_replace", "_exit", "_fields"}
 
 

@@ -34,7 +34,7 @@ def sockets() -> Iterator[dict[str, str]]:
     at = folder / "Of the #1"
     at.mkdir()
     at.chmod(0o777)
-    # the stack's own server has no sockets, and lets nobody in who comes by one
+    # the stack's own server has no sockets, and admits nobody through one
     access = folder / "pg_hba.conf"
     access.write_text("local all app scram-sha-256\nhost all app 127.0.0.1/32 scram-sha-256\n")
     postgres = Postgres(folder / "pg", free_port(), throwaway=True)
@@ -75,7 +75,7 @@ def test_libpqs_forms_reach_the_server(
     sockets: dict[str, str], form: str, on_socket: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quoted = quote(sockets["folder"], safe="")
-    # what libpq takes where the URL says nothing
+    # what libpq takes if the URL says nothing
     monkeypatch.setenv("PGHOST", sockets["folder"])
     monkeypatch.setenv("PGPORT", sockets["port"])
     user, _, password = sockets["user"].partition(":")

@@ -1,4 +1,4 @@
-"""Values of settings: refused at the start is what could only fail later, with a word on how to put it right."""
+"""Values of settings: what could only fail later is refused at the start, and the message says how to correct it."""
 
 from __future__ import annotations
 

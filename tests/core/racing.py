@@ -33,7 +33,7 @@ def at_once(threads: int, work: Callable[[int], T]) -> list[T | Exception]:
 
 @contextmanager
 def held_open(work: Callable[[], object]) -> Iterator[None]:
-    """`work` is done, in a transaction of another connection that commits only when the block ends."""
+    """Do `work` in a transaction of another connection, which commits only when the block ends."""
     done, end = threading.Event(), threading.Event()
 
     def run() -> None:

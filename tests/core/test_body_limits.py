@@ -103,7 +103,7 @@ def test_the_dearest_body_of_64_kib_takes_little_memory(raw: bytes) -> None:
     tracemalloc.start()
     try:
         read_object(raw)
-    except Exception as refused:  # whatever it is refused for; what that takes counts too
+    except Exception as refused:  # whatever the reason: the cost of a refusal counts too
         del refused
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
@@ -111,14 +111,14 @@ def test_the_dearest_body_of_64_kib_takes_little_memory(raw: bytes) -> None:
 
 
 def test_a_look_is_one_look_at_each_byte() -> None:
-    """A pattern that began anew at each of 100,000 quotes, or paths kept for each value, would not come to an end."""
+    """A pattern that began again at each of 100,000 quotes, or a path kept for each value, would take far too long."""
     assert shape_problem(b'"' + b'\\",' * 100_000, 10) == ""
     body = b'{"a":' + b'{"b":' * 90 + b'{"x":1,"x":1}' + b"}" * 91
     assert repeated_name(body) == "/a" + "/b" * 90 + "/x"
 
 
 class Stream:
-    """Counts what is read of it."""
+    """A stream that counts what is read of it."""
 
     def __init__(self, size: int) -> None:
         self.left, self.read_bytes = size, 0

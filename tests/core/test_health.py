@@ -34,7 +34,7 @@ def working(valkey: redis.Redis) -> None:
 
 
 def readyz() -> tuple[int, list[str]]:
-    """Its status and what it names as failing."""
+    """The status of /readyz and the parts that it names as failing."""
     answer = Client().get("/readyz")
     body = answer.json()
     assert body["failed"] == [name for name, outcome in body["checks"].items() if outcome != "ok"]
@@ -141,7 +141,7 @@ def test_a_web_process_without_its_database_and_broker_says_so(processes: Proces
 
 
 def test_healthz_touches_nothing(client: Client) -> None:
-    """pytest-django would fail it for a touched database."""
+    """pytest-django would fail this test if it touched the database."""
     with configured(redis_url=CLOSED_PORT):
         answer = client.get("/healthz")
     assert (answer.status_code, answer.json()) == (200, {"status": "ok"})

@@ -1,4 +1,4 @@
-"""What a hostile client once got through with."""
+"""Attacks of a hostile client that once worked."""
 
 from __future__ import annotations
 

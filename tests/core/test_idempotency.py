@@ -240,7 +240,7 @@ def test_a_failure_of_the_service_may_be_tried_again(
 
 
 def test_every_post_of_the_api_runs_once_a_key() -> None:
-    """The decorator stands at each `post`; one without it would run again on every repeat."""
+    """Each `post` has the decorator; without it, every repeat would run again."""
     views: set[Any] = {getattr(pattern.callback, "cls", None) for pattern in api}
     posts = [view for view in views if hasattr(view, "post")]
     assert len(posts) >= 9

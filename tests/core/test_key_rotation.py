@@ -1,4 +1,4 @@
-"""A SECRET_KEY is replaced without anybody noticing, and then the old one can go."""
+"""A SECRET_KEY is replaced without anybody noticing, and then the old one can be removed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in a body: no member that the route does not know, and every problem told at once."""
+"""The members of a body: one that the route does not know is refused, and all problems are reported at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What passes by itself is 503 with Retry-After at the API and the admin, and one line at the command line."""
+"""An outage is 503 with Retry-After at the API and in the admin, and one line at the command line."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def readme_rows() -> list[list[str]]:
 
 
 def plain(cell: str) -> str:
-    """A Markdown cell's text: links by their target where that is a file, no backticks, no emphasis."""
+    """A Markdown cell's text: links by their target if that is a file, no backticks, no emphasis."""
     cell = re.sub(r"\[[^\]]*\]\(([^)]+)\)", r"\1", cell) if re.search(r"\]\([\w./]+\.py\)", cell) else cell
     return re.sub(r"[`*]|\[|\]\([^)]*\)", "", cell).strip()
 

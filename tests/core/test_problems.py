@@ -1,4 +1,4 @@
-"""Every error is a problem document (RFC 9457), whatever raised it, and tells nothing of what is inside."""
+"""Every error is a problem document (RFC 9457), whatever raised it, and reveals nothing of the inside."""
 
 from __future__ import annotations
 

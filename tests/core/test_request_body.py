@@ -1,4 +1,4 @@
-"""An answer that needs no look at the body leaves the connection in order (RFC 9112, section 9.3)."""
+"""An answer that does not need the body leaves the connection usable (RFC 9112, section 9.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Error reports leave only where a DSN is set, and hold neither secrets nor people."""
+"""Error reports leave only if a DSN is set, and hold neither secrets nor data of people."""
 
 from __future__ import annotations
 

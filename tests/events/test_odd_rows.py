@@ -1,4 +1,4 @@
-"""One row's error is that row's outcome: what cannot be read, told or shown stops no loop over rows."""
+"""One row's error fails only that row: what cannot be read, sent or shown does not stop a loop over rows."""
 
 from __future__ import annotations
 

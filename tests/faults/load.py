@@ -1,4 +1,4 @@
-"""Clients that notice every request which gets no proper answer."""
+"""Clients that notice every request without a proper answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A RabbitMQ of the test's own, on loopback, where the machine has one."""
+"""A RabbitMQ of the test's own, on loopback, if the machine has one."""
 
 from __future__ import annotations
 
@@ -70,11 +70,11 @@ class Rabbit:
         wait_for(self._answers, f"RabbitMQ answers; see {self.folder}", 90)
 
     def stop(self) -> None:
-        """End it in order."""
+        """Stop it in an orderly way."""
         self._end(signal.SIGTERM)
 
     def kill(self) -> None:
-        """SIGKILL, as the power fails."""
+        """SIGKILL it, like a power cut."""
         self._end(signal.SIGKILL)
 
     def _end(self, how: signal.Signals) -> None:

@@ -1,4 +1,4 @@
-"""A machine whose clock is wrong steals no lease and gives none away: all times are the database's."""
+"""A machine whose clock is wrong neither steals nor loses a lease: all times are the database's."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Import:
 
     @property
     def job(self) -> Job:
-        """Its row as it is now."""
+        """The job's row as it is now."""
         return Job.objects.get(id=self.path.rpartition("/")[2])
 
     @property
@@ -41,7 +41,7 @@ class Import:
         return int((self.job.checkpoint or {})["created"])
 
     def task(self) -> dict[str, Any]:
-        """It as the API shows it."""
+        """The job as the API shows it."""
         answer: dict[str, Any] = self.http.get(self.path).json()
         return answer
 
@@ -52,7 +52,7 @@ class Import:
 
 @pytest.fixture
 def started(processes: Processes) -> Iterator[Import]:
-    """Posted to a real web server and relayed; every tenth line is no e-mail address. The test starts the workers."""
+    """Posted to a real web server and relayed; every tenth line has no e-mail address. The test starts the workers."""
     token = bus.execute(IssueToken(bus.execute(RegisterUser(STAFF, "Staff", is_staff=True)).email))
     body = "email,name\n" + "".join(f"u{i}{'@example.com' * bool(i % EVERY)},U\n" for i in range(LINES))
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"}
@@ -115,7 +115,7 @@ def test_past_the_time_limit_it_goes_on_in_a_new_attempt(started: Import, proces
     worker = processes.worker(queues="jobs", concurrency=1)
     started.under_way()
     child, _ = worker.tree()
-    # as Celery does at the soft time limit; by the clock, a slow machine would not have come so far
+    # as Celery does at the soft time limit; timed by the clock, a slow machine would not get this far
     child.send_signal(SIG_SOFT_TIMEOUT)
     wait_for(lambda: started.task()["status"] in ("SUCCESS", "FAILURE"), "the import ends")
     assert started.task()["status"] == "SUCCESS", started.task()["error"]

@@ -1,7 +1,7 @@
-"""The largest that is allowed, several at once, among real processes: within the memory that docker-compose.yml gives.
+"""The largest bodies allowed, several at once, among real processes, fit the memory that docker-compose.yml gives.
 
-What they took at most is the kernel's own note (VmHWM), summed up over a service's processes though they share pages.
-PostgreSQL's share is watched while it works: what its processes have for themselves, beside the shared buffers.
+Their peak is the kernel's own figure (VmHWM), summed over a service's processes although they share pages.
+PostgreSQL's share is watched while it works: what its processes have for themselves, besides the shared buffers.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def table(row: Callable[[int], bytes]) -> bytes:
     return b'{"rows":[' + b",".join(rows) + b"]}"
 
 
-# each is the worst for somebody: the number of values, the statistics' columns, the size of one row
+# each is the worst case for one part: the number of values, the statistics' columns, the size of one row
 WORST = [
     table(lambda number: b'{"a":[[]]}'),
     table(lambda number: b"{" + b",".join(b'"%d":%de-%d' % (n, number + 1, n % 300) for n in range(10_000)) + b"}"),

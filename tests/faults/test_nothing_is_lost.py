@@ -112,7 +112,7 @@ def median(values: list[float]) -> float:
 
 
 def test_mail_folder_is_not_the_world(service: World, tmp_path: Path) -> None:
-    """A mail folder that cannot be written to holds up nothing but the mail, which comes once it can be."""
+    """A mail folder that cannot be written to holds up only the mail, which comes once it can be."""
     service.worker.kill()
     blocked = tmp_path / "blocked"
     blocked.write_text("a file where the folder should be")

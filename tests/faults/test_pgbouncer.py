@@ -59,7 +59,7 @@ def pooled(transactional_db: None, tmp_path: Path) -> Iterator[Processes]:
 
 
 def is_root() -> bool:
-    """Whether this process is root's."""
+    """Whether this process runs as root."""
     return os.geteuid() == 0
 
 

@@ -1,4 +1,4 @@
-"""Web servers behind the proxies of config/deploy/: restarts drop no request, slow clients hold up nobody."""
+"""Web servers behind the proxies of config/deploy/: restarts drop no request, slow clients do not hold up others."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Pair:
     servers: list[Process] = field(default_factory=list)
 
     def server(self, number: int) -> Process:
-        """Start server 0 or 1; ready."""
+        """Start server 0 or 1, and return it when it is ready."""
         return self.processes.web(PORT=str(self.ports[number]), WEB_THREADS=str(THREADS), TRUSTED_PROXY_COUNT="1")
 
 
@@ -98,7 +98,7 @@ def pair(request: pytest.FixtureRequest, processes: Processes, tmp_path: Path) -
 
 
 def answers(port: int) -> bool:
-    """Whether a healthy service is behind the port, at once."""
+    """Whether a healthy service behind the port answers at once."""
     try:
         return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False, timeout=5).status_code == 200
     except httpx.HTTPError:
@@ -125,7 +125,7 @@ def slow(port: int, head: str, length: int, sent: int) -> socket.socket:
 
 
 def test_clients_that_send_slowly_hold_up_nobody(pair: Pair) -> None:
-    """More of them than the servers have threads, with more than a buffer of HAProxy's holds by default."""
+    """More of them than the servers have threads, with bodies larger than HAProxy's default buffer."""
     manage = pair.processes.manage
     assert manage("create_user", "staff@example.com", "--name", "Staff", "--staff").returncode == 0
     token = manage("issue_token", "staff@example.com").stdout.strip()

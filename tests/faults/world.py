@@ -1,4 +1,4 @@
-"""A whole service of its own to break: PostgreSQL, Valkey, web, relay, workers, people directory, webhook receiver."""
+"""A whole service to break: PostgreSQL, Valkey, web, relay, workers, people directory, a server for webhooks."""
 
 from __future__ import annotations
 
@@ -95,12 +95,12 @@ class World:
         return client
 
     def restart(self, name: str) -> None:
-        """SIGKILL to the web server, the relay or the worker, and a new one."""
+        """Kill the web server, the relay or the worker with SIGKILL, and start a new one."""
         getattr(self, name).kill()
         setattr(self, name, getattr(self.processes, name)())
 
     def settle(self, *, leases_lost: bool = False, seconds: float = 60) -> None:
-        """Wait until nothing is due, pulling waits forward as time would, and leases where a fault orphaned them."""
+        """Wait until nothing is due, ending waits early, as time would, and also leases if a fault orphaned them."""
         if leases_lost:
             self.worker.kill()
             self._pull_forward("true")

@@ -23,7 +23,7 @@ CSV = b"email,name\nada@example.com,Ada\n"
 
 
 def delete_all() -> None:
-    """As another process does, committed at once."""
+    """Delete all owners, as another process would, committed at once."""
     try:
         User.objects.all().delete()
     finally:

@@ -1,4 +1,4 @@
-"""POST /process over HTTP: what is no table is 400 at once, before a transaction; what is one is kept as its file."""
+"""POST /process over HTTP: a body that is not a table is 400, before a transaction; a table is kept as a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Column statistics: what Python's own module says, in one pass, on any JSON."""
+"""Column statistics: the same results as Python's own module, in one pass, on any JSON."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def run_with(handler: Handler) -> bool:
 
 
 def served() -> list[int | None]:
-    """Run every job that is due; whose they were, in that order."""
+    """Run every job that is due; returns their owners in that order."""
     order: list[int | None] = []
 
     def note(run: Run) -> dict[str, Any]:
@@ -139,7 +139,7 @@ class TestTheBound:
         ada = register()
         for _ in range(MOST_UNFINISHED):
             submit(ada)
-        # who finds every row held by the others at that moment asks again, as the next wake-up does
+        # a worker that finds every row held by others at that moment asks again, as the next wake-up does
         at_once(MOST_UNFINISHED, lambda number: wait_for(lambda: run_with(lambda run: {}), "a job is free"))
         assert set(Job.objects.values_list("status", "attempts")) == {("SUCCESS", 1)}
 
@@ -207,7 +207,7 @@ class TestInputs:
 
     def test_a_file_that_is_still_coming_in_is_no_file(self) -> None:
         class Body(io.RawIOBase):
-            """As a server gives a request's body: to be read once, while the client sends."""
+            """A request's body as a server gives it: it can be read once, while the client sends."""
 
         with pytest.raises(io.UnsupportedOperation):
             bus.execute(SubmitJob("process", None, {}, upload=io.BufferedReader(Body())))

@@ -41,7 +41,7 @@ def ada(register: Register) -> UserSnapshot:
 
 @pytest.fixture
 def client(ada: UserSnapshot, client_of: ClientOf) -> APIClient:
-    """A client logged in as her."""
+    """A client logged in as Ada."""
     return client_of(ada)
 
 
@@ -243,13 +243,13 @@ class ReadsMore(UserV1):
 
 
 class TaggedByNothing(UserV1):
-    """Lost what its entity tag is made of."""
+    """Does not ask for what its entity tag is made of."""
 
     tagged_by = ()
 
 
 class AsksForTheUnknown(UserV1):
-    """Names a field that no query has."""
+    """Asks for a field that no query has."""
 
     shows = (*UserV1.shows, "shoe_size")
 
@@ -264,7 +264,7 @@ def test_a_version_that_would_fail_at_a_request_fails_at_import(shape: type[User
 
 
 def test_a_renamed_column_changes_no_version(ada: UserSnapshot, client_of: ClientOf, monkeypatch: Any) -> None:
-    """A version knows names of fields alone: where a field stands is said once, in reads.py."""
+    """A version knows only names of fields: the column of each stands once, in reads.py."""
     for shape in USER.values():
         assert not [name for name in (*shape.shows, *shape.tagged_by) if "__" in name]
     bus.execute(CreateProfile(ada.id))

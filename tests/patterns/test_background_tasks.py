@@ -236,7 +236,7 @@ class TestFailures:
 
     def test_one_that_kills_its_worker_each_time_is_given_up(self, look: Callable[[], dict[str, Any]]) -> None:
         class Killed(BaseException):
-            """What no code can catch."""
+            """Ends the worker's code as SIGKILL would: nothing there catches it."""
 
         def deadly(run: Run) -> dict[str, Any]:
             raise Killed

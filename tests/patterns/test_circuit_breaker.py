@@ -43,7 +43,7 @@ print("FOUND", bus.execute(LookUpPerson("ada@example.com")))
 
 
 def twin(breaker: SharedCircuitBreaker) -> SharedCircuitBreaker:
-    """The same breaker as another process has it: by the same name, over a connection of its own."""
+    """The same breaker as in another process: the same name, over a connection of its own."""
     valkey = Valkey(settings.ENV.redis_url, timeout=1.0)
     return SharedCircuitBreaker(breaker.name, ValkeyState(valkey), failure_threshold=breaker.failure_threshold)
 
@@ -60,12 +60,12 @@ def trip(breaker: SharedCircuitBreaker, times: int = 5) -> None:
 
 
 def let_recovery_time_pass(breaker: SharedCircuitBreaker, valkey: redis.Redis) -> None:
-    """Open since ever, and a probe's lease ended, as time would do it."""
+    """Make the breaker open long ago, and end a probe's lease, as time would."""
     valkey.hset(f"breaker:{breaker.name}", mapping={"opened": 0, "leased_until": 0})
 
 
 class Calls:
-    """Counts calls; they answer once let go."""
+    """Counts calls, which answer once they are released."""
 
     def __init__(self) -> None:
         self.count = 0
@@ -178,7 +178,7 @@ class TestHalfOpen:
 
 
 class TestWhatCounts:
-    """Only what says that the other side is broken."""
+    """Only errors which show that the other side is broken."""
 
     def test_a_success_starts_the_count_anew(self) -> None:
         breaker = fresh_breaker(failure_threshold=3)
@@ -217,7 +217,7 @@ class TestWhatCounts:
 
 @contextmanager
 def dripping(seconds: float) -> Iterator[str]:
-    """A server that sends its answer a byte every 50 ms, for so long."""
+    """A server that sends its answer a byte every 50 ms, for `seconds`."""
     done = threading.Event()
 
     def drip(listener: socket.socket) -> None:

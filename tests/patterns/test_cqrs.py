@@ -1,4 +1,4 @@
-"""CQRS: without it a half-done change is kept, and a read drags a transaction and every column along."""
+"""CQRS: without it a half-done change is kept, and a read pays for a transaction and every column."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class WaitOutside(Command[bool]):
 
 @dataclass(frozen=True)
 class AmInATransaction(Query[bool]):
-    """Says how it is run."""
+    """Whether it runs in a transaction."""
 
 
 def register_two(command: RegisterTwo) -> int:

@@ -1,4 +1,4 @@
-"""Dependency injection: without it parts are replaced by patching modules, and each process wires itself in its way."""
+"""Dependency injection: without it tests replace parts by patching modules, and every process wires itself."""
 
 from __future__ import annotations
 

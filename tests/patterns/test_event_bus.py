@@ -88,7 +88,7 @@ def states(receiver: str) -> list[tuple[str, int]]:
 
 
 class TestPublish:
-    """An event is committed with what it tells of, or is not at all."""
+    """An event is committed together with its cause, or not at all."""
 
     @pytest.mark.django_db(transaction=True)
     def test_outside_a_transaction_it_is_refused(self) -> None:

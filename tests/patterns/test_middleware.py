@@ -37,7 +37,7 @@ def configured(**changes: Any) -> Iterator[APIClient]:
 
 
 def remaining(answer: Any) -> int:
-    """What is left, as the RateLimit header says."""
+    """The requests left, as the RateLimit header says."""
     found = re.fullmatch(r'"default";r=(\d+);t=(\d+)', answer.headers["RateLimit"])
     assert found, answer.headers["RateLimit"]
     assert 0 < int(found[2]) <= 60
@@ -45,7 +45,7 @@ def remaining(answer: Any) -> int:
 
 
 class TestRateLimit:
-    """So many requests a minute from one caller, whoever answers them."""
+    """A caller may send a number of requests in a minute, whichever process answers."""
 
     def test_two_processes_count_as_one_and_go_on_after_a_wipe(self, processes: Processes, valkey: redis.Redis) -> None:
         webs = [processes.web(RATE_LIMIT_PER_MINUTE="50", WEB_THREADS="2") for _ in range(2)]
@@ -151,7 +151,7 @@ class TestValkeyAway:
 
 
 class TestClientAddress:
-    """A client says of itself what it likes; only our own proxies are believed."""
+    """A client may claim any address; only our own proxies are believed."""
 
     def statuses(self, client: APIClient, *forwarded: str) -> list[int]:
         return [client.get(PATH, headers={"X-Forwarded-For": value}).status_code for value in forwarded]

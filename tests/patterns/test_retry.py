@@ -45,7 +45,7 @@ def retry(time: Time, **more: Any) -> Retry:
 
 @dataclass
 class Failing:
-    """Fails so many times before it answers."""
+    """Fails a given number of times before it answers."""
 
     times: int
     error: Exception = field(default_factory=lambda: TransientError("busy"))
@@ -94,7 +94,7 @@ class TestWaits:
 
 
 class TestWhatIsRepeated:
-    """Only what may pass by itself."""
+    """Only errors that may pass by themselves."""
 
     def test_a_mistake_is_not(self, time: Time) -> None:
         failing = Failing(1, ValueError("wrong"))

@@ -64,7 +64,7 @@ def service() -> UserService:
 
 
 class TestRulesWithoutADatabase:
-    """No test here may touch the database, and pytest-django sees to it."""
+    """No test here may touch the database; pytest-django makes sure of that."""
 
     @pytest.mark.parametrize(
         ("command", "pointers"),

@@ -51,7 +51,7 @@ ENTRY_POINTS = {
 
 
 def variables_read() -> set[str]:
-    """The variables of all settings but the profile."""
+    """The variables of all settings except the profile."""
     return {field.name.upper() for field in dataclasses.fields(Settings)} - {"PROFILE"}
 
 
@@ -79,7 +79,7 @@ def problems(monkeypatch: pytest.MonkeyPatch, **more: str) -> list[str]:
 
 
 def ended(**settings: str) -> dict[str, subprocess.CompletedProcess[str]]:
-    """How each entry point ends in an environment of these settings."""
+    """How each entry point ends in an environment with these settings."""
 
     def run(words: list[str]) -> subprocess.CompletedProcess[str]:
         environment = os.environ | settings

@@ -1,4 +1,4 @@
-"""Structured logging: without it a request is out of sight at the first process boundary, and secrets are in logs."""
+"""Structured logging: without it a request cannot be followed past the first process, and secrets are in logs."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def test_one_request_id_from_the_client_to_the_last_retry_in_the_worker(processe
 
 @contextmanager
 def broken_table() -> Iterator[None]:
-    """Logging in runs into a table that is not there."""
+    """Make every log-in fail on a missing table."""
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE users_loginattempts RENAME TO gone")
         try:
@@ -262,7 +262,7 @@ def test_what_is_no_secret_stays(text: str) -> None:
 
 @pytest.mark.parametrize("piece", ["a", "token", "://", "Bearer ", "eyJaaaaa.", "%40", "a@", "cookie:", "'", "Key ("])
 def test_a_long_text_takes_no_long_time(piece: str) -> None:
-    """A pattern whose time grows with the square of the text would take minutes for this."""
+    """A pattern that takes quadratic time would need minutes for this."""
     scrub(piece * (200_000 // len(piece)))
 
 

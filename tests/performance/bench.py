@@ -40,7 +40,7 @@ def about() -> dict[str, Any]:
 
 
 def main() -> int:
-    """Measure what was asked for; a part that breaks is reported, and the others go on."""
+    """Measure what was asked for; a part that fails is reported, and the others go on."""
     options = read_options(sys.argv[1:])
     # an exception, so that everything started is ended on the way out
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -22,7 +22,7 @@ _numbers = itertools.count()
 
 
 def new_user() -> bytes:
-    """The body of a registration, each time another e-mail."""
+    """The body of a registration, each time with a new e-mail."""
     email = f"{os.getpid()}-{next(_numbers)}@example.com"
     return orjson.dumps({"email": email, "name": "User Number"})
 

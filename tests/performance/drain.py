@@ -1,6 +1,6 @@
 """A webhook sender in a process of its own: python -m tests.performance.drain URL ENDPOINTS WEBHOOKS.
 
-Queues WEBHOOKS messages for ENDPOINTS endpoints at URL, sends them as a worker would, and prints what it took as JSON.
+Queues WEBHOOKS messages for ENDPOINTS endpoints at URL, sends them as a worker would, and prints the cost as JSON.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ LONG_ENOUGH = 600.0
 
 
 def queue(url: str, endpoints: int, count: int) -> None:
-    """Make the endpoints, and what is to be sent to them."""
+    """Make the endpoints and the messages to send to them."""
     from django.db import connection
 
     from apps.core.bus import bus

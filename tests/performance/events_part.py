@@ -19,7 +19,7 @@ from tests.performance.stack import Part, Stack, cpu_seconds, rss_mib
 
 PROCESSES = 2
 START_WITHIN, DONE_WITHIN = 60.0, 1200.0
-# the share of --events whose events are all about one thing
+# the share of --events that are all about one aggregate
 IN_ONE_LINE = 10
 PUBLISH = """
     INSERT INTO events_outboxevent (type, aggregate, data, request_id)
@@ -98,7 +98,7 @@ class Bus:
 
 
 def run_events(stack: Stack, options: Options) -> list[Section]:
-    """Events as they come, events of one line, and a backlog."""
+    """Measure events as they come, events of one aggregate, and a backlog."""
     rows: list[dict[str, Value]] = []
     with _bus(stack, "events") as bus:
         bus.start("relay")

@@ -1,4 +1,4 @@
-"""The floor: a bare WSGI function that does the job with the drivers alone, and nothing for those who come after.
+"""The floor: a bare WSGI function that does the job with only the drivers, with no care for later changes.
 
 psycopg on one kept connection with prepared statements, orjson, PyJWT with its answers remembered, one round trip to
 Valkey, one line in the log.

@@ -13,7 +13,7 @@ from tests.performance.stack import Part, Stack
 
 TITLES = {"service": "this service", "plain": "plain DRF", "floor": "bare WSGI"}
 OPS = {"get": "GET /users/{id}", "list": "GET /users?limit=100", "post": "POST /users"}
-# short turns of about the same length, so that what else the machine does hits everybody alike
+# short turns of about the same length, so that other work of the machine affects all alike
 TURN = {"get": 20, "list": 8, "post": 16}
 LAYER_TURN, LAYER_ROUNDS = 5, 2
 SEED = f"""
@@ -108,5 +108,5 @@ def _layer_row(service: Contender, layer: Layer, rounds: int) -> dict[str, Value
 
 
 def _counted(counts: Counts) -> dict[str, Value]:
-    # a whole number but for what happened once in a while, such as a connection made anew
+    # a whole number except for what happens now and then, such as a new connection
     return {"SQL": round(counts.sql), "DB trips": round(counts.trips), "Valkey trips": round(counts.valkey)}

@@ -20,7 +20,7 @@ KIB_PER_MIB = 1024
 
 @dataclass(frozen=True)
 class Taken:
-    """What a run took: seconds on the clock and of CPU, MiB resident at most."""
+    """What a run took: seconds of time and of CPU, and its peak of resident memory in MiB."""
 
     seconds: float
     cpu: float
@@ -28,7 +28,7 @@ class Taken:
 
 
 def run_import(stack: Stack, options: Options) -> list[Section]:
-    """A file of one row for what the start takes, then a large one."""
+    """Import a file of one row, for the cost of the start, then a large one."""
     if not any(ROOT.glob(COMMAND)):
         rows: list[dict[str, Value]] = [{"rows": 0, "rows/s": "not there yet"}]
         return [Section("import", "6. Import", rows, ["There is no manage.py import_users yet."])]
@@ -64,7 +64,7 @@ def _timed(part: Part, file: Path) -> Taken:
     log, start = part.folder / f"{file.stem}.log", time.monotonic()
     with log.open("wb") as output:
         process = subprocess.Popen(command, cwd=ROOT, env=part.environment(), stdout=output, stderr=output)
-        # wait4 tells of this one child what getrusage tells of all
+        # wait4 says about this one child what getrusage says about all
         _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

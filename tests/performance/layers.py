@@ -45,7 +45,7 @@ from tests.performance.probing import Layer, Probe, Requests, each, requests
 
 Around = Callable[[], AbstractContextManager[Any]]
 EMAIL, PASSWORD = "bench@example.com", "correct horse battery staple"
-# each leaves out the middleware whose class is named so
+# each leaves out the middleware of this class
 WITHOUT = {
     "no rate limit": ("rate_limit",),
     "no headers": ("SecurityMiddleware", "XFrameOptionsMiddleware"),
@@ -88,7 +88,7 @@ LAYERS = [
 
 
 def log_in() -> str:
-    """The access token of a staff user's login; the user is made where there is none."""
+    """The access token of a staff user's login; the user is made if there is none."""
     with suppress(EmailTaken):
         bus.execute(RegisterUser(EMAIL, "Bench", PASSWORD, is_staff=True))
     return bus.execute(LogIn(email=EMAIL, address="127.0.0.1", password=PASSWORD)).access
@@ -171,7 +171,7 @@ def _direct(token: str) -> dict[str, Probe]:
 
 
 def _handler(skip: Collection[str], more: Collection[str] = ()) -> WSGIHandler:
-    """The service with its middleware but for the classes `skip`, and `more` inside. Raises LookupError."""
+    """The service with its middleware except the classes `skip`, and `more` inside. Raises LookupError."""
     kept = [name for name in settings.MIDDLEWARE if name.rpartition(".")[2] not in skip]
     if len(kept) != len(settings.MIDDLEWARE) - len(skip):
         raise LookupError(f"not all of {', '.join(skip)} are in MIDDLEWARE")

@@ -14,7 +14,7 @@ from django.core.management import call_command
 
 
 def prepare() -> Celery:
-    """Set Django up, leave the event bus nothing but the receiver of noop_receiver.py; returns the service's Celery."""
+    """Set Django up, leave the event bus only the receiver of noop_receiver.py; returns the service's Celery."""
     django.setup()
     from apps.events.bus import RECEIVERS
     from config.celery import app as service

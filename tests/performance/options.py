@@ -26,7 +26,7 @@ class Options:
 
 
 def read_options(words: list[str]) -> Options:
-    """The options on the command line; ends the program with a message where they make no sense."""
+    """The options on the command line; ends the program with a message if they make no sense."""
     parser = ArgumentParser(
         prog="make bench ARGS='…'",
         description="What each pattern costs. Quote ratios from one run, never a figure alone.",

@@ -65,7 +65,7 @@ class PlainOutbox(models.Model):
 
 
 class Claimed:
-    """Who a token says they are, unchecked."""
+    """The user that a token names, unchecked."""
 
     is_authenticated = True
 
@@ -113,7 +113,7 @@ class MinuteThrottle(BaseThrottle):
 
 
 class PlainUserSerializer(serializers.ModelSerializer[PlainUser]):
-    """A user outside."""
+    """A user as clients see it."""
 
     class Meta:
         model = PlainUser

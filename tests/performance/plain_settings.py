@@ -1,4 +1,4 @@
-"""Settings of the plain DRF project: what `startproject` writes and DRF's documentation adds, without its own taste."""
+"""Settings of the plain DRF project: what `startproject` writes and DRF's documentation adds, and nothing more."""
 
 from __future__ import annotations
 

@@ -38,7 +38,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Layer:
-    """What a part of the house costs: the probe `used` minus the probe `unused`; without the latter, all of `used`."""
+    """What a layer costs: the probe `used` minus the probe `unused`; without the latter, all of `used`."""
 
     pattern: str
     what: str
@@ -60,7 +60,7 @@ class Counts:
 
 @dataclass(frozen=True)
 class Requests:
-    """Requests of one kind: each takes the next of `paths` in turn, a body where there is one, `headers` as in WSGI."""
+    """Requests of one kind: each takes the next of `paths` in turn, a body if there is one, `headers` as in WSGI."""
 
     method: str
     paths: Sequence[str]
@@ -143,7 +143,7 @@ def _environ(kind: Requests, path: str, token: str) -> WSGIEnvironment:
 def cpu_us(probe: Probe, n: int) -> float:
     """CPU time of this thread for one job, in µs: the mean of `n` in a row."""
     with probe.around():
-        # the first may have something to fetch that the others find
+        # the first may have to fetch what the others find in a cache
         probe.prepare(1)()
         run = probe.prepare(n)
         start = time.thread_time_ns()

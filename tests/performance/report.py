@@ -18,7 +18,7 @@ Value = str | int | float | None
 
 @dataclass(frozen=True)
 class Section:
-    """One table: its rows have the same columns, whose names say the unit; notes say what to make of it."""
+    """One table: its rows have the same columns, whose names say the unit; notes explain it."""
 
     name: str
     title: str
@@ -64,7 +64,7 @@ def show(section: Section) -> None:
 
 
 def say(text: str) -> None:
-    """Print a line about the run, on standard error: it is no result."""
+    """Print a line about the run, on standard error: it is not a result."""
     Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
 
 

@@ -25,7 +25,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
 
 @dataclass(frozen=True)
 class Arrivals:
-    """When what arrived, in epoch seconds."""
+    """When each message arrived, in epoch seconds."""
 
     hooks: dict[str, float] = field(default_factory=dict)
     mails: dict[str, float] = field(default_factory=dict)

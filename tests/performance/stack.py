@@ -22,7 +22,7 @@ from config.stack.valkey import Valkey
 
 MIGRATED = "app"
 MIB = 2**20
-# what a developer's shell or .env may hold, and must not change the figures
+# what a developer's shell or .env may set, which must not change the figures
 QUIET = dict.fromkeys(("SENTRY_DSN", "EXTERNAL_API_URL", "API_V1_SUNSET", "CELERY_BROKER_URL", "LOG_LEVEL"), "")
 
 
@@ -84,7 +84,7 @@ class Part:
             yield connection
 
     def manage(self, *words: str) -> str:
-        """Run a manage.py command to its end; returns what it printed. Raises RuntimeError where it fails."""
+        """Run a manage.py command to its end; returns what it printed. Raises RuntimeError if it fails."""
         command = [sys.executable, "manage.py", *words]
         done = subprocess.run(
             command, cwd=ROOT, env=self.environment(), capture_output=True, text=True, timeout=600, check=False

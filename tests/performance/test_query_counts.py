@@ -1,4 +1,4 @@
-"""What a request costs in round trips, which the layers decide and no machine makes faster."""
+"""What a request costs in round trips, which depend on the layers and not on the machine."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def round_trips(valkey: redis.Redis) -> Iterator[list[str]]:
 
 @contextmanager
 def counted(valkey: redis.Redis, sql: int, valkey_trips: int = 1) -> Iterator[None]:
-    """Exactly so many statements and round trips."""
+    """Fails unless the block takes exactly `sql` statements and `valkey_trips` round trips."""
     with round_trips(valkey) as trips, CaptureQueriesContext(connection) as captured:
         yield
     assert len(captured) == sql, [query["sql"] for query in captured.captured_queries]

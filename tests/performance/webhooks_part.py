@@ -1,4 +1,4 @@
-"""Part 4: how many webhooks a second one sender gets out to a receiver that answers at once."""
+"""Part 4: how many webhooks a second one sender sends to an endpoint that answers at once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ENDPOINTS = (20, 1)
 
 
 def run_webhooks(stack: Stack, options: Options) -> list[Section]:
-    """To many endpoints, and to one, which gets fewer requests at a time."""
+    """Send to many endpoints, and to one, which gets fewer requests at a time."""
     rows = []
     for endpoints in ENDPOINTS:
         say(f"webhooks: {options.webhooks} to {endpoints} endpoints")

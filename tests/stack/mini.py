@@ -1,4 +1,4 @@
-"""A small stack: database, cache and a family that does not want to end.
+"""A small stack: database, cache and a family of processes that ignore SIGTERM.
 
 python -m tests.stack.mini STATE_DIR     # prints "ready", runs until SIGTERM
 """

@@ -1,4 +1,4 @@
-"""What another account of this machine can do: `as_outsider("…")` runs Python as it."""
+"""What another account of this machine can do: `as_outsider("…")` runs Python under that account."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Programs that tests start and end, and the question whether anything of them is left."""
+"""Programs that tests start and end, and a check whether anything of them is left."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Program:
         wait_for(said, f"{text!r} in {self.log}", seconds)
 
     def family(self) -> list[psutil.Process]:
-        """Itself and everything it has started, by whatever detour."""
+        """The program and everything it has started, directly or not."""
         root = psutil.Process(self.popen.pid)
         return [root, *root.children(recursive=True)]
 
@@ -81,7 +81,7 @@ def kill(processes: list[psutil.Process]) -> None:
 
 
 def living(processes: list[psutil.Process]) -> list[psutil.Process]:
-    """Those that run; a dead one that nobody has collected yet does not."""
+    """Those that run; a zombie does not count."""
     alive = []
     for process in processes:
         with suppress(psutil.NoSuchProcess):

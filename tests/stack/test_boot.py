@@ -104,7 +104,7 @@ def test_every_profile_boots_and_answers(tmp_path: Path) -> None:
         assert seen["/healthz"]["status"] == 200
         assert seen["register"]["status"] == 201, seen
         assert seen["/api/v2/users"]["status"] == 401
-        # with DEBUG Django's own page, which shows the routes that there are
+        # with DEBUG it is Django's own page, which shows the routes
         missing = {(seen[path]["status"], seen[path]["content-type"]) for path in ("/nowhere", "/api/v1/nowhere")}
         assert missing == {(404, "text/html; charset=utf-8" if seen["debug"] else "application/problem+json")}
         turned = BOOTS[profile, debug] is SWITCHES

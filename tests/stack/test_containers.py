@@ -1,4 +1,4 @@
-"""docker-compose.yml, as far as it can be judged without an engine; `make containers` runs it."""
+"""docker-compose.yml, as far as it can be checked without an engine; `make containers` runs it."""
 
 from __future__ import annotations
 

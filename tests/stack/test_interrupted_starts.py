@@ -1,4 +1,4 @@
-"""Whoever is told to end while it starts does so without a traceback, at whatever moment it comes."""
+"""A process that is told to end while it starts does so without a traceback, at whatever moment."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def start(processes: Processes, name: str) -> Process:
 
 
 def runs_our_code(pid: int) -> bool:
-    """Whether SIGINT is no longer Python's, which catches it from the moment on in which it ignores SIGPIPE."""
+    """Whether SIGINT is no longer Python's, which catches it from the moment it ignores SIGPIPE."""
     status = dict(line.split(":\t") for line in Path(f"/proc/{pid}/status").read_text().splitlines())
     ignored, caught = int(status["SigIgn"], 16), int(status["SigCgt"], 16)
     return bool(ignored >> signal.SIGPIPE - 1 & 1) and not caught >> signal.SIGINT - 1 & 1

@@ -157,7 +157,7 @@ def test_a_place_that_nobody_cannot_reach_is_named_with_the_remedy() -> None:
         program.parent.mkdir()
         program.write_text("#!/bin/sh\n")
         program.chmod(0o755)
-        # a temporary folder lets nobody through
+        # pytest's temporary folder is closed to other accounts
         assert f"`chmod o+x {name}` would" in account.obstacle(program)
         Path(name).chmod(0o711)
         account.obstacle.cache_clear()

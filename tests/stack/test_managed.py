@@ -1,4 +1,4 @@
-"""Managed services: the broker's client is told what its broker understands, and TLS is checked."""
+"""Managed services: the broker's client gets options that its broker understands, and TLS is checked."""
 
 from __future__ import annotations
 

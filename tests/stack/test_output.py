@@ -38,7 +38,7 @@ raise ValueError("of the main thread, token=hunter2")
 
 
 def lines_of(text: str) -> list[dict[str, Any]]:
-    """Every line, each a JSON object with what all of them have."""
+    """The lines, after a check that each is a JSON object with the members that all have."""
     lines = [json.loads(line) for line in text.splitlines()]
     for line in lines:
         assert {"event", "level", "timestamp"} <= line.keys(), line
@@ -48,7 +48,7 @@ def lines_of(text: str) -> list[dict[str, Any]]:
 
 @pytest.fixture
 def services(processes: Processes) -> dict[str, Process]:
-    """Web server, relay, both ways to start a worker, and beat, in production; all have worked."""
+    """Web server, relay, both ways to start a worker, and beat, in production; all have done some work."""
     celery = [sys.executable, "-m", "celery", "-A", "config.celery", "worker", "-Q", "jobs", "-c", "1"]
     background = [sys.executable, "-m", "config.background"]
     io = [*background, "worker", "-Q", "events,io", "-c", "1", "-n", "io@%h"]

@@ -1,4 +1,4 @@
-"""`make run` itself, without make: one life of the whole stack, with everything that can befall it."""
+"""`make run` itself, without make: the whole stack from start to end, with everything that can happen to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ STACK = ("-m", "config.stack")
 
 
 class Stack:
-    """A place for the stack: a state folder and a port."""
+    """Where a stack runs: a state folder and a port."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

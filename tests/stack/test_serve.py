@@ -1,4 +1,4 @@
-"""The web server ends politely, replaces dead workers, and refuses an address it cannot have."""
+"""The web server ends in an orderly way, replaces dead workers, and refuses an address it cannot use."""
 
 from __future__ import annotations
 

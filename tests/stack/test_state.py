@@ -69,7 +69,7 @@ def test_sigkill_of_the_parent_leaves_nobody_and_the_next_start_waits_for_that(t
 
 
 def count_for_ever(database: str) -> None:
-    """Keep a database process busy: one that waits for nothing notices late that its parent is gone."""
+    """Keep a database process busy: one that never waits is late to notice that its parent is gone."""
     with pytest.raises(psycopg.OperationalError), psycopg.connect(database) as connection:
         connection.execute("SELECT count(*) FROM generate_series(1, 100000000000)")
 

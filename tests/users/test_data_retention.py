@@ -1,4 +1,4 @@
-"""What remains of a deleted person stands in docs/data-retention.md, and goes in time."""
+"""What remains of a deleted person is listed in docs/data-retention.md, and is deleted in time."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def prune() -> None:
 
 @pytest.fixture
 def life(register: Callable[..., UserSnapshot], staff: APIClient, anyone: APIClient) -> int:
-    """Somebody's whole life here, and its end; their id."""
+    """Everything a person can do here, up to their deletion; returns their id."""
     boss = register("boss@example.org", "Boss", password=PASSWORD, is_staff=True)
     hook = bus.execute(RegisterEndpoint("https://93.184.216.34/hook"))
     account = {"email": EMAIL, "name": NAME, "password": PASSWORD}

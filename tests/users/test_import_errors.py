@@ -33,7 +33,7 @@ BODY = "email,name\n" + "".join(f"no-mail-{i},X\n" for i in range(LINES)) + "ada
 
 
 def post(client: APIClient, body: str) -> str:
-    """Upload; the path of the task."""
+    """Upload `body`; returns the path of the task."""
     answer: Any = client.generic("POST", "/api/v1/users/import", body.encode(), content_type="text/csv")  # type: ignore[arg-type] # stubs
     assert answer.status_code == 202, answer.content
     return str(answer["Location"])

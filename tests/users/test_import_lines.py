@@ -1,4 +1,4 @@
-"""Reading files to import: whatever they hold, a line is bounded, numbered, and judged by itself."""
+"""Reading files to import: whatever they hold, each line is bounded, numbered, and checked by itself."""
 
 from __future__ import annotations
 

@@ -161,7 +161,7 @@ def test_the_command_says_in_a_line_what_it_cannot_read(name: str, tmp_path: Pat
 
 
 def test_batches_take_about_a_second_on_any_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A slow one must still report within the lease of its job, and come further within its time limit."""
+    """A slow machine must still report within the lease of its job, and make progress within its time limit."""
     now = 0.0
     sizes: list[int] = []
 
@@ -221,7 +221,7 @@ def test_another_charset_is_refused_and_the_known_ones_named(staff: APIClient, k
 def test_a_line_that_the_database_refuses_is_that_lines_outcome(
     staff: APIClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the rules let pass by mistake costs neither the other lines nor the job."""
+    """What the rules let pass by mistake fails neither the other lines nor the job."""
     monkeypatch.setattr(rules, "name_problem", lambda name: None)
     people = [(f"u{i}@example.com", f"U{i}") for i in range(40)]
     people[29:29] = [("nul@example.com", "V\0")]

@@ -1,4 +1,4 @@
-"""Somebody who may let others in is always left."""
+"""There is always an active staff user left."""
 
 from __future__ import annotations
 

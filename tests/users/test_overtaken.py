@@ -1,4 +1,4 @@
-"""What is made for a user who is changed meanwhile: nothing outlives a password, an activity or a person."""
+"""What is made for a user while they are changed does not outlive a new password, a deactivation or a deletion."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ENDS: list[Change] = [new_password, deactivation, DeleteUser]
 
 @pytest.fixture
 def ada(transactional_db: None) -> UserSnapshot:
-    """Somebody who may do everything, beside somebody who stays."""
+    """A staff user, besides another one who stays."""
     bus.execute(RegisterUser("boss@example.com", "Boss", is_staff=True))
     return bus.execute(RegisterUser(EMAIL, "Ada", PASSWORD, is_staff=True))
 
@@ -142,7 +142,7 @@ def test_a_deletion_waits_for_what_is_being_made_and_takes_it_along(ada: UserSna
     """Begun before the deletion, committed while that is under way."""
     overtaking = make(ada.id)
     if isinstance(overtaking, SubmitJob):
-        # its key is looked at when it commits, so the deletion is first here
+        # its foreign key is checked when it commits, so the deletion comes first here
         job = overtaken(DeleteUser(ada.id), lambda: bus.execute(overtaking))
         assert not isinstance(job, HttpResponse)
     else:

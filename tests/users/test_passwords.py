@@ -1,4 +1,4 @@
-"""Passwords: the same one however it is spelt (RFC 8265), and none that is the user's own name, at every entrance."""
+"""Passwords: the same however they are spelt (RFC 8265), and never the user's own name, at every entrance."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from apps.users.models import Session, User
 
 pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]
-# é composed and taken apart, a no-break space and an ideographic one for a space
+# é composed and decomposed, a no-break space and an ideographic one for a space
 COMPOSED, APART, SPACED = "caf\u00e9 au lait chaud", "cafe\u0301 au lait chaud", "caf\u00e9\u00a0au\u3000lait chaud"
 SPELLINGS = [COMPOSED, APART, SPACED]
 

@@ -13,7 +13,7 @@ from apps.users.models import User
 from tests.conftest import own_database_url
 from tests.processes import ROOT
 
-# what a database is like that somebody else has made
+# what a database is like if somebody else has made it
 FOREIGN = "?options=-c%20stack.demo_data%3D"
 
 

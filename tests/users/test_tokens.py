@@ -43,7 +43,7 @@ def log_in(client: APIClient, password: str = PASSWORD, email: str = "ada@exampl
 
 
 def me(client: APIClient, access: str) -> int:
-    """The status that the token opens."""
+    """The status of GET /users/me with this token."""
     return int(client.get(ME, headers={"Authorization": f"Bearer {access}"}).status_code)
 
 
@@ -158,7 +158,7 @@ def test_a_refresh_that_waits_behind_another_use_of_its_token_is_refused(ada: Us
 
 
 class TestEnd:
-    """What ends a login ends it at once, access tokens included."""
+    """A login that is ended ends at once, with its access tokens."""
 
     def test_deactivating_and_deleting(self, ada: UserSnapshot, anyone: APIClient, staff: APIClient) -> None:
         pair = log_in(anyone).json()

@@ -1,4 +1,4 @@
-"""The users' routes: who sees and changes whom, conditional requests, pages."""
+"""The users' routes: who may see and change whom, conditional requests, pages."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ada(register: Register) -> UserSnapshot:
 
 @pytest.fixture
 def as_ada(ada: UserSnapshot, client_of: ClientOf) -> APIClient:
-    """A client logged in as her."""
+    """A client logged in as Ada."""
     return client_of(ada)
 
 

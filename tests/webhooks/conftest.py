@@ -37,7 +37,7 @@ def receiver() -> Iterator[Receiver]:
 
 @contextmanager
 def in_use(policy: AddressPolicy) -> Iterator[AddressPolicy]:
-    """Let the service go by `policy`."""
+    """Let the service use `policy`."""
     kept = Retention(*[timedelta(days=1)] * 2)
     service = WebhookService(Endpoints(), Deliveries(), policy, SecretBox(settings.ENV.secret_key), kept)
     with (
@@ -64,7 +64,7 @@ def endpoint(transactional_db: None, private_allowed: AddressPolicy, receiver: R
 
 @pytest.fixture
 def sender(private_allowed: AddressPolicy) -> Sender:
-    """A sender with the standard schedule, that may go to loopback."""
+    """A sender with the standard schedule, which may send to loopback."""
     return Sender(private_allowed, SendQueue(SecretBox(settings.ENV.secret_key)), settings.ENV.webhook_retry_schedule)
 
 

@@ -1,4 +1,4 @@
-"""Many services' URLs are secrets: what tells of an endpoint names its host alone."""
+"""Many services' URLs are secrets: messages about an endpoint name only its host."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hosts that no name can have."""
+"""URLs whose host cannot be a name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A receiver that hangs, drips or fails must not delay the others."""
+"""An endpoint that hangs, drips or fails must not delay the others."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def server() -> Iterator[NameServer]:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Waits for a thread and for a name server end soon."""
+    """Let waits for a thread and for a name server end soon."""
     monkeypatch.setattr(module, "ANSWER_SECONDS", 0.2)
     monkeypatch.setattr(module, "THREAD_SECONDS", 0.1)
 
@@ -79,7 +79,7 @@ def test_silent_name_servers_leave_threads_for_the_others(server: NameServer) ->
             names.look_up(f"silent{number}.example.com")
     assert names.look_up("a.example.com") == ["192.0.2.1"]
     assert names.look_up("127.1") == ["127.0.0.1"]
-    # asked for again, it is not asked a second time beside the one that hangs
+    # a second caller starts no second look-up beside the one that hangs
     for _ in range(3):
         with pytest.raises(OSError, match="no name server answered"):
             asyncio.run(names.find("silent0.example.com"))
@@ -136,7 +136,7 @@ def test_in_a_transaction_only_what_is_known_is_answered(server: NameServer, mon
     monkeypatch.setattr(module, "REMEMBERED_SECONDS", -1)
     names.look_up("a.example.com")
     with transaction.atomic():
-        # it grew old on the way from the look-up to here
+        # what was remembered is out of date by now
         assert names.look_up("a.example.com") == ["192.0.2.1"]
         assert names.look_up("127.0.0.1") == ["127.0.0.1"]
     assert server.asked == ["a.example.com"]

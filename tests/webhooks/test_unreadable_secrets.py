@@ -1,4 +1,4 @@
-"""A secret that cannot be read is the error of its own webhook: the others go on, and a rotation heals it."""
+"""A secret that cannot be read fails only its own webhook: the others go on, and a rotation repairs it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ERROR = "the signing secret cannot be read: rotate it"
 
 
 def unreadable() -> list[str]:
-    """What may stand in the column: of another key, of no key, and what is no secret though it can be opened."""
+    """Stored values that cannot be read: closed with another key, garbage, empty, not ASCII."""
     return [BOX_OF_ANOTHER_KEY.close("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), "garbage", "", "\u00e4\u0416"]
 
 
@@ -36,7 +36,7 @@ def test_it_stops_nobody_is_said_on_the_attempt_and_is_healed_by_a_rotation(
     for delivery in WebhookDelivery.objects.filter(endpoint_id=broken):
         assert (delivery.state, delivery.last_error, delivery.attempts) == ("failed", ERROR, 1)
         assert [(entry["error"], entry["status_code"]) for entry in delivery.log] == [(ERROR, None)]
-    # it is not the receiver that fails
+    # it is not the endpoint that fails
     assert Endpoint.objects.get(id=broken).failures == 0
 
     rotated = bus.execute(RotateSecret(broken))

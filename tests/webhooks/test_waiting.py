@@ -1,4 +1,4 @@
-"""Name servers that keep silent: nobody waits for them in a transaction, and no webhook for those of another one."""
+"""Silent name servers: no transaction waits for them, and no webhook waits for another webhook's name server."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ PUBLIC = ["93.184.216.34"]
 
 
 class Directory:
-    """What names lead to; "silent…" keeps whoever asks waiting until it is told to answer."""
+    """The addresses of names; a look-up of "silent…" waits until it is told to answer."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -50,7 +50,7 @@ class Directory:
 
 @pytest.fixture
 def directory_of_names() -> Iterator[Directory]:
-    """A resolver in the service's place of the system's; private addresses are refused."""
+    """A resolver instead of the system's; private addresses are refused."""
     directory = Directory()
     with in_use(AddressPolicy(allow_private=False, resolve=directory)):
         yield directory
@@ -59,7 +59,7 @@ def directory_of_names() -> Iterator[Directory]:
 
 @pytest.mark.django_db
 class TestEveryEntranceLooksUpBeforeItsTransaction:
-    """And refuses what leads inside. conftest.py fails each of these where a look-up begins after BEGIN."""
+    """And refuses what leads inside. conftest.py fails each of these if a look-up begins after BEGIN."""
 
     @pytest.mark.parametrize("headers", [{}, {"HTTP_IDEMPOTENCY_KEY": "key"}], ids=["plain", "with a key"])
     def test_the_api(self, staff: APIClient, directory_of_names: Directory, headers: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ def test_while_a_name_server_is_silent_no_row_is_locked(
 def test_what_waits_for_our_own_threads_is_postponed_and_never_counted(
     endpoint: EndpointSnapshot, receiver: Receiver, monkeypatch: pytest.MonkeyPatch, webhooks_due: Callable[[], None]
 ) -> None:
-    """Two dead name servers take the two threads there are: addresses go on, names wait uncounted, and go on after."""
+    """Two dead name servers take both threads: addresses are sent to, names wait uncounted, and are sent to later."""
     monkeypatch.setattr(names, "THREAD_SECONDS", 0.3)
     monkeypatch.setattr(names, "ANSWER_SECONDS", 1.0)
     directory = Directory()
@@ -169,7 +169,7 @@ def test_two_dead_name_servers_do_not_hold_up_a_healthy_name(endpoint: EndpointS
 def test_a_look_up_inside_a_transaction_would_be_seen(
     endpoint: EndpointSnapshot, monkeypatch: pytest.MonkeyPatch, directory_of_names: Directory
 ) -> None:
-    """The guard of conftest.py itself: with the check put back behind BEGIN it has something to say."""
+    """The guard of conftest.py itself: if the check comes after BEGIN again, it reports that."""
     from django.db import transaction
 
     from tests import waiting_in_transactions

@@ -69,7 +69,7 @@ from api_client.types import UNSET, File, Unset
 
 
 def tokens(client: Client, email: str, password: str) -> str:
-    """Log in, and refresh in two tabs at the price of one; returns an access token."""
+    """Log in, and refresh in two tabs with one key; returns an access token."""
     refused = v1_auth_token.sync(client=client, body=CredentialsRequest(email, "no password of anybody"))
     assert isinstance(refused, ProblemDocument)
     assert (refused.status, refused.code) == (401, "wrong_credentials")
@@ -108,7 +108,7 @@ def users(client: AuthenticatedClient) -> None:
 
 
 def emails(client: AuthenticatedClient) -> set[str]:
-    """Everybody's, page by page."""
+    """The e-mails of all users, page by page."""
     found: set[str] = set()
     cursor: str | Unset = UNSET
     while True:
@@ -121,7 +121,7 @@ def emails(client: AuthenticatedClient) -> set[str]:
 
 
 def jobs(client: AuthenticatedClient) -> None:
-    """One to be cancelled, one to be waited for."""
+    """Start one job and cancel it, start another and wait for it."""
     table = TableRequest([TableRequestRowsItem.from_dict({"city": "London", "people": 8.9, "tags": ["big"]})])
     begun = v1_process.sync(client=client, body=table)
     assert isinstance(begun, TaskAccepted)
@@ -151,7 +151,7 @@ def finished(client: AuthenticatedClient, task_id: UUID) -> Task:
 
 
 def webhooks(client: AuthenticatedClient) -> None:
-    """An endpoint from its making to its end, and what was sent to it."""
+    """An endpoint from creation to deletion, and what was sent to it."""
     body = EndpointBodyRequest("https://example.com/v1", event_types=[EventType.USER_CREATED], description="")
     made = v1_webhooks_create.sync(client=client, body=body)
     assert isinstance(made, EndpointWithSecret)
@@ -173,7 +173,7 @@ def webhooks(client: AuthenticatedClient) -> None:
 
 
 def deliveries(client: AuthenticatedClient, webhook_id: int) -> None:
-    """A test message, and the same once more."""
+    """Send a test message, and then the same one again."""
     sent = v1_webhooks_test.sync(webhook_id, client=client)
     assert isinstance(sent, DeliveryAccepted)
     again = v1_webhooks_delivery_retry.sync(webhook_id, sent.delivery_id, client=client)
@@ -195,7 +195,7 @@ def feed(client: AuthenticatedClient) -> None:
 
 
 def me(client: AuthenticatedClient) -> None:
-    """The caller, who leaves at the end."""
+    """Read and change the caller, and delete them at the end."""
     read = v1_users_me_retrieve.sync(client=client)
     assert isinstance(read, UserV1)
     changed = v1_users_me_update.sync(client=client, body=UserChangesRequest(name="Leaving"))
@@ -205,7 +205,7 @@ def me(client: AuthenticatedClient) -> None:
 
 
 def main(url: str, email: str, password: str) -> None:
-    """All of it."""
+    """Use every operation."""
     with Client(url, raise_on_unexpected_status=True) as client:
         access = tokens(client, email, password)
     with AuthenticatedClient(url, access, raise_on_unexpected_status=True) as client_of_staff:

@@ -1,4 +1,4 @@
-"""Two breakers of one name share what they learn through Valkey; nobody needs an HTTP client for it."""
+"""Two breakers of one name share what they learn through Valkey; no HTTP client is needed for it."""
 
 import os
 import sys

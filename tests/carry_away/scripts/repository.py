@@ -1,4 +1,4 @@
-"""A repository for a model of another project: a stale change is refused, a taken name is an error of the domain."""
+"""A repository for a model of another project: a stale change is refused, a taken name is a domain error."""
 
 import os
 

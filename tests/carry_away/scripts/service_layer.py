@@ -28,7 +28,7 @@ class Booking:
     """The use cases of a small theatre, whose seats are rows of a table."""
 
     def book(self, command: Book) -> int:
-        """Take the seats first and look after: a rule that fails takes back what was written."""
+        """Take the seats first and check afterwards: a rule that fails undoes what was written."""
         with connection.cursor() as cursor:
             cursor.execute("UPDATE carried_seats SET free = free - %s RETURNING free", [command.seats])
             free: int = cursor.fetchone()[0]
