@@ -30,7 +30,7 @@ class Box:
         return self._current.encrypt(text.encode()).decode()
 
     def open(self, closed: str) -> str:
-        """The text that `close` encrypted. Raises `Unreadable` if another key did, or none."""
+        """The text that `close` encrypted. Raises `Unreadable` for another key, or any other text."""
         try:
             return self._any.decrypt(closed.encode()).decode()
         except (InvalidToken, ValueError):

@@ -94,7 +94,7 @@ class Invalid(DomainError):
 
 
 def together(*reads: Callable[[], Any]) -> list[Any]:
-    """What each of `reads` returns. Raises Invalid with the problems of all that raise it, not of the first alone."""
+    """What each of `reads` returns. Raises Invalid with the problems of all that raise it, not only of the first."""
     values, problems = [], []
     for read in reads:
         try:

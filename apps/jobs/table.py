@@ -21,7 +21,7 @@ def read_table(stream: IO[bytes]) -> Iterator[list[dict[str, Any]]]:
     """The rows of the table in `stream`, some at a time.
 
     Raises NotJson at once; and Invalid with up to ten problems, at the end or at the tenth: rows that are not objects,
-    names that stand twice, members beside `rows`.
+    names that stand twice, members besides `rows`.
     """
     problems = Problems()
     with Text.of(stream) as text:

@@ -28,7 +28,7 @@ class DirectoryUnavailable(Exception):
 
 
 class DirectoryRefused(Exception):
-    """The directory answered that the request is wrong (4xx): asking again will not help, and it works."""
+    """The directory answered 4xx: the request is wrong, asking again will not help, and the directory is not broken."""
 
 
 class People(Protocol):
@@ -66,7 +66,7 @@ class PeopleClient:
         self._client.close()
 
     def find(self, address: str) -> Person | None:
-        """Ask, with retries around the breaker: each attempt is one call that it sees; if open, it ends them."""
+        """Ask, with retries around the breaker: it sees each attempt as one call, and if open it ends the retries."""
         try:
             return self._retry.call(self._guarded, address)
         except CircuitOpen as error:

@@ -84,7 +84,7 @@ class PasswordForm(AdminPasswordChangeForm):
         self._address = address
 
     def clean_old_password(self) -> str:
-        """Check the old password. Raises ValidationError if it is wrong, or was after too many failures."""
+        """Check the old password. Raises ValidationError if it is wrong, or after too many failures."""
         old: str = self.cleaned_data["old_password"]
         try:
             bus.execute(CheckCredentials(self.user.email, self._address, old))

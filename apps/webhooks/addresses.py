@@ -24,7 +24,7 @@ NOT_IN_HOSTS = re.compile(rb"[!$&'()*+,;=~]")
 NOT_IN_URLS = re.compile(r'["<>\\^`{|}]|%(?![0-9A-Fa-f]{2})')
 WEB_PORTS = (80, 443)
 FIRST_FREE_PORT = 1024
-# names that lead inside, whatever they say: RFC 6761, RFC 6762, RFC 8375, ICANN's "internal", and what hosts files have
+# inside names, whatever their address: RFC 6761, RFC 6762, RFC 8375, ICANN's "internal", and what hosts files have
 INSIDE = ("localhost", "localdomain", "local", "internal", "home.arpa")
 
 

@@ -5,8 +5,8 @@
     PUT /control                         {"status": 503, "delay": 2.0, "times": 3, "retry_after": 5, "garbage": true}
     GET /control                         what it was told last, and how many requests for people it has served
 
-All but the pictures want `Authorization: Bearer KEY`. Everything in /control is optional, and `{}` means well again;
-after `times` answers it is well again by itself. An e-mail whose local part begins with "unknown" is unknown: 404.
+All except the pictures need `Authorization: Bearer KEY`. Everything in /control is optional, and `{}` makes it work
+again; after `times` answers it works again by itself. An e-mail whose local part begins with "unknown" is unknown: 404.
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ def test_one_service_builds_the_image_of_all() -> None:
 def test_every_container_has_its_bounds(name: str) -> None:
     service = SERVICES[name]
     assert {"mem_limit", "pids_limit", "logging"} <= service.keys()
-    # Prometheus is given its secret as a file there; Grafana's image was not to be had where this was tried
+    # Prometheus is given its secret as a file there; Grafana's image could not be downloaded for a try
     assert service.get("read_only", name in {"prometheus", "grafana"}) is True
     assert service["cap_drop"] == ["ALL"]
     assert service["security_opt"] == ["no-new-privileges:true"]

@@ -22,7 +22,7 @@ def etag(*parts: object) -> str:
 
 
 def not_modified(request: Request, tag: str) -> HttpResponse | None:
-    """The 304 for a read whose If-None-Match names `tag` or `*`, else None. VersionConflict if If-Match fails."""
+    """The 304 for a read whose If-None-Match names `tag` or `*`, else None. Raises VersionConflict for If-Match."""
     check_if_match(request, tag)
     return HttpResponse(status=304, headers=cache_headers(tag)) if _ruled_out(request, tag) else None
 

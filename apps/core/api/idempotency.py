@@ -91,7 +91,7 @@ def user_or_address(request: Request) -> str:
 class RunOnce:
     """Decorator for a view's `post`: with an Idempotency-Key it runs once per caller and key for 24 hours.
 
-    Authentication and permissions come before it, so who may no longer call gets no replay. `digest_of` takes in
+    Authentication and permissions come before it, so whoever may no longer call gets no replay. `digest_of` takes in
     the whole body before the transaction begins, since a client may take its time; `caller_of` says whom a key belongs
     to; `atomic` makes the transaction. A view whose attribute `keeps_refusals` is true keeps what was written before
     an error in `refusals`; its attribute `subject_id` names the user that an answer tells about.

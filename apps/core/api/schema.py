@@ -89,7 +89,7 @@ class ProblemSchema(AutoSchema):
 
     def _map_serializer(self, serializer: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         schema: Any = super()._map_serializer(serializer, direction, bypass_extensions)  # type: ignore[no-untyped-call]
-        # what a body has beside these is refused: a client's types must not accept a misspelt name
+        # other members of a body are refused: a client's types must not accept a misspelt name
         return schema | {"additionalProperties": False} if direction == "request" else schema
 
     def _insert_field_validators(self, field: Any, schema: Any) -> None:

@@ -1,4 +1,4 @@
-"""What DRF's and Django's requests have no public way to. Checked with DRF 3.18.3 and Django 5.2.19."""
+"""Parts of DRF's and Django's requests that have no public name. Checked with DRF 3.18.3 and Django 5.2.19."""
 
 from __future__ import annotations
 

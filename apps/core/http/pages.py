@@ -1,4 +1,4 @@
-"""The pages beside the API: the tour, and what a problem's `type` leads to."""
+"""The pages besides the API: the tour, and what a problem's `type` leads to."""
 
 from __future__ import annotations
 

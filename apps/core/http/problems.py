@@ -158,7 +158,7 @@ def _from_drf(request: HttpRequest | Request, error: exceptions.APIException) ->
     return problem(request, error.status_code, code, str(error.detail), headers=headers)
 
 
-# DRF's own codes, for which ours name the status better
+# DRF's own codes that ours replace, since ours name the status better
 DRF_CODES = {"error", "authentication_failed", "not_authenticated", "not_found", "method_not_allowed"}
 
 

@@ -18,7 +18,7 @@ PAUSE_SECONDS = 1.0
 
 
 class Unavailable(Exception):
-    """Valkey did not answer in time, or did not less than a second ago."""
+    """Valkey did not answer in time, now or less than a second ago."""
 
 
 @cache

@@ -2,8 +2,8 @@
 
 A worker serves its queues as long as its main process lives and any child of its pool does. Each child puts the time
 into memory that all of them share; the main process reports to Valkey while that time is fresh. So a worker
-is missed when it is killed, when it is stopped, and when only its children are. A task that must be
-answered, as a check, would wait behind long ones, and call a busy worker dead.
+is missed when it is killed, when it is stopped, and when only its children are. A check by a task
+would wait behind long tasks, and a busy worker would seem dead.
 """
 
 from __future__ import annotations

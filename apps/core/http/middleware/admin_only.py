@@ -1,4 +1,4 @@
-"""Django's session, CSRF, authentication and message middleware, at work under /admin/ alone.
+"""Django's session, CSRF, authentication and message middleware, which here work only under /admin/.
 
 The API carries no cookies; each of these would cost it time on every request and mean nothing.
 """
