@@ -37,6 +37,8 @@ def main(wanted: str) -> None:
     # another make may have done it meanwhile
     if _is_built(wanted):
         return
+    if VENV.is_symlink():
+        sys.exit(f"{VENV} is a link, and to build it would empty {VENV.resolve()}: remove the link")
     print(f"building .venv with Python {sys.version.split()[0]}", flush=True)
     name = "dev" if "dev" in _stamp() else wanted
     usable = _stamp().get("python") == _interpreter() and PYTHON.exists()
