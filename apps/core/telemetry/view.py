@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import struct
 import sys
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -46,22 +45,25 @@ class AllProcesses(Collector):
 
     def __init__(self, slots: Slots) -> None:
         self._slots = slots
-        self._files = MultiProcessCollector(None, str(slots.folder))  # type: ignore[no-untyped-call]
 
     def describe(self) -> list[Metric]:
         """Nothing: registering must not read the files."""
         return []
 
     def collect(self) -> Iterator[Metric]:
-        """Read all files; again if one was caught between its creation and its first byte."""
-        self._slots.bury()
+        """Read all files; again if one of them went meanwhile."""
         for attempt in range(READ_ATTEMPTS):
+            self._slots.bury()
             try:
-                yield from list(self._files.collect())  # type: ignore[no-untyped-call]
+                yield from list(MultiProcessCollector.merge(self._files(), accumulate=True))  # type: ignore[no-untyped-call]
                 return
-            except (struct.error, FileNotFoundError):
+            except FileNotFoundError:
                 if attempt == READ_ATTEMPTS - 1:
                     raise
+
+    def _files(self) -> list[str]:
+        """The files that have begun: a process that was killed at that moment leaves one without a byte."""
+        return [str(path) for path in self._slots.folder.glob("*.db") if path.stat().st_size]
 
 
 @cache
