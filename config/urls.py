@@ -15,6 +15,8 @@ from apps.users.admin_login import change_password, log_in
 from apps.users.api.urls import urlpatterns as users
 from apps.webhooks.api.urls import urlpatterns as webhooks
 
+admin.autodiscover()
+
 api: list[URLPattern | URLResolver] = [*users, *jobs, *events, *webhooks]
 
 urlpatterns = [

@@ -118,7 +118,8 @@ ACCESS_TOKEN_EXPIRE_MINUTES = 0
 INSTALLED_APPS = [
     # first: its createsuperuser and changepassword replace Django's, which do not know the users' rules
     "apps.users",
-    "django.contrib.admin",
+    # the admin modules are loaded with the URLs: what serves no page does without them
+    "django.contrib.admin.apps.SimpleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 
 import pytest
 import redis
 from django.conf import settings
+from django.core.checks import run_checks
 from django.db import connection
 from django.db.models.functions import Now
 from django.test import Client
@@ -26,6 +30,7 @@ from apps.jobs.commands import SubmitJob
 from apps.users.commands import RegisterUser, UserSnapshot
 from apps.users.models import User
 from tests.configured import configured
+from tests.processes import ROOT
 
 pytestmark = pytest.mark.django_db
 TITLES = ["Outbox", "Event deliveries", "Webhooks", "Jobs", "Newest events", "Users", "Circuit breakers", "Rate limit"]
@@ -166,3 +171,10 @@ def test_without_valkey_the_panel_says_so(support: Client) -> None:
     assert "Valkey does not answer" in page.content.decode()
     with pytest.raises(Unavailable):
         refusals(Valkey("redis://127.0.0.1:1/0"), 60)
+
+
+def test_admin_pages_are_checked_and_loaded_with_the_urls_alone() -> None:
+    import_module("config.urls")
+    assert run_checks(tags=["admin"]) == []
+    program = "import django; django.setup(); import sys; assert 'apps.users.admin' not in sys.modules"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, timeout=60)

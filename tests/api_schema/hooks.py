@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re._constants as sre
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -15,6 +14,7 @@ from hypothesis.strategies._internal.strings import OneCharStringStrategy
 from schemathesis.generation.meta import TestPhase
 
 HEADER = "Idempotency-Key"
+sre: Any = vars(regex)["sre"]  # the parser of `re`
 REPEATS = (sre.MAX_REPEAT, sre.MIN_REPEAT)
 # the files that the API takes are texts; the schema's pattern says what they may hold
 schemathesis.openapi.format("binary", strategies.text(min_size=1))
