@@ -11,12 +11,12 @@ registers; the sender knows only the message.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, TypeVar
 
 import structlog
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from prometheus_client import Histogram
 from psycopg.errors import ForeignKeyViolation
 
@@ -65,6 +65,15 @@ def unit_of_work() -> Iterator[None]:
 def after_commit(act: Callable[[], object]) -> None:
     """Call `act` once the unit of work is kept, and not at all if it is rolled back; at once if there is none."""
     transaction.on_commit(act)
+
+
+def send_later(sql: str, params: Sequence[Any]) -> None:
+    """Run a statement of this transaction that has no answer; the service's own backend sends it with the next one."""
+    if later := getattr(connection, "send_later", None):
+        later(sql, params)
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
 
 
 class Bus:

@@ -25,7 +25,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import connection
 from django.dispatch import Signal
 
-from apps.core.bus import Command
+from apps.core.bus import Command, send_later
 from apps.core.context import request_id
 
 happened = Signal()
@@ -116,9 +116,7 @@ def publish(happening: Event) -> None:
         raise NotInTransaction(
             f"publish({type(happening).__name__}) needs transaction.atomic() around it and its cause"
         )
-    with connection.cursor() as cursor:
-        row = [happening.type, happening.aggregate, json.dumps(happening.data()), request_id()]
-        cursor.execute(INSERT, row)
+    send_later(INSERT, [happening.type, happening.aggregate, json.dumps(happening.data()), request_id()])
 
 
 def publish_all(happenings: Sequence[Event]) -> None:
@@ -128,8 +126,7 @@ def publish_all(happenings: Sequence[Event]) -> None:
     if not happenings:
         return
     rows = [(h.type, h.aggregate, json.dumps(h.data())) for h in happenings]
-    with connection.cursor() as cursor:
-        cursor.execute(INSERT_ALL, [request_id(), *[list(column) for column in zip(*rows, strict=True)]])
+    send_later(INSERT_ALL, [request_id(), *[list(column) for column in zip(*rows, strict=True)]])
 
 
 def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Handler]:

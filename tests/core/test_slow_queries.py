@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 import pytest
@@ -11,7 +12,9 @@ from django.db import connection, transaction
 from django.db.backends.postgresql.base import Cursor
 from structlog.testing import capture_logs
 
+from apps.core.bus import send_later
 from apps.core.postgresql.slow import timed
+from apps.core.postgresql.trips import together
 from tests.processes import Processes
 from tests.waiting import wait_for
 
@@ -47,7 +50,8 @@ def test_a_statement_that_waits_is_logged_with_its_request(processes: Processes)
 @pytest.mark.django_db
 @pytest.mark.parametrize("many", [False, True])
 def test_the_text_is_logged_and_the_values_are_not(many: bool) -> None:
-    assert connection.connection.cursor_factory is timed(Cursor, settings.ENV.slow_query_ms)
+    kind: Any = together(Cursor)
+    assert connection.connection.cursor_factory is timed(kind, settings.ENV.slow_query_ms)
     with capture_logs() as lines, connection.cursor() as cursor:
         if many:
             cursor.executemany("SELECT pg_sleep(0.25),\n  %s", [["hunter2"]])
@@ -60,12 +64,24 @@ def test_the_text_is_logged_and_the_values_are_not(many: bool) -> None:
     assert (line["route"], line["task"]) == (None, None)
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("at", ["commit", "copy"])
+def test_of_a_statement_that_travels_with_another_no_value_is_logged(at: str) -> None:
+    with capture_logs() as lines, transaction.atomic():
+        send_later("SELECT pg_sleep(0.25), %s", ["hunter2"])
+        if at == "copy":
+            with connection.cursor() as cursor, cursor.copy("COPY (SELECT 1) TO STDOUT") as copy:
+                list(copy)
+    (line,) = [line for line in lines if line["event"] == "slow_query"]
+    assert "hunter2" not in str(line)
+
+
 @pytest.mark.django_db
 def test_zero_turns_it_off() -> None:
     options = connection.settings_dict["OPTIONS"]
     before = options["slow_ms"]
     try:
         options["slow_ms"] = 0
-        assert connection.get_connection_params()["cursor_factory"] is Cursor
+        assert connection.get_connection_params()["cursor_factory"] is together(Cursor)
     finally:
         options["slow_ms"] = before

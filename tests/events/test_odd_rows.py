@@ -23,6 +23,7 @@ from apps.profiles.commands import CreateProfile
 from apps.profiles.models import Profile
 from apps.users.commands import RegisterUser, UserSnapshot
 from tests.conftest import PASSWORD
+from tests.waiting import wait_for
 
 PROFILE = "profiles.create_profile"
 # PostgreSQL keeps it, and Python refuses to read it
@@ -117,6 +118,12 @@ def test_a_reader_of_the_feed_comes_past_what_cannot_be_read(three: list[OutboxE
     assert staff.get("/api/v1/events").status_code == 200
 
 
+def overview_without_reasons(support: Client) -> str:
+    """The overview; empty while a panel says why it cannot be drawn: on a busy machine Valkey may be late once."""
+    page = support.get("/admin/").content.decode()
+    return "" if 'class="reason"' in page else page
+
+
 def test_the_admin_and_the_command_line_show_what_they_can(three: list[OutboxEvent]) -> None:
     bus.execute(RegisterUser("boss@example.com", "Boss", PASSWORD, is_staff=True))
     support = Client()
@@ -125,8 +132,7 @@ def test_the_admin_and_the_command_line_show_what_they_can(three: list[OutboxEve
     sql(HUGE, three[1].id)
     sql("UPDATE events_outboxevent SET aggregate = E'user:4\\n2' WHERE id = %s", three[0].id)
     Delivery.objects.update(state="dead", due_at=None, last_error="[/closes nothing] <b>")
-    page = support.get("/admin/").content.decode()
-    assert 'class="reason"' not in page
+    page = wait_for(lambda: overview_without_reasons(support), "every panel can be drawn")
     assert "[/closes nothing] &lt;b&gt;" in page
     for name in ("outboxevent", "delivery"):
         assert support.get(f"/admin/events/{name}/").status_code == 200

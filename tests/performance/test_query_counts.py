@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -57,6 +59,47 @@ def counted(valkey: redis.Redis, sql: int, valkey_trips: int = 1) -> Iterator[No
     assert len(trips) == valkey_trips, trips
 
 
+@contextmanager
+def database_trips() -> Iterator[list[str]]:
+    """What PostgreSQL was asked in the block, a query for each time that somebody waited for its answer.
+
+    Seen by libpq's own trace: https://www.postgresql.org/docs/current/libpq-control.html#LIBPQ-PQTRACE.
+    """
+    connection.ensure_connection()
+    trips: list[str] = []
+    with tempfile.TemporaryFile("w+") as trace:
+        connection.connection.pgconn.trace(trace.fileno())
+        try:
+            yield trips
+        finally:
+            connection.connection.pgconn.untrace()
+            trace.seek(0)
+            messages = trace.read()
+            trips += re.findall(r'\tF\t\d+\t(?:Query|Parse|Bind)\t "(.*?)"\n', messages, re.DOTALL)
+            assert len(trips) == messages.count("ReadyForQuery"), messages
+
+
+def post(client: APIClient, email: str, **headers: str) -> list[str]:
+    """The trips of a registration."""
+    with database_trips() as trips:
+        answer = client.post("/api/v1/users", {"email": email, "name": "Ada"}, headers=headers)
+    assert answer.status_code == 201
+    return trips
+
+
+def test_begin_and_commit_and_the_event_are_no_trips_of_their_own(client: APIClient, anyone: APIClient) -> None:
+    assert [trip[:12] for trip in post(anyone, "a@example.com")] == ["BEGIN;INSERT", "INSERT INTO "]
+    assert len(post(client, "b@example.com")) == 3, "the caller, too"
+
+
+def test_a_key_costs_two_trips_more(client: APIClient, anyone: APIClient) -> None:
+    trips = post(anyone, "a@example.com", **{"Idempotency-Key": "k"})
+    # the lock and the look-up; the user; the event, whose error would be the command's; the answer
+    assert len(trips) == 4, trips
+    assert trips[-1].endswith(";COMMIT"), "the user, the event and the answer are kept together"
+    assert len(post(client, "b@example.com", **{"Idempotency-Key": "k"})) == 5, "the caller, too"
+
+
 @pytest.fixture
 def client(register: Register, client_of: ClientOf) -> APIClient:
     """A client whose connections are open and whose scripts are loaded, as after a process's first request."""
@@ -93,9 +136,8 @@ def test_a_registration_is_three_statements_at_most_and_no_message_to_the_broker
     with round_trips(valkey) as trips, CaptureQueriesContext(connection) as captured:
         answer = anyone.post("/api/v1/users", {"email": "ada@example.com", "name": "Ada", "password": "a long phrase"})
     assert answer.status_code == 201
-    statements = [query["sql"].partition(" ")[0] for query in captured.captured_queries]
-    assert (statements[0], statements[-1]) == ("BEGIN", "COMMIT")
-    assert len(statements[1:-1]) <= 3
+    statements = ";".join(query["sql"] for query in captured.captured_queries[1:]).split(";")
+    assert [statement.partition(" ")[0] for statement in statements] == ["BEGIN", "INSERT", "INSERT", "COMMIT"]
     assert trips == ["EVALSHA"], "the rate limit; a broker would have been sent an LPUSH"
     assert valkey.keys() == valkey.keys("rate:*"), "no queue came to be"
 
@@ -105,7 +147,7 @@ def test_a_job_is_asked_for_without_the_broker(client: APIClient, valkey: redis.
         assert client.post("/api/v1/process", {"rows": [{"a": 1}]}).status_code == 202
     statements = [query["sql"].partition(" ")[0] for query in captured.captured_queries]
     # the caller; in the transaction the turn of one owner at a time and their count, the job and the piece of its file
-    assert statements == ["SELECT", "BEGIN", "SELECT", "SELECT", "INSERT", "INSERT", "COMMIT"]
+    assert statements == ["SELECT", "BEGIN", "BEGIN;SELECT", "SELECT", "INSERT", "INSERT", "COMMIT"]
     assert trips == ["EVALSHA"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -138,7 +139,8 @@ def test_each_is_one_statement_and_holds_the_user_as_it_writes(register: Registe
     for command, statements in ((CreateProfile(ada.id), 1), (RecordEnrichment(ada.id, Person("Ada", "", "")), 2)):
         with CaptureQueriesContext(connection) as captured:
             bus.execute(command)
-        sent = [query["sql"] for query in captured.captured_queries if "SAVEPOINT" not in query["sql"]]
+        texts = [re.sub(r'(RELEASE )?SAVEPOINT "[^"]*";?', "", query["sql"]) for query in captured.captured_queries]
+        sent = [text for text in texts if text]
         assert len(sent) == statements, sent
         assert "FOR KEY SHARE" in sent[0]
         assert all("events_outboxevent" in sql for sql in sent[1:])

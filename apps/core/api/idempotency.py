@@ -11,11 +11,11 @@ import functools
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -37,6 +37,10 @@ KEEP = """
     ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status,
         headers = excluded.headers, body = excluded.body, created_at = excluded.created_at,
         caller_id = excluded.caller_id, subject_id = excluded.subject_id"""
+LOCK = """
+    SELECT pg_try_advisory_xact_lock(%s);
+    SELECT fingerprint, status, headers, body FROM core_idempotentanswer
+    WHERE key = %s AND created_at > now() - make_interval(secs => %s)"""
 Post = Callable[..., HttpResponse]
 
 
@@ -76,6 +80,15 @@ class AnswerLost(exceptions.APIException):
     )
 
 
+class Kept(NamedTuple):
+    """An answer as the table holds it; the body is encrypted."""
+
+    fingerprint: str
+    status: int
+    headers: dict[str, str]
+    body: str
+
+
 def whole_body(view: Any, request: Request) -> str:
     """A digest of the request's body."""
     return hashlib.sha256(request.body).hexdigest()
@@ -87,19 +100,27 @@ def user_or_address(request: Request) -> str:
     return f"addr:{request.META.get('REMOTE_ADDR')}" if user_id is None else f"user:{user_id}"
 
 
+def run_statement(sql: str, params: Sequence[Any]) -> None:
+    """Run a statement that has no answer."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql, params)
+
+
 @dataclass(frozen=True)
 class RunOnce:
     """Decorator for a view's `post`: with an Idempotency-Key it runs once per caller and key for 24 hours.
 
     Authentication and permissions come before it, so whoever may no longer call gets no replay. `digest_of` takes in
     the whole body before the transaction begins, since a client may take its time; `caller_of` says whom a key belongs
-    to; `atomic` makes the transaction. A view whose attribute `keeps_refusals` is true keeps what was written before
-    an error in `refusals`; its attribute `subject_id` names the user that an answer tells about.
+    to; `atomic` makes the transaction, and `send` keeps the answer in it. A view whose attribute `keeps_refusals` is
+    true keeps what was written before an error in `refusals`; its attribute `subject_id` names the user that an answer
+    tells about.
     """
 
     digest_of: Callable[[Any, Request], str] = whole_body
     caller_of: Callable[[Request], str] = user_or_address
     atomic: Callable[[], AbstractContextManager[object]] = transaction.atomic
+    send: Callable[[str, Sequence[Any]], None] = run_statement
     refusals: tuple[type[Exception], ...] = (exceptions.APIException,)
 
     def __call__(self, post: Post) -> Post:
@@ -113,8 +134,7 @@ class RunOnce:
             if key is None:
                 return post(view, request, *args, **kwargs)
             with self.atomic():
-                _lock(key)
-                if kept := _kept(key):
+                if kept := _lock(key):
                     return _again(kept, _fingerprint(request, digest))
                 try:
                     answer = post(view, request, *args, **kwargs)
@@ -124,7 +144,7 @@ class RunOnce:
                     refusal = error
                 else:
                     people = (_user_id(request), getattr(view, "subject_id", None))
-                    _keep(key, _fingerprint(request, digest), answer, people)
+                    self.send(KEEP, _kept_as(key, _fingerprint(request, digest), answer, people))
                     return answer
             raise refusal
 
@@ -160,18 +180,21 @@ def _digest(*parts: str) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _lock(digest: str) -> None:
+def _lock(key: str) -> Kept | None:
+    """Take the key until the transaction ends, and return the answer that is kept under it. Raises InFlight.
+
+    Two statements in one trip, and not one: the look has to come after the lock.
+    """
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [int(digest[:15], 16)])
+        cursor.execute(LOCK, [int(key[:15], 16), key, KEPT_FOR.total_seconds()])
         if not cursor.fetchone()[0]:
             raise InFlight
+        cursor.nextset()
+        row = cursor.fetchone()
+    return row and Kept(row[0], row[1], json.loads(row[2]), row[3])
 
 
-def _kept(key: str) -> IdempotentAnswer | None:
-    return IdempotentAnswer.objects.filter(key=key, created_at__gt=Now() - KEPT_FOR).first()
-
-
-def _again(kept: IdempotentAnswer, fingerprint: str) -> HttpResponse:
+def _again(kept: Kept, fingerprint: str) -> HttpResponse:
     if kept.fingerprint != fingerprint:
         raise KeyReused
     try:
@@ -183,10 +206,9 @@ def _again(kept: IdempotentAnswer, fingerprint: str) -> HttpResponse:
     return answer
 
 
-def _keep(digest: str, fingerprint: str, answer: HttpResponse, people: tuple[int | None, int | None]) -> None:
+def _kept_as(key: str, fingerprint: str, answer: HttpResponse, people: tuple[int | None, int | None]) -> list[Any]:
     headers, body = json.dumps(dict(answer.items())), _box().close(answer.content.decode("latin-1"))
-    with connection.cursor() as cursor:
-        cursor.execute(KEEP, [digest, fingerprint, answer.status_code, headers, body, *people])
+    return [key, fingerprint, answer.status_code, headers, body, *people]
 
 
 @functools.cache

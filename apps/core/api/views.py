@@ -19,7 +19,7 @@ from apps.core.api.fields import Body, checker
 from apps.core.api.idempotency import RunOnce
 from apps.core.api.parsers import MOST_VALUES
 from apps.core.api.underlying import django_request
-from apps.core.bus import bus, unit_of_work
+from apps.core.bus import bus, send_later, unit_of_work
 from apps.core.errors import DomainError
 from apps.core.http.client import client_network
 from apps.core.http.refusals import EncodedBody, LengthRequired, MalformedBody, UnsupportedMediaType
@@ -64,6 +64,7 @@ run_once = RunOnce(
     digest_of=lambda view, request: str(view.take_body(request).digest),
     caller_of=whose,
     atomic=unit_of_work,
+    send=send_later,
     refusals=(APIException, DomainError),
 )
 

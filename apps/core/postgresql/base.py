@@ -1,23 +1,29 @@
-"""Django's PostgreSQL backend, with three changes.
+"""Django's PostgreSQL backend, with four changes.
 
 A pooled connection that the server has closed is noticed without asking the server: a look at the socket costs
 microseconds, psycopg's own check a round trip, and when all connections die at once that check backs off for seconds.
 If the time zone is UTC, times are read by psycopg's loader in C instead of Django's in Python. And statements that
 take longer than the option `slow_ms` are logged, by their cursor, in every thread that connects: Django's own
-execute_wrapper covers only one connection and one block.
+execute_wrapper covers only one connection and one block. BEGIN, and what is sent for later, travel with other
+statements: see trips.py.
 """
 
 from __future__ import annotations
 
 import select
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.backends.postgresql import base
+from django.db.backends.utils import debug_transaction
 from psycopg import Connection
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg_pool import ConnectionPool
 
 from apps.core.postgresql.slow import timed
+from apps.core.postgresql.trips import flush, send_later, together
+
+BEGIN = "BEGIN"
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -27,6 +33,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
         parameters: dict[str, Any] = super().get_connection_params()
         if self._in_utc:
             parameters["context"].adapters.register_loader("timestamptz", TimestamptzLoader)
+        parameters["cursor_factory"] = together(parameters["cursor_factory"])
         if slow_ms := parameters.pop("slow_ms", 0):
             parameters["cursor_factory"] = timed(parameters["cursor_factory"], slow_ms)
         return parameters
@@ -37,16 +44,64 @@ class DatabaseWrapper(base.DatabaseWrapper):
             connection.close()
             self.pool.putconn(connection)
             connection = super().get_new_connection(conn_params)
+        connection.waiting = []
         return connection
 
     def create_cursor(self, name: str | None = None) -> Any:
         if not self._in_utc:
             return super().create_cursor(name)
         if name:
+            flush(self.connection)
             # as Django does for cursors on the server with parameters bound on the client
             make: Any = base.ServerSideCursor
             return make(self.connection, name=name, scrollable=False, withhold=self.connection.autocommit)
         return self.connection.cursor()
+
+    def send_later(self, sql: str, params: Sequence[Any]) -> None:
+        """Send `sql` with the next statement, COMMIT included; only inside a transaction, and without an answer."""
+        send_later(self.connection, sql, params)
+
+    def _set_autocommit(self, autocommit: bool) -> None:
+        if autocommit:
+            super()._set_autocommit(True)  # type: ignore[misc] # the stubs know public methods only
+        else:
+            # psycopg stays in autocommit mode: its own BEGIN would be a trip
+            send_later(self.connection, BEGIN)
+
+    def _commit(self) -> None:
+        waiting = self.connection.waiting if self.connection else []
+        if waiting == [BEGIN]:
+            waiting.clear()
+        elif waiting:
+            with debug_transaction(self, ";".join([*waiting, "COMMIT"])), self.wrap_database_errors:
+                self.connection.cursor().execute("COMMIT")
+        else:
+            super()._commit()  # type: ignore[misc] # as above
+
+    def _rollback(self) -> None:
+        if self.connection:
+            self.connection.waiting.clear()
+        super()._rollback()  # type: ignore[misc] # as above
+
+    def _savepoint(self, sid: str) -> None:
+        send_later(self.connection, self.ops.savepoint_create_sql(sid))
+
+    def _savepoint_commit(self, sid: str) -> None:
+        if all(sql.startswith(("SAVEPOINT", "RELEASE")) for sql in self.connection.waiting):
+            send_later(self.connection, self.ops.savepoint_commit_sql(sid))
+        else:
+            # an error of what waits belongs to this block and not to the next one
+            super()._savepoint_commit(sid)  # type: ignore[misc] # as above
+
+    def _savepoint_rollback(self, sid: str) -> None:
+        waiting, savepoint = self.connection.waiting, self.ops.savepoint_create_sql(sid)
+        if savepoint in waiting:
+            # neither it nor what came after it was sent
+            del waiting[waiting.index(savepoint) + 1 :]
+        else:
+            # what came before the savepoint was sent with it
+            waiting.clear()
+            super()._savepoint_rollback(sid)  # type: ignore[misc] # as above
 
     @property
     def _in_utc(self) -> bool:
