@@ -32,8 +32,8 @@ check: dev ## format, lint, types, architecture, migrations, OpenAPI, deployment
 containers: ## build the image and run docker-compose.yml for real, if a docker engine is there
 	@exec .ci/containers
 
-bench: dev ## what each pattern costs; ARGS goes to the program
-	@exec $(VENV) -m tests.performance.bench $(ARGS)
+bench: dev ## what each pattern costs; QUICK=1 for a look, GROWTH=1 for how it grows; ARGS goes to the program
+	@exec $(VENV) -m tests.performance.bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(ARGS)
 
 lock: dev ## resolve requirements/*.in into the hashed locks beside them
 	@cd requirements && for name in uv base local dev; do \

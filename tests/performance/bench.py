@@ -17,7 +17,18 @@ from pathlib import Path
 from typing import Any
 
 from config.stack.wheels import ServiceError
-from tests.performance import events_part, http_part, import_part, latency_part, webhooks_part
+from tests.performance import (
+    documents,
+    durations,
+    events_part,
+    growth_part,
+    http_part,
+    import_part,
+    latency_part,
+    webhooks_part,
+    workers_part,
+)
+from tests.performance.meter import best_meter
 from tests.performance.options import Options, read_options
 from tests.performance.report import Section, say, show, write_json
 from tests.performance.stack import Stack, running
@@ -29,14 +40,26 @@ PARTS: dict[str, Callable[[Stack, Options], list[Section]]] = {
     "webhooks": webhooks_part.run_webhooks,
     "latency": latency_part.run_latency,
     "import": import_part.run_import,
+    "growth": growth_part.run_growth,
+    "workers": workers_part.run_workers,
 }
 
 
 def about() -> dict[str, Any]:
     """The machine and the versions that the figures belong to."""
     packages = {name: version(name) for name in ("django", "djangorestframework", "celery", "psycopg", "redis")}
-    load = os.getloadavg()[0]
-    return {"python": platform.python_version(), "cores": os.cpu_count(), "load": round(load, 2)} | packages
+    machine = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2), "machine": _processor()}
+    return {"date": time.strftime("%Y-%m-%d"), "python": platform.python_version()} | machine | packages
+
+
+def _processor() -> str:
+    """The processor's name as the kernel knows it."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return f"{platform.system()} on {names[0] if names else platform.machine()}"
 
 
 def main() -> int:
@@ -45,8 +68,10 @@ def main() -> int:
     # an exception, so that everything started is ended on the way out
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda number, _: sys.exit(128 + number))
-    run, began = about(), time.monotonic()
+    run, began = about() | {"quick": options.quick}, time.monotonic()
     say(", ".join(f"{name} {value}" for name, value in run.items()))
+    say(f"{', '.join(options.only)}: {durations.in_words(durations.expected(options))} if nothing else runs here")
+    say(f"http and layers measure {best_meter().name}, the minimum of interleaved rounds")
     sections: list[Section] = []
     failed = 0
     try:
@@ -65,9 +90,17 @@ def main() -> int:
         say(str(error))
         return 1
     say(f"{time.monotonic() - began:.0f} s")
-    if options.json:
-        write_json(options.json, run | {"seconds": round(time.monotonic() - began)}, sections)
+    _keep(options, run | {"seconds": round(time.monotonic() - began)}, sections)
     return 1 if failed else 0
+
+
+def _keep(options: Options, run: dict[str, Any], sections: list[Section]) -> None:
+    """Write the run where it was asked for."""
+    if options.json:
+        write_json(options.json, run, sections)
+    if options.record:
+        write_json(documents.RECORD, run, sections)
+        documents.write()
 
 
 if __name__ == "__main__":

@@ -71,10 +71,19 @@ def floor() -> tuple[dict[str, Probe], list[Layer]]:
     return of(application, bench_token()), []
 
 
+def growing() -> tuple[dict[str, Probe], list[Layer]]:
+    """What the service does all day, to be asked at different numbers of rows."""
+    from config.wsgi import application
+    from tests.performance import growing, layers
+
+    return growing.probes(application, layers.log_in()), []
+
+
 CONTENDERS: dict[str, Callable[[], tuple[dict[str, Probe], list[Layer]]]] = {
     "service": service,
     "plain": plain,
     "floor": floor,
+    "growing": growing,
 }
 
 

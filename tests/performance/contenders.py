@@ -12,9 +12,11 @@ from typing import Any
 
 from config.stack.plan import ROOT
 from tests.performance.probing import Counts, Layer
+from tests.performance.stack import rss_mib
 
 Target = tuple["Contender", str]
 """A process, and the probe that it is to run."""
+QUARTERS = 4
 
 
 class Contender:
@@ -23,6 +25,7 @@ class Contender:
     def __init__(self, name: str, environment: Mapping[str, str], log: Path) -> None:
         self.name = name
         self.layers: list[Layer] = []
+        self.meter = self.unit = ""
         self._environment = environment
         self._log = log
 
@@ -38,7 +41,9 @@ class Contender:
                 stderr=log,
                 text=True,
             )
-        self.layers = [Layer(**layer) for layer in self._read()["layers"]]
+        said = self._read()
+        self.layers = [Layer(**layer) for layer in said["layers"]]
+        self.meter, self.unit = said["meter"], said["unit"]
         return self
 
     def __exit__(
@@ -53,9 +58,17 @@ class Contender:
             self._popen.kill()
             self._popen.wait()
 
-    def cpu_us(self, probe: str, n: int) -> float:
-        """CPU µs of one job of `probe`, the mean of `n` in a row."""
-        return float(self._ask(probe=probe, n=n)["cpu_us"])
+    def cost(self, probe: str, n: int) -> float:
+        """What one job of `probe` costs in `unit`, the mean of `n` in a row."""
+        return float(self._ask(probe=probe, n=n)["cost"])
+
+    def elapsed(self, probe: str, n: int) -> float:
+        """µs that one job of `probe` takes, the database's work included, the mean of `n` in a row."""
+        return float(self._ask(probe=probe, n=n, elapsed=True)["cost"])
+
+    def rss_mib(self) -> float:
+        """Resident memory of the process."""
+        return rss_mib(self._popen.pid)
 
     def counts(self, probe: str) -> Counts:
         """What one job of `probe` asks of the database and of Valkey."""
@@ -83,13 +96,19 @@ class Contender:
 
 
 def take_turns(targets: Sequence[Target], n: int, rounds: int) -> dict[Target, list[float]]:
-    """CPU µs of a job of each target, round by round: in each round all take their turn, each time another first."""
+    """What a job of each target costs, round by round: in each round all take their turn, each time another first."""
     for contender, probe in targets:
-        contender.cpu_us(probe, n)
+        contender.cost(probe, n)
     found: dict[Target, list[float]] = {target: [] for target in targets}
     for number in range(rounds):
         start = number % len(targets)
         for target in [*targets[start:], *targets[:start]]:
             contender, probe = target
-            found[target].append(contender.cpu_us(probe, n))
+            found[target].append(contender.cost(probe, n))
     return found
+
+
+def resolution(values: Sequence[float]) -> float:
+    """How far minima of the same job differ (A - A): the spread of the minima of every fourth round."""
+    least = [min(values[first::QUARTERS]) for first in range(min(QUARTERS, len(values)))]
+    return max(least) - min(least)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -33,6 +33,9 @@ FORGET = "TRUNCATE events_outboxevent, events_delivery"
 RELAY = (sys.executable, "-m", "tests.performance.noop")
 CELERY = (sys.executable, "-m", "celery", "--quiet", "-A", "tests.performance.noop", "worker", "-Q", "events")
 WORKER = (*CELERY, "-c", str(PROCESSES), "-n", "bench@%h", "--without-gossip", "--without-mingle")
+Commands = Mapping[str, tuple[str, ...]]
+NOTHING: Commands = {"relay": RELAY, "worker": WORKER}
+SAID = {"relay": "relay_started", "worker": "ready."}
 
 
 @dataclass
@@ -46,16 +49,22 @@ class Used:
 
 @dataclass
 class Bus:
-    """A relay and a worker that can be started, on the part's own database."""
+    """A relay and a worker that can be started, on the part's own database.
+
+    `told` is the SQL that commits events, `due` the one that counts the deliveries that are left.
+    """
 
     part: Part
     supervisor: Supervisor
     database: psycopg.Connection[Any]
+    commands: Commands = field(default_factory=lambda: NOTHING)
+    told: str = PUBLISH
+    due: str = DUE
     started: list[str] = field(default_factory=list)
 
     def start(self, name: str) -> None:
         """Start `relay` or `worker`; returns when it runs."""
-        command, said = {"relay": (RELAY, "relay_started"), "worker": (WORKER, "ready.")}[name]
+        command, said = self.commands[name], SAID[name]
         environment = self.part.environment(PYTHONUNBUFFERED="1", REMAP_SIGTERM="SIGQUIT")
         self.supervisor.start(Child(name=name, command=command, environment=environment))
         self.started.append(name)
@@ -65,11 +74,11 @@ class Bus:
 
     def publish(self, count: int, about: str = "i") -> None:
         """Commit `count` events at once; `about` is what tells their aggregates apart, in SQL."""
-        self.database.execute(PUBLISH.replace("{about}", about).encode(), [count])
+        self.database.execute(self.told.replace("{about}", about).encode(), [count])
 
     def is_done(self) -> bool:
         """Whether everything is delivered."""
-        return self.is_sequenced() and not self._any(DUE)
+        return self.is_sequenced() and not self._any(self.due)
 
     def is_sequenced(self) -> bool:
         """Whether every event has its deliveries."""
@@ -100,7 +109,7 @@ class Bus:
 def run_events(stack: Stack, options: Options) -> list[Section]:
     """Measure events as they come, events of one aggregate, and a backlog."""
     rows: list[dict[str, Value]] = []
-    with _bus(stack, "events") as bus:
+    with open_bus(stack, "events") as bus:
         bus.start("relay")
         bus.start("worker")
         say(f"events: {options.events} as they come")
@@ -109,7 +118,7 @@ def run_events(stack: Stack, options: Options) -> list[Section]:
         say(f"events: {few} about one thing, in order")
         bus.database.execute(FORGET.encode())
         rows.append(_measured(bus, "… all about one thing, in order", few, "0"))
-    with _bus(stack, "backlog") as bus:
+    with open_bus(stack, "backlog") as bus:
         rows += _backlog(bus, options.backlog)
     notes = [
         f"Real processes: one relay, one Celery worker with {PROCESSES} processes; one receiver, which does nothing.",
@@ -119,10 +128,11 @@ def run_events(stack: Stack, options: Options) -> list[Section]:
 
 
 @contextmanager
-def _bus(stack: Stack, name: str) -> Iterator[Bus]:
+def open_bus(stack: Stack, name: str, **differing: Any) -> Iterator[Bus]:
+    """A bus on a database of its own, nothing of it started."""
     part = stack.part(name)
     with part.database() as database, Supervisor(part.folder / "logs") as supervisor:
-        yield Bus(part, supervisor, database)
+        yield Bus(part, supervisor, database, **differing)
 
 
 def _measured(bus: Bus, title: str, count: int, about: str = "i") -> dict[str, Value]:
@@ -134,7 +144,7 @@ def _backlog(bus: Bus, count: int) -> list[dict[str, Value]]:
     """The relay alone on a backlog, then the worker alone on what the relay left."""
     bus.publish(count)
     rows = []
-    for name, until, left in (("relay", bus.is_sequenced, LEFT), ("worker", bus.is_done, DUE)):
+    for name, until, left in (("relay", bus.is_sequenced, LEFT), ("worker", bus.is_done, bus.due)):
         say(f"events: {name} on a backlog of {count}")
         bus.start(name)
         # it has begun already, so what counts is what is left now

@@ -10,7 +10,6 @@ import io
 import itertools
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
@@ -20,6 +19,8 @@ from wsgiref.types import WSGIApplication, WSGIEnvironment
 
 import psycopg
 import redis
+
+from tests.performance.meter import ELAPSED, Meter, best_meter
 
 COUNTED = 20
 BAD_STATUS = "a request was not answered with 2xx"
@@ -140,15 +141,15 @@ def _environ(kind: Requests, path: str, token: str) -> WSGIEnvironment:
     return environ | kind.headers()
 
 
-def cpu_us(probe: Probe, n: int) -> float:
-    """CPU time of this thread for one job, in µs: the mean of `n` in a row."""
+def cost(probe: Probe, n: int, meter: Meter) -> float:
+    """What one job costs by the meter: the mean of `n` in a row."""
     with probe.around():
         # the first may have to fetch what the others find in a cache
         probe.prepare(1)()
         run = probe.prepare(n)
-        start = time.thread_time_ns()
+        start = meter.read()
         run()
-        return (time.thread_time_ns() - start) / n / 1000
+        return (meter.read() - start) / n / meter.per
 
 
 def counts(probe: Probe) -> Counts:
@@ -191,14 +192,19 @@ def counting() -> Iterator[Counts]:
 
 
 def serve(probes: Mapping[str, Probe], layers: Sequence[Layer] = ()) -> None:
-    """Answer questions until standard input ends: `{"probe", "n"}` with CPU µs, `{"count"}` with counts."""
-    _answer({"layers": [asdict(layer) for layer in layers]})
+    """Answer questions until standard input ends: `{"probe", "n"}` with its cost, `{"count"}` with counts.
+
+    With `"elapsed"` the cost is the time that passed, else what the best meter says.
+    """
+    meter = best_meter()
+    _answer({"layers": [asdict(layer) for layer in layers], "meter": meter.name, "unit": meter.unit})
     for line in sys.stdin:
         question = json.loads(line)
         if name := question.get("count"):
             _answer(asdict(counts(probes[name])))
         else:
-            _answer({"cpu_us": cpu_us(probes[question["probe"]], question["n"])})
+            used = ELAPSED if question.get("elapsed") else meter
+            _answer({"cost": cost(probes[question["probe"]], question["n"], used)})
 
 
 def _answer(data: Mapping[str, Any]) -> None:

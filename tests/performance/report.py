@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
-import statistics
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -26,19 +24,6 @@ class Section:
     notes: Sequence[str] = field(default_factory=tuple)
 
 
-def median(values: Sequence[float]) -> float:
-    """The median."""
-    return float(statistics.median(values))
-
-
-def uncertainty(values: Sequence[float]) -> float:
-    """Half the width of the median's 95 % interval, by order statistics: no assumption on how `values` are spread."""
-    ordered, middle = sorted(values), len(values) / 2
-    reach = 0.98 * len(values) ** 0.5
-    low, high = max(0, math.floor(middle - reach)), min(len(values) - 1, math.ceil(middle + reach) - 1)
-    return (ordered[high] - ordered[low]) / 2 if ordered else 0.0
-
-
 def percentile(values: Sequence[float], percent: float) -> float:
     """The smallest value that `percent` of `values` do not exceed; 0 for none."""
     ordered = sorted(values)
@@ -55,7 +40,7 @@ def show(section: Section) -> None:
         is_number = any(isinstance(row[column], int | float) for row in section.rows)
         table.add_column(column, justify="right" if is_number else "left")
     for row in section.rows:
-        table.add_row(*(_text(row[column]) for column in columns))
+        table.add_row(*(figure(row[column]) for column in columns))
     console = _console()
     console.print()
     console.print(table)
@@ -80,7 +65,8 @@ def _console() -> Console:
     return found if found.is_terminal else Console(width=170)
 
 
-def _text(value: Value) -> str:
+def figure(value: Value) -> str:
+    """As people read it: three digits that count."""
     if value is None:
         return "-"
     if not isinstance(value, float):
