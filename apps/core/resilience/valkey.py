@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from functools import cache
 from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
-from redis.commands.core import Script
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry
 
@@ -37,12 +37,19 @@ class Valkey:
     """Runs Lua scripts, one connection for each call that runs; after a failure it asks nothing for `pause` seconds."""
 
     def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS, pause: float = PAUSE_SECONDS) -> None:
-        self._url = url
-        self._timeout = timeout
         self._pause = pause
         self._away_until = 0.0
-        self._idle: list[redis.Redis] = []
-        self._scripts: dict[str, Script] = {}
+        # makes connections from the URL; they are kept here, since its own way to lend one costs more than the answer
+        self._pool = redis.ConnectionPool.from_url(
+            url,
+            socket_timeout=timeout,
+            socket_connect_timeout=timeout,
+            retry=Retry(NoBackoff(), 0),
+            decode_responses=True,
+            # would cost each connection one more question, about failovers of managed clusters
+            maint_notifications_config=MaintNotificationsConfig(enabled=False),
+        )
+        self._idle: list[Any] = []
 
     def run(self, lua: str, keys: list[str], args: list[str | int]) -> Any:
         """Run the script `lua` and return its answer.
@@ -66,33 +73,21 @@ class Valkey:
             raise self._away(error) from error
 
     def _run(self, lua: str, keys: list[str], args: list[str | int]) -> Any:
-        client = self._take()
+        connection = self._take()
         try:
-            script = self._scripts.get(lua)
-            if script is None:
-                script = self._scripts[lua] = client.register_script(lua)
-            answer = script(keys=keys, args=args, client=client)
+            answer = _evaluated(connection, lua, [len(keys), *keys, *args])
         except BaseException:
             # a late answer must not be taken for that of the next call
-            client.close()
+            connection.disconnect()
             raise
-        self._idle.append(client)
+        self._idle.append(connection)
         return answer
 
-    def _take(self) -> redis.Redis:
+    def _take(self) -> Any:
         try:
             return self._idle.pop()
         except IndexError:
-            return redis.Redis.from_url(
-                self._url,
-                socket_timeout=self._timeout,
-                socket_connect_timeout=self._timeout,
-                retry=Retry(NoBackoff(), 0),
-                single_connection_client=True,
-                decode_responses=True,
-                # would cost each connection one more question, about failovers of managed clusters
-                maint_notifications_config=MaintNotificationsConfig(enabled=False),
-            )
+            return self._pool.make_connection()
 
     def _away(self, error: Exception) -> Unavailable:
         self._away_until = time.monotonic() + self._pause
@@ -102,6 +97,27 @@ class Valkey:
     def _forget(self) -> None:
         while self._idle:
             try:
-                self._idle.pop().close()
+                self._idle.pop().disconnect()
             except IndexError:
                 return
+
+
+def _evaluated(connection: Any, lua: str, rest: list[str | int]) -> Any:
+    """The answer of the script `lua`, named by its digest; its text is sent only to a server that does not have it."""
+    try:
+        connection.send_packed_command([packed("EVALSHA", _digest(lua), *rest)])
+        return connection.read_response()
+    except redis.exceptions.NoScriptError:
+        connection.send_packed_command([packed("EVAL", lua, *rest)])
+        return connection.read_response()
+
+
+@cache
+def _digest(lua: str) -> str:
+    return hashlib.sha1(lua.encode(), usedforsecurity=False).hexdigest()
+
+
+def packed(*words: str | int) -> bytes:
+    """A command as it is sent, an array of strings. Source: https://valkey.io/topics/protocol/."""
+    texts = [str(word).encode() for word in words]
+    return b"*%d\r\n" % len(texts) + b"".join([b"$%d\r\n%b\r\n" % (len(text), text) for text in texts])
