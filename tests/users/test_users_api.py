@@ -234,6 +234,14 @@ class TestList:
         second = staff.get(links["next"])
         assert self.emails(second) == [*many[20:], "staff@example.com"]
         assert 'rel="prev"' in second.headers["Link"]
+        # a filter that needs escaping, and one that is given twice, lead to the same page
+        given = f"{USERS}?search=example.com%26%20&search=example.com&limit=20"
+        links = {
+            part.split('"')[1]: part.split(">")[0].strip(" <") for part in staff.get(given).headers["Link"].split(", ")
+        }
+        assert links["first"].partition("?")[2] == "search=example.com%26+&search=example.com&limit=20"
+        assert staff.get(links["next"]).json()["next"] is None
+        assert links["next"].count("cursor=") == staff.get(links["next"]).headers["Link"].count("&cursor=") == 1
 
     def test_twenty_by_default_a_hundred_at_most(self, staff: APIClient, many: list[str]) -> None:
         assert len(self.emails(staff.get(USERS))) == 20

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from django.core import signing
 from django.http import HttpResponse
 from rest_framework.request import Request
-from rest_framework.utils.urls import remove_query_param, replace_query_param
 
 from apps.core.errors import FieldProblem, Invalid, together
 from apps.core.http.renderers import json_answer
@@ -100,7 +100,12 @@ def paged(
 
 def _link(request: Request, after: str | None, before: str | None) -> str:
     """The `Link` header; filters are kept."""
-    base = remove_query_param(request.build_absolute_uri(), "cursor")
-    named = [(after, "next"), (before, "prev")]
-    others = [(replace_query_param(base, "cursor", cursor), name) for cursor, name in named if cursor]
-    return ", ".join(f'<{url}>; rel="{name}"' for url, name in [(base, "first"), *others])
+    kept = [(name, value) for name, values in request.query_params.lists() if name != "cursor" for value in values]
+    path = request.build_absolute_uri(request.path)
+
+    def link(relation: str, *more: tuple[str, str]) -> str:
+        query = urlencode([*kept, *more])
+        return f'<{path}{"?" if query else ""}{query}>; rel="{relation}"'
+
+    others = [link(name, ("cursor", cursor)) for cursor, name in ((after, "next"), (before, "prev")) if cursor]
+    return ", ".join([link("first"), *others])
