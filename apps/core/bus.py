@@ -13,6 +13,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, ClassVar, Generic, TypeVar
 
 import structlog
@@ -24,6 +25,8 @@ from apps.core.errors import DomainError, Gone
 
 R = TypeVar("R")
 log = structlog.get_logger("bus")
+# whether a unit of work that is opened now is a part of the one around it
+_in_whole: ContextVar[bool] = ContextVar("in_whole", default=False)
 COMMANDS = Histogram(
     "command_seconds", "Commands run by the bus", ["command", "outcome"], buckets=(0.005, 0.025, 0.1, 0.5, 2.5, 15)
 )
@@ -48,18 +51,22 @@ class HandlerError(Exception):
 
 
 @contextmanager
-def unit_of_work() -> Iterator[None]:
+def unit_of_work(*, whole: bool = False) -> Iterator[None]:
     """`transaction.atomic()`, for whole use cases. Raises Gone if what a new row belongs to was deleted meanwhile.
 
-    Django's foreign keys are checked at the COMMIT, so no statement before it would fail.
+    Django's foreign keys are checked at the COMMIT, so no statement before it would fail. With `whole` an error of a
+    command in it ends it all, so a command needs no savepoint; whoever catches the error cannot go on.
     """
+    part, outer = _in_whole.get(), _in_whole.set(whole)
     try:
-        with transaction.atomic():
+        with transaction.atomic(savepoint=not part):
             yield
     except IntegrityError as error:
         if isinstance(error.__cause__, ForeignKeyViolation):
             raise Gone from error
         raise
+    finally:
+        _in_whole.reset(outer)
 
 
 def after_commit(act: Callable[[], object]) -> None:

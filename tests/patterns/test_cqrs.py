@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, ClassVar, assert_type
 
@@ -11,13 +12,15 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from prometheus_client import REGISTRY
 
-from apps.core.bus import Bus, Command, Query, bus
+from apps.core.bus import Bus, Command, Query, bus, unit_of_work
 from apps.core.errors import NotFound
+from apps.events.bus import publish
 from apps.events.models import OutboxEvent
 from apps.users.api.v1 import UserV1
 from apps.users.api.v2 import UserV2
 from apps.users.commands import RegisterUser, UserSnapshot
 from apps.users.errors import EmailTaken
+from apps.users.events import UserRegistered
 from apps.users.models import User
 from apps.users.queries import GetUser, ListUsers, Row
 from apps.users.tokens import Claims
@@ -98,6 +101,28 @@ class TestCommand:
         assert last.startswith("INSERT INTO events_outboxevent")
         assert last.endswith(";COMMIT")
         assert len(sent) == 2
+
+    @pytest.mark.parametrize("again", [lambda: publish(UserRegistered(1, "b@example.com", "B")), User.objects.first])
+    def test_an_error_ends_a_whole_unit_of_work_and_nothing_goes_on_there(self, again: Callable[[], Any]) -> None:
+        with unit_of_work(whole=True):
+            bus.execute(RegisterUser("a@example.com", "Ada"))
+            with pytest.raises(EmailTaken):
+                bus.execute(RegisterUser("A@example.com", "Ada"))
+            with pytest.raises(transaction.TransactionManagementError):
+                again()
+        assert not User.objects.exists()
+        assert not OutboxEvent.objects.exists()
+
+    def test_a_command_within_a_command_of_it_can_still_fail_alone(self, own: Bus) -> None:
+        def register_once(command: RegisterTwo) -> int:
+            for email in command.emails:
+                with suppress(EmailTaken):
+                    bus.execute(RegisterUser(email, "Ada"))
+            return User.objects.count()
+
+        with unit_of_work(whole=True), own.replaced(RegisterTwo, register_once):
+            assert own.execute(RegisterTwo(("a@example.com", "A@example.com"))) == 1
+        assert OutboxEvent.objects.count() == 1
 
     def test_one_that_waits_for_another_machine_holds_no_transaction_open(self, own: Bus) -> None:
         assert own.execute(WaitOutside()) is False

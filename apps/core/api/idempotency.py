@@ -100,6 +100,11 @@ def user_or_address(request: Request) -> str:
     return f"addr:{request.META.get('REMOTE_ADDR')}" if user_id is None else f"user:{user_id}"
 
 
+def transaction_of(view: Any, request: Request) -> AbstractContextManager[object]:
+    """The transaction that a request with a key runs in."""
+    return transaction.atomic()
+
+
 def run_statement(sql: str, params: Sequence[Any]) -> None:
     """Run a statement that has no answer."""
     with connection.cursor() as cursor:
@@ -119,7 +124,7 @@ class RunOnce:
 
     digest_of: Callable[[Any, Request], str] = whole_body
     caller_of: Callable[[Request], str] = user_or_address
-    atomic: Callable[[], AbstractContextManager[object]] = transaction.atomic
+    atomic: Callable[[Any, Request], AbstractContextManager[object]] = transaction_of
     send: Callable[[str, Sequence[Any]], None] = run_statement
     refusals: tuple[type[Exception], ...] = (exceptions.APIException,)
 
@@ -133,7 +138,7 @@ class RunOnce:
             digest = self.digest_of(view, request)
             if key is None:
                 return post(view, request, *args, **kwargs)
-            with self.atomic():
+            with self.atomic(view, request):
                 if kept := _lock(key):
                     return _again(kept, _fingerprint(request, digest))
                 try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import IO, Any, ClassVar, Protocol
 
 from django.conf import settings
@@ -63,7 +64,7 @@ def whose(request: Request) -> str:
 run_once = RunOnce(
     digest_of=lambda view, request: str(view.take_body(request).digest),
     caller_of=whose,
-    atomic=unit_of_work,
+    atomic=lambda view, request: view.unit_of_work(request),
     send=send_later,
     refusals=(APIException, DomainError),
 )
@@ -97,6 +98,10 @@ class ApiView(APIView):
         method = str(getattr(self.request, "method", "")).lower()
         chosen = self.authenticates.get("get" if method == "head" else method)
         return [chosen()] if chosen else super().get_authenticators()
+
+    def unit_of_work(self, request: Request) -> AbstractContextManager[None]:
+        """The transaction of a POST with an Idempotency-Key."""
+        return unit_of_work(whole=not self.keeps_refusals)
 
     def limit(self) -> int:
         """How many bytes a body of this route may have."""

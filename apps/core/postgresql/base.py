@@ -59,6 +59,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def send_later(self, sql: str, params: Sequence[Any]) -> None:
         """Send `sql` with the next statement, COMMIT included; only inside a transaction, and without an answer."""
+        self.validate_no_broken_transaction()
         send_later(self.connection, sql, params)
 
     def _set_autocommit(self, autocommit: bool) -> None:
