@@ -44,9 +44,12 @@ class CompiledRead:
         self._parameters = [(names.get(value), value) for value in parameters]
         self._columns = tuple(rows.query.selected or ())
 
+    def statement(self, **values: Any) -> tuple[str, list[Any]]:
+        """The SQL and its parameters for `values`, one for each name of the stand-ins."""
+        return self._sql, [value if name is None else values[name] for name, value in self._parameters]
+
     def fetch(self, **values: Any) -> list[dict[str, Any]]:
-        """The rows for `values`, one for each name of the stand-ins."""
-        bound = [value if name is None else values[name] for name, value in self._parameters]
+        """The rows for `values`."""
         with connection.cursor() as cursor:
-            cursor.execute(self._sql, bound)
+            cursor.execute(*self.statement(**values))
             return [dict(zip(self._columns, row, strict=True)) for row in cursor.fetchall()]

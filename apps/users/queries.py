@@ -6,14 +6,17 @@ columns of the profile are reached through the relation: a read may join tables 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import connection
+from django.db import DataError, connection
 from django.db.models.functions import Lower
+from psycopg.errors import DivisionByZero
 
-from apps.core.bus import Query
+from apps.core.bus import Query, send_later
 from apps.core.errors import NotAllowed, NotAuthenticated, NotFound
 from apps.core.reads import Cursor, newest_first
 from apps.users.models import User
@@ -22,6 +25,7 @@ from apps.users.search import searchable
 from apps.users.tokens import AccessTokens, Claims
 
 Row = dict[str, Any]
+ENDED = "The user of this token is deactivated or gone, or has logged out."
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,23 @@ def get_caller(query: GetCaller) -> Caller:
     claims = query.claims
     for row in caller_read(stand_in(claims)).fetch(caller=claims.user_id, session=claims.session_id):
         return Caller(row["id"], row["is_staff"])
-    raise NotAuthenticated("The user of this token is deactivated or gone, or has logged out.")
+    raise NotAuthenticated(ENDED)
+
+
+@contextmanager
+def check_caller(claims: Claims) -> Iterator[None]:
+    """Like GetCaller, but in front of the transaction's next statement. Raises NotAuthenticated; then it has not run.
+
+    Dividing by the number of such users is an error if there is none, and PostgreSQL runs nothing after an error.
+    """
+    sql, values = caller_read(stand_in(claims)).statement(caller=claims.user_id, session=claims.session_id)
+    send_later(f"SELECT 1 / count(*) FROM ({sql}) caller", values)  # noqa: S608 # the ORM's own SQL
+    try:
+        yield
+    except DataError as error:
+        if isinstance(error.__cause__, DivisionByZero):
+            raise NotAuthenticated(ENDED) from error
+        raise
 
 
 @dataclass(frozen=True)

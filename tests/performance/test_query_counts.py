@@ -89,15 +89,15 @@ def post(client: APIClient, email: str, **headers: str) -> list[str]:
 
 def test_begin_and_commit_and_the_event_are_no_trips_of_their_own(client: APIClient, anyone: APIClient) -> None:
     assert [trip[:12] for trip in post(anyone, "a@example.com")] == ["BEGIN;INSERT", "INSERT INTO "]
-    assert len(post(client, "b@example.com")) == 3, "the caller, too"
+    assert [trip[:20] for trip in post(client, "b@example.com")] == ["BEGIN;SELECT 1 / cou", "INSERT INTO events_o"]
 
 
 def test_a_key_costs_one_trip_more(client: APIClient, anyone: APIClient) -> None:
-    trips = post(anyone, "a@example.com", **{"Idempotency-Key": "k"})
-    # the lock and the look-up; the user; the event and the answer
-    assert len(trips) == 3, trips
-    assert trips[-1].endswith(";COMMIT"), "the user, the event and the answer are kept together"
-    assert len(post(client, "b@example.com", **{"Idempotency-Key": "k"})) == 4, "the caller, too"
+    for by, email in ((anyone, "a@example.com"), (client, "b@example.com")):
+        trips = post(by, email, **{"Idempotency-Key": "k"})
+        # the caller, the lock and the look-up; the user; the event and the answer
+        assert len(trips) == 3, trips
+        assert trips[-1].endswith(";COMMIT"), "the user, the event and the answer are kept together"
 
 
 def test_reads_and_a_change_in_trips(client: APIClient, register: Register) -> None:

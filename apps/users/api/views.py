@@ -16,7 +16,8 @@ from apps.core.api.views import ApiView, address, caller, run_once
 from apps.core.errors import FieldProblem, Invalid, NotAllowed
 from apps.core.http.renderers import json_answer
 from apps.core.reads import Cursor
-from apps.users.api.authentication import ActiveUserAuthentication, TokenAuthentication, claims_given
+from apps.users.api.authentication import TokenAuthentication, claims_given
+from apps.users.api.late_check import LateCheck
 from apps.users.api.serializers import NewUser, UserChanges
 from apps.users.api.token_views import OPEN_LIMIT
 from apps.users.api.v1 import UserV1
@@ -34,12 +35,12 @@ def representation(request: Request) -> type[UserV1]:
     return USER[str(request.version)]
 
 
-class UserList(ApiView):
+class UserList(LateCheck):
     """Registration, open to anyone, and the list, for staff."""
 
     permission_classes = (AllowAny,)
-    # a POST is open to anyone, but not with a token of a user who is deactivated or gone; the list's statement checks
-    authenticates: ClassVar = {"get": TokenAuthentication, "post": ActiveUserAuthentication}
+    # a POST is open to anyone, but not with a token of a user who is deactivated or gone; each first statement checks
+    authenticates: ClassVar = {"get": TokenAuthentication, "post": TokenAuthentication}
     body_limit = OPEN_LIMIT
     problems: ClassVar = {"post": (401, 409), "get": (400, 401, 403)}
     answers: ClassVar = {
@@ -52,7 +53,9 @@ class UserList(ApiView):
     @extend_schema(request=NewUser, operation_id="users_register")
     def post(self, request: Request) -> HttpResponse:
         """Register a user; a welcome e-mail and the profile follow by themselves."""
-        user = self.bus.execute(RegisterUser(**self.valid(NewUser, request)))
+        command = RegisterUser(**self.valid(NewUser, request))
+        with self.unit_of_work(request):
+            user = self.bus.execute(command)
         self.subject_id = user.id
         shape, row = representation(request), as_row(user)
         headers = {**cache_headers(shape.tag(row)), "Location": address(request, "user", user.id)}
