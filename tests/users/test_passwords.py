@@ -89,9 +89,10 @@ def test_an_unknown_email_takes_as_long_for_a_password_with_two_spellings(regist
         register(password=COMPOSED)
 
         def seconds(email: str) -> float:
-            start = time.perf_counter()
+            # of this process, whatever else the machine does
+            start = time.process_time()
             assert log_in(APART + "!", email) == 401
-            return time.perf_counter() - start
+            return time.process_time() - start
 
         known = min(seconds("ada@example.com") for _ in range(3))
         unknown = min(seconds("nobody@example.com") for _ in range(3))

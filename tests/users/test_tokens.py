@@ -87,9 +87,10 @@ class TestLogin:
             register(password=PASSWORD)
 
             def seconds(email: str) -> float:
-                start = time.perf_counter()
+                # of this process, whatever else the machine does
+                start = time.process_time()
                 assert log_in(anyone, "wrong", email).status_code == 401
-                return time.perf_counter() - start
+                return time.process_time() - start
 
             known = min(seconds("ada@example.com") for _ in range(4))
             unknown = min(seconds("nobody@example.com") for _ in range(4))
