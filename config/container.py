@@ -208,6 +208,7 @@ class Container(Parts):
         bus.register(webhooks.SendDue, lambda command: sender.drain(command.seconds))
         bus.register(webhook_queries.GetEndpoint, webhook_queries.get_endpoint)
         bus.register(webhook_queries.ListEndpoints, webhook_queries.list_endpoints)
+        bus.register(webhook_queries.FindWanted, webhook_queries.find_wanted)
         bus.register(webhook_queries.ListDeliveries, webhook_queries.list_deliveries)
 
 

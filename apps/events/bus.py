@@ -21,13 +21,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 
+import structlog
 from django.core.exceptions import ImproperlyConfigured
+from django.db import Error as DatabaseError
 from django.db import connection
 from django.dispatch import Signal
 
 from apps.core.bus import Command
 from apps.core.context import request_id
 
+log = structlog.get_logger("events")
 happened = Signal()
 """Sent with `sender=type(event)`, `event`, `stored` and `receiver_name`; each receiver answers to its own name."""
 
@@ -80,6 +83,10 @@ E = TypeVar("E", bound=Event)
 Handler = Callable[..., "Command[Any] | None"]
 
 
+# of these event types those that a receiver has a use for now
+Wanted = Callable[[Sequence[str]], "set[str]"]
+
+
 @dataclass(frozen=True)
 class Receiver:
     """A registered receiver: the name on its deliveries, the event it hears (None: every one), whether it waits."""
@@ -87,6 +94,7 @@ class Receiver:
     name: str
     event: type[Event] | None
     waits: bool
+    wanted: Wanted | None = None
 
 
 EVENTS: dict[str, type[Event]] = {}
@@ -132,10 +140,11 @@ def publish_all(happenings: Sequence[Event]) -> None:
         cursor.execute(INSERT_ALL, [request_id(), *[list(column) for column in zip(*rows, strict=True)]])
 
 
-def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Handler]:
+def on(heard: type[E] | None, *, waits: bool = False, wanted: Wanted | None = None) -> Callable[[Handler], Handler]:
     """Decorator: connect a module-level function to `heard`; if None to every event, which it gets as a StoredEvent.
 
     With `waits` it runs outside a transaction, and may return the command that keeps what it learned.
+    The relay asks `wanted` after it has read a batch: types that it leaves out make no delivery for this receiver.
 
     The receiver's name is `app.function`. Raises ImproperlyConfigured if the name is taken or too long.
     """
@@ -148,7 +157,7 @@ def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Han
             raise ImproperlyConfigured(f"the receiver's name {name} is longer than {NAME_LENGTH} characters")
         if name in RECEIVERS:
             raise ImproperlyConfigured(f"a receiver named {name} is already connected")
-        RECEIVERS[name] = Receiver(name, heard, waits)
+        RECEIVERS[name] = Receiver(name, heard, waits, wanted)
 
         # without functools.wraps: Django looks at the signature of what it is given, and would see the function's
         def answer_to_name(
@@ -168,6 +177,25 @@ def receivers_of(event_type: str) -> list[Receiver]:
     """The receivers that hear events of `event_type`."""
     cls = EVENTS.get(event_type)
     return [r for r in RECEIVERS.values() if r.event is None or r.event is cls]
+
+
+def receivers_with_a_use(event_types: set[str]) -> dict[str, list[Receiver]]:
+    """For each of `event_types` the receivers that hear it and have a use for it at this moment."""
+    heard = {event_type: receivers_of(event_type) for event_type in event_types}
+    for receiver in {r for receivers in heard.values() for r in receivers if r.wanted}:
+        for event_type in {t for t in event_types if receiver in heard[t]} - _wanted(receiver, event_types):
+            heard[event_type].remove(receiver)
+    return heard
+
+
+def _wanted(receiver: Receiver, event_types: set[str]) -> set[str]:
+    try:
+        return receiver.wanted(sorted(event_types)) if receiver.wanted else event_types
+    except DatabaseError:
+        raise
+    except Exception:  # a mistake of one receiver must not stop the others: it gets everything
+        log.exception("wanted_failed", receiver=receiver.name)
+        return event_types
 
 
 def send(stored: StoredEvent, receiver_name: str) -> Command[Any] | None:

@@ -18,7 +18,7 @@ from django.db import connection, transaction
 from prometheus_client import Counter
 
 from apps.core.queue.work_queue import REFUSED_ROW, Span, send_wake_up, woken_tasks
-from apps.events.bus import RECEIVERS, receivers_of
+from apps.events.bus import RECEIVERS, receivers_with_a_use
 
 log = structlog.get_logger("relay")
 RELAYED = Counter("relay_events_total", "Events that the relay has taken out of the outbox")
@@ -68,7 +68,9 @@ def fan_out(limit: int = BATCH, *, only: int | None = None, but: Iterable[int] =
         cursor.execute(POSITIONS, [len(events)])
         positions = sorted(position for (position,) in cursor.fetchall())
         cursor.execute(SEQUENCE, [[event_id for event_id, _, _ in events], positions])
-        rows = [(i, r.name, aggregate, r.waits) for i, kind, aggregate in events for r in receivers_of(kind)]
+        # asked after the events were read: what was committed before any of them is seen
+        receivers = receivers_with_a_use({kind for _, kind, _ in events})
+        rows = [(i, r.name, aggregate, r.waits) for i, kind, aggregate in events for r in receivers[kind]]
         if rows:
             cursor.execute(FAN_OUT, [list(column) for column in zip(*rows, strict=True)])
         return len(events)
