@@ -16,7 +16,9 @@ receiver, and a worker sends the signal. A receiver is an ordinary signal receiv
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
@@ -36,11 +38,11 @@ happened = Signal()
 
 # of the columns that keep the names of types and receivers
 NAME_LENGTH = 100
-INSERT = "INSERT INTO events_outboxevent (type, aggregate, data, request_id) VALUES (%s, %s, %s, %s)"
+INSERT = "INSERT INTO events_outboxevent (type, aggregate, data, request_id, bulk) VALUES (%s, %s, %s, %s, %s)"
 
 INSERT_ALL = """
-    INSERT INTO events_outboxevent (type, aggregate, data, request_id)
-    SELECT type, aggregate, data::jsonb, %s FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY
+    INSERT INTO events_outboxevent (type, aggregate, data, request_id, bulk)
+    SELECT type, aggregate, data::jsonb, %s, %s FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY
         AS e(type, aggregate, data, place) ORDER BY place"""
 
 
@@ -101,6 +103,9 @@ EVENTS: dict[str, type[Event]] = {}
 RECEIVERS: dict[str, Receiver] = {}
 
 
+_bulk: ContextVar[bool] = ContextVar("bulk", default=False)
+
+
 class NotInTransaction(RuntimeError):
     """An event was published outside a transaction: it could be lost, or be told although it did not happen."""
 
@@ -115,6 +120,16 @@ def event(cls: type[E]) -> type[E]:
     return cls
 
 
+@contextmanager
+def bulk() -> Iterator[None]:
+    """What is published in this block, and what follows from it, lets the events go first that a person waits for."""
+    token = _bulk.set(True)
+    try:
+        yield
+    finally:
+        _bulk.reset(token)
+
+
 def publish(happening: Event) -> None:
     """Write `happening` to the outbox; it is told once the surrounding transaction has committed, else never.
 
@@ -124,8 +139,8 @@ def publish(happening: Event) -> None:
         raise NotInTransaction(
             f"publish({type(happening).__name__}) needs transaction.atomic() around it and its cause"
         )
+    row = (happening.type, happening.aggregate, json.dumps(happening.data()), request_id(), _bulk.get())
     with connection.cursor() as cursor:
-        row = [happening.type, happening.aggregate, json.dumps(happening.data()), request_id()]
         cursor.execute(INSERT, row)
 
 
@@ -137,7 +152,7 @@ def publish_all(happenings: Sequence[Event]) -> None:
         return
     rows = [(h.type, h.aggregate, json.dumps(h.data())) for h in happenings]
     with connection.cursor() as cursor:
-        cursor.execute(INSERT_ALL, [request_id(), *[list(column) for column in zip(*rows, strict=True)]])
+        cursor.execute(INSERT_ALL, [request_id(), _bulk.get(), *[list(column) for column in zip(*rows, strict=True)]])
 
 
 def on(heard: type[E] | None, *, waits: bool = False, wanted: Wanted | None = None) -> Callable[[Handler], Handler]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
+from math import ceil
 
 import structlog
 from django.db import connection, models, transaction
@@ -18,7 +20,7 @@ from prometheus_client import Counter
 from apps.core.bus import bus
 from apps.core.context import bound
 from apps.core.queue.work_queue import Backoff, DeliveryState, LeaseLost, claim, in_seconds, load, settle, storable
-from apps.events.bus import StoredEvent, send
+from apps.events.bus import StoredEvent, bulk, send
 from apps.events.models import Delivery, OutboxEvent
 
 log = structlog.get_logger("deliveries")
@@ -32,8 +34,12 @@ BACKOFF = Backoff()
 # an earlier delivery of the same aggregate to the same receiver goes first
 IN_ORDER = """NOT EXISTS (SELECT 1 FROM events_delivery e WHERE e.receiver = q.receiver
     AND e.aggregate = q.aggregate AND e.id < q.id AND e.due_at IS NOT NULL)"""
-DIRECT = f"NOT q.waits AND {IN_ORDER}"
-WAITING = f"q.waits AND {IN_ORDER}"
+# what a person waits for, and what is bulk
+CLASSES = ("NOT q.bulk", "q.bulk")
+DIRECT = tuple(f"NOT q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
+WAITING = tuple(f"q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
+# bulk may take so much more than it finds room for, so that a steady stream of people's work does not starve it
+BULK_SHARE = 0.1
 
 
 class Postponed(Exception):
@@ -69,8 +75,9 @@ def work_waiting(*, seconds: float, threads: int = 1) -> int:
     tried = 0
     while time.monotonic() < until and (batch := _claim(WAITING, threads, WAITING_LEASE_SECONDS)):
         tried += len(batch)
-        if len(batch) == 1:
-            deliver(batch[0])
+        if threads == 1:
+            for delivery in batch:
+                deliver(delivery)
             continue
         # the threads need the pool's connections more than this one, which only waits for them
         connection.close()
@@ -87,8 +94,12 @@ def _deliver_in_thread(delivery: Delivery) -> None:
         connection.close()
 
 
-def _claim(where: str, limit: int, lease: int) -> list[Delivery]:
-    ids = claim("events_delivery", where=where, limit=limit, lease=lease)
+def _claim(classes: tuple[str, ...], limit: int, lease: int) -> list[Delivery]:
+    """Claim what people wait for first; bulk gets the room that is left, and always a little."""
+    people, bulk = classes
+    ids = claim("events_delivery", where=people, limit=limit, lease=lease)
+    room = max(limit - len(ids), ceil(limit * BULK_SHARE))
+    ids += claim("events_delivery", where=bulk, limit=room, lease=lease)
     found, unreadable = load(Delivery.objects.select_related("event"), ids) if ids else ([], {})
     for key, error in unreadable.items():
         _bury(key, error)
@@ -126,7 +137,8 @@ def _deliver_together(batch: Sequence[Delivery]) -> bool:
 def deliver(delivery: Delivery) -> None:
     """Run one claimed delivery and settle it: delivered, postponed, failed until its next attempt, or dead."""
     event = delivery.event
-    with bound(event.request_id, event_id=event.id, receiver=delivery.receiver, attempt=delivery.attempts):
+    names = {"event_id": event.id, "receiver": delivery.receiver, "attempt": delivery.attempts}
+    with bound(event.request_id, **names), _following(delivery):
         try:
             if delivery.attempts > BACKOFF.max_attempts:
                 raise EndedItsWorker("No worker came to the end of any attempt.")
@@ -157,9 +169,14 @@ def _tell_delivered(delivery: Delivery) -> None:
 
 def _run(delivery: Delivery) -> None:
     event = delivery.event
-    with bound(event.request_id, event_id=event.id, receiver=delivery.receiver):
+    with bound(event.request_id, event_id=event.id, receiver=delivery.receiver), _following(delivery):
         if send(_stored(event), delivery.receiver) is not None:
             raise TypeError(f"{delivery.receiver} returned a command: only a receiver with waits=True may")
+
+
+def _following(delivery: Delivery) -> AbstractContextManager[None]:
+    """What follows from bulk is bulk."""
+    return bulk() if delivery.bulk else nullcontext()
 
 
 def _stored(event: OutboxEvent) -> StoredEvent:

@@ -189,10 +189,17 @@ def woken_tasks() -> list[tuple[QueuedTask, Callable[[], Span | None]]]:
     return [(task, task.due) for task in TASKS.values() if task.due]
 
 
-def due_in(table: str, where: str = "true") -> Callable[[], Span | None]:
-    """A cheap look at the due rows of `table` that `where` (SQL over the alias `q`) lets a worker claim."""
-    one = f"SELECT q.id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where} ORDER BY q.due_at"  # noqa: S608 - as above
-    sql = f"SELECT ({one}, q.id LIMIT 1), ({one} DESC, q.id DESC LIMIT 1)"
+def due_in(table: str, *wheres: str) -> Callable[[], Span | None]:
+    """A cheap look at the due rows of `table` that one of `wheres` (SQL over the alias `q`) lets a worker claim.
+
+    Each of `wheres` names rows that an index has in the order of `due_at`.
+    """
+    ends = []
+    for where in wheres or ("true",):
+        one = f"SELECT q.id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where} ORDER BY q.due_at"  # noqa: S608 - as above
+        ends.append((f"({one}, q.id LIMIT 1)", f"({one} DESC, q.id DESC LIMIT 1)"))
+    oldest, newest = (", ".join(end) for end in zip(*ends, strict=True))
+    sql = f"SELECT least({oldest}), greatest({newest})"
 
     def look() -> Span | None:
         with connection.cursor() as cursor:
