@@ -5,7 +5,11 @@ receiver, and a worker sends the signal. A receiver is an ordinary signal receiv
 
     @on(UserRegistered)
     def create_profile(event: UserRegistered) -> None:
-        bus.execute(CreateProfile(event.user_id))  # commits together with the mark "delivered"
+        bus.execute(CreateProfiles((event.user_id,)))  # commits together with the mark "delivered"
+
+    @on(UserRegistered, many=True)  # or many at once, in one statement
+    def create_profile(events: Sequence[UserRegistered]) -> None:
+        bus.execute(CreateProfiles(tuple(event.user_id for event in events)))
 
     @on(UserRegistered, waits=True)
     def enrich_profile(event: UserRegistered) -> RecordEnrichment | None:
@@ -34,7 +38,10 @@ from apps.core.context import request_id
 
 log = structlog.get_logger("events")
 happened = Signal()
-"""Sent with `sender=type(event)`, `event`, `stored` and `receiver_name`; each receiver answers to its own name."""
+"""Sent with `sender=type(event)`, `event`, `stored` and `receiver_name`; each receiver answers to its own name.
+
+For a receiver that takes many at once, `event` and `stored` are lists.
+"""
 
 # of the columns that keep the names of types and receivers
 NAME_LENGTH = 100
@@ -96,6 +103,7 @@ class Receiver:
     name: str
     event: type[Event] | None
     waits: bool
+    many: bool = False
     wanted: Wanted | None = None
 
 
@@ -155,10 +163,13 @@ def publish_all(happenings: Sequence[Event]) -> None:
         cursor.execute(INSERT_ALL, [request_id(), _bulk.get(), *[list(column) for column in zip(*rows, strict=True)]])
 
 
-def on(heard: type[E] | None, *, waits: bool = False, wanted: Wanted | None = None) -> Callable[[Handler], Handler]:
+def on(
+    heard: type[E] | None, *, waits: bool = False, many: bool = False, wanted: Wanted | None = None
+) -> Callable[[Handler], Handler]:
     """Decorator: connect a module-level function to `heard`; if None to every event, which it gets as a StoredEvent.
 
     With `waits` it runs outside a transaction, and may return the command that keeps what it learned.
+    With `many` it gets a list of events, of as many requests: if it raises, each event is tried again in a list alone.
     The relay asks `wanted` after it has read a batch: types that it leaves out make no delivery for this receiver.
 
     The receiver's name is `app.function`. Raises ImproperlyConfigured if the name is taken or too long.
@@ -172,11 +183,13 @@ def on(heard: type[E] | None, *, waits: bool = False, wanted: Wanted | None = No
             raise ImproperlyConfigured(f"the receiver's name {name} is longer than {NAME_LENGTH} characters")
         if name in RECEIVERS:
             raise ImproperlyConfigured(f"a receiver named {name} is already connected")
-        RECEIVERS[name] = Receiver(name, heard, waits, wanted)
+        if waits and many:
+            raise ImproperlyConfigured(f"{name}: who waits for another machine waits for one event at a time")
+        RECEIVERS[name] = Receiver(name, heard, waits, many, wanted)
 
         # without functools.wraps: Django looks at the signature of what it is given, and would see the function's
         def answer_to_name(
-            sender: type[Event], event: Event, stored: StoredEvent, receiver_name: str, **_: Any
+            sender: type[Event], event: object, stored: object, receiver_name: str, **_: Any
         ) -> Command[Any] | None:
             if receiver_name != name:
                 return None
@@ -219,12 +232,30 @@ def send(stored: StoredEvent, receiver_name: str) -> Command[Any] | None:
     Raises whatever the receiver raises, LookupError for a type or a receiver that the code no longer has, TypeError for
     content that its class does not know.
     """
+    happening, told = _read(stored, receiver_name)
+    if RECEIVERS[receiver_name].many:
+        return _send([happening], [told], type(happening), receiver_name)
+    return _send(happening, told, type(happening), receiver_name)
+
+
+def send_many(stored: Sequence[StoredEvent], receiver_name: str) -> None:
+    """Like `send`, for events of one type and a receiver that takes many at once."""
+    read = [_read(one, receiver_name) for one in stored]
+    happenings, told = [happening for happening, _ in read], [one for _, one in read]
+    if _send(happenings, told, type(happenings[0]), receiver_name) is not None:
+        raise TypeError(f"{receiver_name} returned a command: only a receiver with waits=True may")
+
+
+def _read(stored: StoredEvent, receiver_name: str) -> tuple[Event, StoredEvent]:
     if stored.type not in EVENTS or receiver_name not in RECEIVERS:
         raise LookupError(f"no receiver {receiver_name} for {stored.type}; deploy the code that has it, then replay")
     happening = EVENTS[stored.type].read(stored.data)
     # what an earlier version wrote is told in this version's form
-    stored = replace(stored, data=happening.data())
-    answers = happened.send(type(happening), event=happening, stored=stored, receiver_name=receiver_name)
+    return happening, replace(stored, data=happening.data())
+
+
+def _send(event: object, stored: object, sender: type[Event], receiver_name: str) -> Command[Any] | None:
+    answers = happened.send(sender, event=event, stored=stored, receiver_name=receiver_name)
     # the stubs say that every receiver answers with a text
     commands: list[Any] = [answer for _, answer in answers if answer is not None]
     return commands[0] if commands else None

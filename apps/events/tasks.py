@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.core.bus import bus
+from apps.core.mail import kept_connections
 from apps.core.queue.work_queue import due_in, task
 from apps.events import deliveries
 from apps.events.commands import PruneEvents
@@ -21,7 +22,8 @@ def deliver() -> None:
 @task("events.deliver_waiting", queue="io", due=due_in("events_delivery", *deliveries.WAITING))
 def deliver_waiting() -> None:
     """Run the receivers that wait for other machines."""
-    deliveries.work_waiting(seconds=DRAIN_SECONDS, threads=WAITING_THREADS)
+    with kept_connections():
+        deliveries.work_waiting(seconds=DRAIN_SECONDS, threads=WAITING_THREADS)
 
 
 @task("events.prune", queue="events", every=3600)
