@@ -25,7 +25,7 @@ from apps.core.resilience.retry import Retry
 from apps.core.resilience.valkey import Valkey, valkey_at
 from apps.events import commands as events
 from apps.events import queries as event_queries
-from apps.events.deliveries import WAITING_LEASE_SECONDS
+from apps.events.deliveries import LONGEST_WAIT_SECONDS
 from apps.events.repositories import Deliveries as EventDeliveries
 from apps.events.repositories import Events
 from apps.events.services import EventService
@@ -103,7 +103,7 @@ class Container(Parts):
             max_delay=env.retry_max_delay,
             exponential_base=env.retry_exponential_base,
             # the receiver that waits holds a lease on its delivery, which must not run out meanwhile
-            budget=WAITING_LEASE_SECONDS / 2,
+            budget=LONGEST_WAIT_SECONDS / 2,
         )
 
     @cached_property
@@ -162,7 +162,7 @@ class Container(Parts):
 
     def _wire_profiles(self, bus: Bus) -> None:
         service = ProfileService(self.profiles, self.people)
-        bus.register(profiles.CreateProfile, service.create)
+        bus.register(profiles.CreateProfiles, service.create)
         bus.register(profiles.LookUpPerson, service.look_up)
         bus.register(profiles.RecordEnrichment, service.record)
 
@@ -208,6 +208,7 @@ class Container(Parts):
         bus.register(webhooks.SendDue, lambda command: sender.drain(command.seconds))
         bus.register(webhook_queries.GetEndpoint, webhook_queries.get_endpoint)
         bus.register(webhook_queries.ListEndpoints, webhook_queries.list_endpoints)
+        bus.register(webhook_queries.FindWanted, webhook_queries.find_wanted)
         bus.register(webhook_queries.ListDeliveries, webhook_queries.list_deliveries)
 
 

@@ -5,7 +5,11 @@ receiver, and a worker sends the signal. A receiver is an ordinary signal receiv
 
     @on(UserRegistered)
     def create_profile(event: UserRegistered) -> None:
-        bus.execute(CreateProfile(event.user_id))  # commits together with the mark "delivered"
+        bus.execute(CreateProfiles((event.user_id,)))  # commits together with the mark "delivered"
+
+    @on(UserRegistered, many=True)  # or many at once, in one statement
+    def create_profile(events: Sequence[UserRegistered]) -> None:
+        bus.execute(CreateProfiles(tuple(event.user_id for event in events)))
 
     @on(UserRegistered, waits=True)
     def enrich_profile(event: UserRegistered) -> RecordEnrichment | None:
@@ -16,28 +20,36 @@ receiver, and a worker sends the signal. A receiver is an ordinary signal receiv
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Self, TypeVar
 
+import structlog
 from django.core.exceptions import ImproperlyConfigured
+from django.db import Error as DatabaseError
 from django.db import connection
 from django.dispatch import Signal
 
 from apps.core.bus import Command, send_later
 from apps.core.context import request_id
 
+log = structlog.get_logger("events")
 happened = Signal()
-"""Sent with `sender=type(event)`, `event`, `stored` and `receiver_name`; each receiver answers to its own name."""
+"""Sent with `sender=type(event)`, `event`, `stored` and `receiver_name`; each receiver answers to its own name.
+
+For a receiver that takes many at once, `event` and `stored` are lists.
+"""
 
 # of the columns that keep the names of types and receivers
 NAME_LENGTH = 100
-INSERT = "INSERT INTO events_outboxevent (type, aggregate, data, request_id) VALUES (%s, %s, %s, %s)"
+INSERT = "INSERT INTO events_outboxevent (type, aggregate, data, request_id, bulk) VALUES (%s, %s, %s, %s, %s)"
 
 INSERT_ALL = """
-    INSERT INTO events_outboxevent (type, aggregate, data, request_id)
-    SELECT type, aggregate, data::jsonb, %s FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY
+    INSERT INTO events_outboxevent (type, aggregate, data, request_id, bulk)
+    SELECT type, aggregate, data::jsonb, %s, %s FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY
         AS e(type, aggregate, data, place) ORDER BY place"""
 
 
@@ -80,6 +92,10 @@ E = TypeVar("E", bound=Event)
 Handler = Callable[..., "Command[Any] | None"]
 
 
+# of these event types those that a receiver has a use for now
+Wanted = Callable[[Sequence[str]], "set[str]"]
+
+
 @dataclass(frozen=True)
 class Receiver:
     """A registered receiver: the name on its deliveries, the event it hears (None: every one), whether it waits."""
@@ -87,10 +103,15 @@ class Receiver:
     name: str
     event: type[Event] | None
     waits: bool
+    many: bool = False
+    wanted: Wanted | None = None
 
 
 EVENTS: dict[str, type[Event]] = {}
 RECEIVERS: dict[str, Receiver] = {}
+
+
+_bulk: ContextVar[bool] = ContextVar("bulk", default=False)
 
 
 class NotInTransaction(RuntimeError):
@@ -107,6 +128,16 @@ def event(cls: type[E]) -> type[E]:
     return cls
 
 
+@contextmanager
+def bulk() -> Iterator[None]:
+    """What is published in this block, and what follows from it, lets the events go first that a person waits for."""
+    token = _bulk.set(True)
+    try:
+        yield
+    finally:
+        _bulk.reset(token)
+
+
 def publish(happening: Event) -> None:
     """Write `happening` to the outbox; it is told once the surrounding transaction has committed, else never.
 
@@ -116,7 +147,8 @@ def publish(happening: Event) -> None:
         raise NotInTransaction(
             f"publish({type(happening).__name__}) needs transaction.atomic() around it and its cause"
         )
-    send_later(INSERT, [happening.type, happening.aggregate, json.dumps(happening.data()), request_id()])
+    row = (happening.type, happening.aggregate, json.dumps(happening.data()), request_id(), _bulk.get())
+    send_later(INSERT, row)
 
 
 def publish_all(happenings: Sequence[Event]) -> None:
@@ -126,13 +158,17 @@ def publish_all(happenings: Sequence[Event]) -> None:
     if not happenings:
         return
     rows = [(h.type, h.aggregate, json.dumps(h.data())) for h in happenings]
-    send_later(INSERT_ALL, [request_id(), *[list(column) for column in zip(*rows, strict=True)]])
+    send_later(INSERT_ALL, [request_id(), _bulk.get(), *[list(column) for column in zip(*rows, strict=True)]])
 
 
-def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Handler]:
+def on(
+    heard: type[E] | None, *, waits: bool = False, many: bool = False, wanted: Wanted | None = None
+) -> Callable[[Handler], Handler]:
     """Decorator: connect a module-level function to `heard`; if None to every event, which it gets as a StoredEvent.
 
     With `waits` it runs outside a transaction, and may return the command that keeps what it learned.
+    With `many` it gets a list of events, of as many requests: if it raises, each event is tried again in a list alone.
+    The relay asks `wanted` after it has read a batch: types that it leaves out make no delivery for this receiver.
 
     The receiver's name is `app.function`. Raises ImproperlyConfigured if the name is taken or too long.
     """
@@ -145,11 +181,13 @@ def on(heard: type[E] | None, *, waits: bool = False) -> Callable[[Handler], Han
             raise ImproperlyConfigured(f"the receiver's name {name} is longer than {NAME_LENGTH} characters")
         if name in RECEIVERS:
             raise ImproperlyConfigured(f"a receiver named {name} is already connected")
-        RECEIVERS[name] = Receiver(name, heard, waits)
+        if waits and many:
+            raise ImproperlyConfigured(f"{name}: who waits for another machine waits for one event at a time")
+        RECEIVERS[name] = Receiver(name, heard, waits, many, wanted)
 
         # without functools.wraps: Django looks at the signature of what it is given, and would see the function's
         def answer_to_name(
-            sender: type[Event], event: Event, stored: StoredEvent, receiver_name: str, **_: Any
+            sender: type[Event], event: object, stored: object, receiver_name: str, **_: Any
         ) -> Command[Any] | None:
             if receiver_name != name:
                 return None
@@ -167,18 +205,55 @@ def receivers_of(event_type: str) -> list[Receiver]:
     return [r for r in RECEIVERS.values() if r.event is None or r.event is cls]
 
 
+def receivers_with_a_use(event_types: set[str]) -> dict[str, list[Receiver]]:
+    """For each of `event_types` the receivers that hear it and have a use for it at this moment."""
+    heard = {event_type: receivers_of(event_type) for event_type in event_types}
+    for receiver in {r for receivers in heard.values() for r in receivers if r.wanted}:
+        for event_type in {t for t in event_types if receiver in heard[t]} - _wanted(receiver, event_types):
+            heard[event_type].remove(receiver)
+    return heard
+
+
+def _wanted(receiver: Receiver, event_types: set[str]) -> set[str]:
+    try:
+        return receiver.wanted(sorted(event_types)) if receiver.wanted else event_types
+    except DatabaseError:
+        raise
+    except Exception:  # a mistake of one receiver must not stop the others: it gets everything
+        log.exception("wanted_failed", receiver=receiver.name)
+        return event_types
+
+
 def send(stored: StoredEvent, receiver_name: str) -> Command[Any] | None:
     """Send the signal for one stored event to one receiver; returns the command it answers with, if any.
 
     Raises whatever the receiver raises, LookupError for a type or a receiver that the code no longer has, TypeError for
     content that its class does not know.
     """
+    happening, told = _read(stored, receiver_name)
+    if RECEIVERS[receiver_name].many:
+        return _send([happening], [told], type(happening), receiver_name)
+    return _send(happening, told, type(happening), receiver_name)
+
+
+def send_many(stored: Sequence[StoredEvent], receiver_name: str) -> None:
+    """Like `send`, for events of one type and a receiver that takes many at once."""
+    read = [_read(one, receiver_name) for one in stored]
+    happenings, told = [happening for happening, _ in read], [one for _, one in read]
+    if _send(happenings, told, type(happenings[0]), receiver_name) is not None:
+        raise TypeError(f"{receiver_name} returned a command: only a receiver with waits=True may")
+
+
+def _read(stored: StoredEvent, receiver_name: str) -> tuple[Event, StoredEvent]:
     if stored.type not in EVENTS or receiver_name not in RECEIVERS:
         raise LookupError(f"no receiver {receiver_name} for {stored.type}; deploy the code that has it, then replay")
     happening = EVENTS[stored.type].read(stored.data)
     # what an earlier version wrote is told in this version's form
-    stored = replace(stored, data=happening.data())
-    answers = happened.send(type(happening), event=happening, stored=stored, receiver_name=receiver_name)
+    return happening, replace(stored, data=happening.data())
+
+
+def _send(event: object, stored: object, sender: type[Event], receiver_name: str) -> Command[Any] | None:
+    answers = happened.send(sender, event=event, stored=stored, receiver_name=receiver_name)
     # the stubs say that every receiver answers with a text
     commands: list[Any] = [answer for _, answer in answers if answer is not None]
     return commands[0] if commands else None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Now
 
 from apps.core.queue.work_queue import DeliveryState, WorkItem
@@ -23,12 +23,18 @@ class OutboxEvent(models.Model):
     data = models.JSONField()
     occurred_at = models.DateTimeField(db_default=Now())
     request_id = models.CharField(max_length=128, blank=True, default="")
+    bulk = models.BooleanField(
+        db_default=False, default=False, help_text="nobody waits for it: what people do goes first"
+    )
     position = models.BigIntegerField(null=True, unique=True, editable=False)
 
     class Meta:
         verbose_name = "event"
         indexes: ClassVar = [
-            models.Index(fields=["id"], name="events_unsequenced", condition=Q(position__isnull=True)),
+            models.Index(F("bulk"), F("id") + 0, name="events_untaken", condition=Q(position__isnull=True)),
+            models.Index(
+                fields=["aggregate", "id"], name="events_bulk_order", condition=Q(position__isnull=True, bulk=True)
+            ),
             models.Index(fields=["type", "position"], name="events_type_position"),
             models.Index(fields=["aggregate", "id"], name="events_aggregate"),
             models.Index(fields=["occurred_at"], name="events_occurred_at"),
@@ -46,6 +52,9 @@ class Delivery(WorkItem):
     receiver = models.CharField(max_length=100)
     aggregate = models.CharField(max_length=100)
     waits = models.BooleanField(default=False, help_text="the receiver waits for another machine")
+    bulk = models.BooleanField(
+        db_default=False, default=False, help_text="nobody waits for it: what people do goes first"
+    )
     state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.PENDING)
     settled_at = models.DateTimeField(null=True, editable=False)
     replayed_at = models.DateTimeField(null=True, editable=False)
@@ -58,7 +67,7 @@ class Delivery(WorkItem):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["waits", "due_at", "id"], name="events_delivery_due", condition=Q(due_at__isnull=False)
+                fields=["waits", "bulk", "due_at", "id"], name="events_delivery_turn", condition=Q(due_at__isnull=False)
             ),
             models.Index(
                 fields=["receiver", "aggregate", "id"], name="events_delivery_order", condition=Q(due_at__isnull=False)

@@ -11,6 +11,9 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
+from math import ceil
+from typing import NamedTuple
 
 import structlog
 from django.db import Error as DatabaseError
@@ -18,7 +21,7 @@ from django.db import connection, transaction
 from prometheus_client import Counter
 
 from apps.core.queue.work_queue import REFUSED_ROW, Span, send_wake_up, woken_tasks
-from apps.events.bus import RECEIVERS, receivers_of
+from apps.events.bus import RECEIVERS, receivers_with_a_use
 
 log = structlog.get_logger("relay")
 RELAYED = Counter("relay_events_total", "Events that the relay has taken out of the outbox")
@@ -27,23 +30,56 @@ RELAY_REFUSED = Counter("relay_refused_total", "Events that could not be fanned 
 # any constant will do: it names the lock of the one relay that sequences
 SEQUENCER_LOCK = 0x0B0B
 BATCH = 500
+BULK_SHARE = 0.1
 QUICK_SECONDS, SLOW_SECONDS, SLOWEST_SECONDS = 0.05, 1.0, 5.0
 IDLE_SECONDS = 0.25
 STALLED_SECONDS = 3.0
 ASIDE_SECONDS = 60.0
 
+# One statement, so that both classes are seen at one moment; `earlier` are bulk events of people's aggregates.
+# "id + 0" is the order of the index of what waits alone: by "id" a plan may read all that was taken before.
 UNSEQUENCED = """
-    SELECT id, type, aggregate FROM events_outboxevent WHERE position IS NULL AND id <> ALL(%s) ORDER BY id LIMIT %s"""
-ONE = "SELECT id, type, aggregate FROM events_outboxevent WHERE position IS NULL AND id = %s"
+    WITH people AS (
+        SELECT id, type, aggregate FROM events_outboxevent
+        WHERE position IS NULL AND NOT bulk AND id <> ALL(%(but)s) ORDER BY id + 0 LIMIT %(limit)s),
+    bulk AS (
+        SELECT id, type, aggregate FROM events_outboxevent
+        WHERE position IS NULL AND bulk AND id <> ALL(%(but)s) ORDER BY id + 0 LIMIT %(limit)s),
+    earlier AS (
+        SELECT e.id, e.type, e.aggregate FROM people CROSS JOIN LATERAL (
+            SELECT o.id, o.type, o.aggregate FROM events_outboxevent o
+            WHERE o.position IS NULL AND o.bulk AND o.aggregate = people.aggregate AND o.id < people.id
+              AND o.id <> ALL(%(but)s) ORDER BY o.id LIMIT %(limit)s) e)
+    SELECT 'people', * FROM people UNION ALL SELECT 'bulk', * FROM bulk UNION ALL SELECT 'earlier', * FROM earlier"""
+ONE = "SELECT id, type, aggregate, bulk FROM events_outboxevent WHERE position IS NULL AND id = %s"
 POSITIONS = "SELECT nextval('events_position') FROM generate_series(1, %s)"
 SEQUENCE = """
     UPDATE events_outboxevent e SET position = s.position
     FROM unnest(%s::bigint[], %s::bigint[]) AS s(id, position) WHERE e.id = s.id"""
 FAN_OUT = """
-    INSERT INTO events_delivery (event_id, receiver, aggregate, waits, state, attempts, last_error)
-    SELECT event_id, receiver, aggregate, waits, 'pending', 0, ''
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::boolean[]) AS r(event_id, receiver, aggregate, waits)
+    INSERT INTO events_delivery (event_id, receiver, aggregate, waits, bulk, state, attempts, last_error)
+    SELECT event_id, receiver, aggregate, waits, bulk, 'pending', 0, ''
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::boolean[])
+        AS r(event_id, receiver, aggregate, waits, bulk)
     ON CONFLICT (event_id, receiver) DO NOTHING"""
+# one that is locked is being worked at this moment
+HURRY = """
+    UPDATE events_delivery SET bulk = false WHERE id IN (
+        SELECT d.id FROM unnest(%s::text[], %s::text[]) AS r(receiver, aggregate) CROSS JOIN LATERAL (
+            SELECT q.id FROM events_delivery q WHERE q.receiver = r.receiver AND q.aggregate = r.aggregate
+              AND q.due_at IS NOT NULL AND q.bulk ORDER BY q.id LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED) d
+        WHERE coalesce(
+            (SELECT bulk FROM events_delivery WHERE NOT waits AND bulk AND due_at IS NOT NULL ORDER BY due_at LIMIT 1),
+            (SELECT bulk FROM events_delivery WHERE waits AND bulk AND due_at IS NOT NULL ORDER BY due_at LIMIT 1)))"""
+
+
+class Taken(NamedTuple):
+    """An event that the relay takes; `bulk` says how its deliveries are worked."""
+
+    id: int
+    type: str
+    aggregate: str
+    bulk: bool
 
 
 def fan_out(limit: int = BATCH, *, only: int | None = None, but: Iterable[int] = ()) -> int:
@@ -58,20 +94,48 @@ def fan_out(limit: int = BATCH, *, only: int | None = None, but: Iterable[int] =
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [SEQUENCER_LOCK])
         if not cursor.fetchone()[0]:
             return 0
-        if only is None:
-            cursor.execute(UNSEQUENCED, [list(but), limit])
-        else:
-            cursor.execute(ONE, [only])
-        events = cursor.fetchall()
+        events = _chosen(limit, but) if only is None else _one(only)
         if not events:
             return 0
         cursor.execute(POSITIONS, [len(events)])
         positions = sorted(position for (position,) in cursor.fetchall())
-        cursor.execute(SEQUENCE, [[event_id for event_id, _, _ in events], positions])
-        rows = [(i, r.name, aggregate, r.waits) for i, kind, aggregate in events for r in receivers_of(kind)]
+        cursor.execute(SEQUENCE, [[event.id for event in events], positions])
+        # asked after the events were read: what was committed before any of them is seen
+        receivers = receivers_with_a_use({event.type for event in events})
+        rows = [(e.id, r.name, e.aggregate, r.waits, e.bulk) for e in events for r in receivers[e.type]]
         if rows:
             cursor.execute(FAN_OUT, [list(column) for column in zip(*rows, strict=True)])
+        if hurried := [(name, aggregate) for _, name, aggregate, _, bulk in rows if not bulk]:
+            cursor.execute(HURRY, [list(column) for column in zip(*hurried, strict=True)])
         return len(events)
+
+
+def _chosen(limit: int, but: Iterable[int]) -> list[Taken]:
+    """People's events first; bulk gets the room that is left, and always a little. In the order of their ids.
+
+    A bulk event before one of a person's, of the same aggregate, comes with it, and as fast.
+    """
+    found: dict[str, dict[int, Taken]] = {"people": {}, "bulk": {}, "earlier": {}}
+    with connection.cursor() as cursor:
+        cursor.execute(UNSEQUENCED, {"but": list(but), "limit": limit})
+        for arm, key, event_type, aggregate in cursor.fetchall():
+            found[arm][key] = Taken(key, event_type, aggregate, arm == "bulk")
+    people, bulk, earlier = found.values()
+    room = max(limit - len(people), ceil(limit * BULK_SHARE))
+    if len(people) == limit:
+        # a person's event that is not among these may come before a bulk event with a higher id
+        bulk = {key: event for key, event in bulk.items() if key < max(people)}
+    if len(earlier) >= limit:
+        # perhaps not all of them: the people's events have to wait for those
+        return sorted(earlier.values())[:limit]
+    chosen = dict(islice(bulk.items(), room)) | people | earlier
+    return sorted(chosen.values())
+
+
+def _one(key: int) -> list[Taken]:
+    with connection.cursor() as cursor:
+        cursor.execute(ONE, [key])
+        return [Taken(*event) for event in cursor.fetchall()]
 
 
 @dataclass
@@ -137,11 +201,8 @@ class Relay:
             return self._take_singly()
 
     def _take_singly(self) -> int:
-        with connection.cursor() as cursor:
-            cursor.execute(UNSEQUENCED, [list(self._aside), BATCH])
-            keys = [key for key, _, _ in cursor.fetchall()]
         taken = 0
-        for key in keys:
+        for key in [event.id for event in _chosen(BATCH, self._aside)]:
             try:
                 taken += fan_out(only=key)
             except REFUSED_ROW as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from apps.core.bus import bus
+from apps.core.mail import kept_connections
 from apps.core.queue.work_queue import due_in, task
 from apps.events import deliveries
 from apps.events.commands import PruneEvents
@@ -12,16 +13,17 @@ DRAIN_SECONDS = 10
 WAITING_THREADS = 8
 
 
-@task("events.deliver", queue="events", due=due_in("events_delivery", deliveries.DIRECT))
+@task("events.deliver", queue="events", due=due_in("events_delivery", *deliveries.DIRECT))
 def deliver() -> None:
     """Run the receivers that only write to the database."""
     deliveries.work(seconds=DRAIN_SECONDS)
 
 
-@task("events.deliver_waiting", queue="io", due=due_in("events_delivery", deliveries.WAITING))
+@task("events.deliver_waiting", queue="io", due=due_in("events_delivery", *deliveries.WAITING))
 def deliver_waiting() -> None:
     """Run the receivers that wait for other machines."""
-    deliveries.work_waiting(seconds=DRAIN_SECONDS, threads=WAITING_THREADS)
+    with kept_connections():
+        deliveries.work_waiting(seconds=DRAIN_SECONDS, threads=WAITING_THREADS)
 
 
 @task("events.prune", queue="events", every=3600)

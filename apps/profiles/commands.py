@@ -18,10 +18,10 @@ class Person:
 
 
 @dataclass(frozen=True)
-class CreateProfile(Command[None]):
-    """Make the empty profile of a user; nothing happens if it is there or the user is gone."""
+class CreateProfiles(Command[None]):
+    """Make the empty profiles of users; nothing happens for one who has it or is gone."""
 
-    user_id: int
+    user_ids: tuple[int, ...]
 
 
 @dataclass(frozen=True)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from apps.core.bus import bus
 from apps.events.bus import on
 from apps.events.deliveries import Postponed
-from apps.profiles.commands import CreateProfile, LookUpPerson, RecordEnrichment
+from apps.profiles.commands import CreateProfiles, LookUpPerson, RecordEnrichment
 from apps.profiles.people import DirectoryUnavailable
 from apps.users.events import UserRegistered
 
 SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 3600.0
 
 
-@on(UserRegistered)
-def create_profile(event: UserRegistered) -> None:
-    """Make the profile of a new user, empty at first."""
-    bus.execute(CreateProfile(event.user_id))
+@on(UserRegistered, many=True)
+def create_profile(events: Sequence[UserRegistered]) -> None:
+    """Make the profile of each new user, empty at first."""
+    bus.execute(CreateProfiles(tuple(event.user_id for event in events)))
 
 
 @on(UserRegistered, waits=True)

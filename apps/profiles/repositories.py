@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 from django.db import connection
 
 from apps.profiles.commands import Person
-from apps.users.queries import HELD_USER
+from apps.users.queries import HELD_USER, HELD_USERS
 
 CREATE = f"""
-    WITH held AS ({HELD_USER})
+    WITH held AS ({HELD_USERS})
     INSERT INTO profiles_profile (user_id, display_name, company, avatar_url)
     SELECT id, '', '', '' FROM held ON CONFLICT (user_id) DO NOTHING"""  # noqa: S608 - a constant
 ENRICH = f"""
@@ -25,8 +26,8 @@ ENRICH = f"""
 class Profiles(Protocol):
     """Where profiles are kept."""
 
-    def create(self, user_id: int) -> None:
-        """Keep an empty profile; nothing happens if the user has one or is gone."""
+    def create(self, user_ids: Sequence[int]) -> None:
+        """Keep an empty profile of each; nothing happens for a user who has one or is gone."""
         ...
 
     def enrich(self, user_id: int, person: Person) -> bool:
@@ -35,11 +36,11 @@ class Profiles(Protocol):
 
 
 class SqlProfiles:
-    """Profiles in PostgreSQL; each verb is one statement, which deliveries run once per event."""
+    """Profiles in PostgreSQL; each verb is one statement."""
 
-    def create(self, user_id: int) -> None:
+    def create(self, user_ids: Sequence[int]) -> None:
         with connection.cursor() as cursor:
-            cursor.execute(CREATE, {"user_id": user_id})
+            cursor.execute(CREATE, {"user_ids": list(user_ids)})
 
     def enrich(self, user_id: int, person: Person) -> bool:
         with connection.cursor() as cursor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from apps.events.bus import publish
-from apps.profiles.commands import CreateProfile, LookUpPerson, Person, RecordEnrichment
+from apps.profiles.commands import CreateProfiles, LookUpPerson, Person, RecordEnrichment
 from apps.profiles.events import ProfileEnriched
 from apps.profiles.people import People
 from apps.profiles.repositories import Profiles
@@ -16,9 +16,9 @@ class ProfileService:
         self._profiles = profiles
         self._people = people
 
-    def create(self, command: CreateProfile) -> None:
-        """Make the profile; idempotent, since a user has one at most."""
-        self._profiles.create(command.user_id)
+    def create(self, command: CreateProfiles) -> None:
+        """Make the profiles, in one statement; idempotent, since a user has one at most."""
+        self._profiles.create(command.user_ids)
 
     def look_up(self, command: LookUpPerson) -> Person | None:
         """Ask the directory; it is another machine, so no transaction is open."""

@@ -199,3 +199,4 @@ def find_made_since(query: FindMadeSince) -> set[str]:
 # for other apps' writes about a user, as a part of their one statement: the user's id, locked until the commit, or no
 # row if the user is gone. Django checks a foreign key only at the COMMIT, which is too late to leave the row out
 HELD_USER = "SELECT id FROM users_user WHERE id = %(user_id)s FOR KEY SHARE"
+HELD_USERS = "SELECT id FROM users_user WHERE id = ANY(%(user_ids)s) ORDER BY id FOR KEY SHARE"

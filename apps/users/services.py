@@ -7,7 +7,7 @@ import secrets
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, UNUSABLE_PASSWORD_SUFFIX_LENGTH
 
 from apps.core.repository import check_version
-from apps.events.bus import publish, publish_all
+from apps.events.bus import bulk, publish, publish_all
 from apps.users import passwords, rules
 from apps.users.commands import DeleteUser, ImportUsers, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.errors import LastStaff
@@ -40,7 +40,9 @@ class UserService:
     def import_many(self, command: ImportUsers) -> set[str]:
         """Insert the users whose e-mail is free and publish it; two statements, however many there are."""
         made = self._users.create_many(command.pairs)
-        publish_all([UserRegistered(user.id, user.email, user.name) for user in made])
+        # who registers meanwhile does not wait until thousands of these are worked off
+        with bulk():
+            publish_all([UserRegistered(user.id, user.email, user.name) for user in made])
         return {user.email.lower() for user in made}
 
     def update(self, command: UpdateUser) -> UserSnapshot:

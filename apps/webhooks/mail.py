@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.core.mail import EmailMessage
 
 from apps.core.bus import bus
+from apps.core.mail import send
 from apps.users.queries import ListStaffEmails
 
 
@@ -14,4 +15,4 @@ def tell_staff(webhook_id: int, host: str, reason: str) -> None:
     Raises what the mail server's library raises.
     """
     body = f"The webhook {webhook_id} at {host} was disabled: {reason}.\nSwitch it on again in the admin."
-    EmailMessage(subject="A webhook endpoint was disabled", body=body, bcc=bus.ask(ListStaffEmails())).send()
+    send(EmailMessage(subject="A webhook endpoint was disabled", body=body, bcc=bus.ask(ListStaffEmails())))

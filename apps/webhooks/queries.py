@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
+from django.db import connection
 
 from apps.core.bus import Query
 from apps.core.errors import NotFound
@@ -16,6 +17,9 @@ Row = dict[str, Any]
 ENDPOINT = (
     "id", "url", "event_types", "description", "is_active", "disabled_reason", "created_at", "updated_at", "version",
 )  # fmt: skip
+WANTED = """
+    SELECT t FROM unnest(%s::text[]) t WHERE EXISTS (
+        SELECT 1 FROM webhooks_endpoint WHERE is_active AND (event_types = '{}' OR t = ANY(event_types)))"""
 DELIVERY = ("id", "event_id", "event_type", "state", "log", "due_at", "body")
 
 
@@ -57,6 +61,13 @@ class ListDeliveries(Query[list[Row]]):
     cursor: Cursor | None = None
 
 
+@dataclass(frozen=True)
+class FindWanted(Query["set[str]"]):
+    """Those of `event_types` that an active endpoint wants at this moment."""
+
+    event_types: tuple[str, ...]
+
+
 def get_endpoint(query: GetEndpoint) -> Row:
     """The endpoint as `GetEndpoint` describes it; one statement."""
     row: Row | None = Endpoint.objects.filter(id=query.endpoint_id).values(*ENDPOINT).first()
@@ -77,3 +88,10 @@ def list_deliveries(query: ListDeliveries) -> list[Row]:
     if not found:
         get_endpoint(GetEndpoint(query.endpoint_id))
     return found
+
+
+def find_wanted(query: FindWanted) -> set[str]:
+    """The types that `FindWanted` asks for; one statement, which every batch of the relay runs."""
+    with connection.cursor() as cursor:
+        cursor.execute(WANTED, [list(query.event_types)])
+        return {event_type for (event_type,) in cursor.fetchall()}

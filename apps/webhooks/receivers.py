@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from apps.core.bus import bus
 from apps.events.bus import StoredEvent, on
 from apps.webhooks import mail
 from apps.webhooks.commands import FanOut
 from apps.webhooks.events import WebhookDisabled
+from apps.webhooks.queries import FindWanted
 from apps.webhooks.services import message
 
 
-@on(None)
+def wanted(event_types: Sequence[str]) -> set[str]:
+    """An endpoint that is active before the relay takes an event is owed it; one that is made active later is not."""
+    return bus.ask(FindWanted(tuple(event_types)))
+
+
+@on(None, wanted=wanted)
 def fan_out(event: StoredEvent) -> None:
     """Queue every event for the endpoints that want it."""
     body = message(event.type, event.occurred_at.isoformat(), event.data)

@@ -19,7 +19,7 @@ from apps.events.deliveries import BACKOFF, work, work_waiting
 from apps.events.models import Delivery, OutboxEvent
 from apps.events.queries import ReadFeed
 from apps.events.relay import Relay, fan_out
-from apps.profiles.commands import CreateProfile
+from apps.profiles.commands import CreateProfiles
 from apps.profiles.models import Profile
 from apps.users.commands import RegisterUser, UserSnapshot
 from tests.conftest import PASSWORD
@@ -90,13 +90,14 @@ class TestDeliveries:
         assert "cannot be read" in Delivery.objects.filter(event=three[1])[0].last_error
 
     def test_a_reason_that_cannot_be_stored_as_it_is_stops_nobody(self, three: list[OutboxEvent]) -> None:
-        def refuse(command: CreateProfile) -> None:
-            if command.user_id == three[1].data["user_id"]:
-                raise ValueError("a NUL \0 and half a pair \ud800")
-            Profile.objects.create(user_id=command.user_id)
+        def refuse(command: CreateProfiles) -> None:
+            for user_id in command.user_ids:
+                if user_id == three[1].data["user_id"]:
+                    raise ValueError("a NUL \0 and half a pair \ud800")
+                Profile.objects.create(user_id=user_id)
 
         fan_out()
-        with bus.replaced(CreateProfile, refuse):
+        with bus.replaced(CreateProfiles, refuse):
             work(seconds=5)
         assert states() == ["delivered", "failed", "delivered"]
         assert "a NUL  and half a pair ?" in Delivery.objects.get(receiver=PROFILE, event=three[1]).last_error

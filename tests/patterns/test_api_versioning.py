@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
-from apps.profiles.commands import CreateProfile, Person, RecordEnrichment
+from apps.profiles.commands import CreateProfiles, Person, RecordEnrichment
 from apps.users import reads
 from apps.users.api.v1 import UserV1
 from apps.users.api.versions import USER, checked
@@ -267,7 +267,7 @@ def test_a_renamed_column_changes_no_version(ada: UserSnapshot, client_of: Clien
     """A version knows only names of fields: the column of each stands once, in reads.py."""
     for shape in USER.values():
         assert not [name for name in (*shape.shows, *shape.tagged_by) if "__" in name]
-    bus.execute(CreateProfile(ada.id))
+    bus.execute(CreateProfiles((ada.id,)))
     bus.execute(RecordEnrichment(ada.id, Person("Ada Lovelace", "Analytical Engines", "")))
     before = client_of(ada).get("/api/v2/users/me").json()
     monkeypatch.setitem(reads.FIELDS, "profile_company", "profile__display_name")

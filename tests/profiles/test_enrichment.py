@@ -19,7 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from apps.core.bus import bus
 from apps.core.resilience.retry import Retry
 from apps.events.models import Delivery, OutboxEvent
-from apps.profiles.commands import CreateProfile, LookUpPerson, Person, RecordEnrichment
+from apps.profiles.commands import CreateProfiles, LookUpPerson, Person, RecordEnrichment
 from apps.profiles.models import Profile
 from apps.profiles.people import DirectoryUnavailable, PeopleClient
 from apps.users.commands import DeleteUser, UserSnapshot
@@ -136,7 +136,7 @@ def test_what_is_recorded_twice_is_one_profile(register: Register) -> None:
 
 def test_each_is_one_statement_and_holds_the_user_as_it_writes(register: Register) -> None:
     ada = register()
-    for command, statements in ((CreateProfile(ada.id), 1), (RecordEnrichment(ada.id, Person("Ada", "", "")), 2)):
+    for command, statements in ((CreateProfiles((ada.id,)), 1), (RecordEnrichment(ada.id, Person("Ada", "", "")), 2)):
         with CaptureQueriesContext(connection) as captured:
             bus.execute(command)
         texts = [re.sub(r'(RELEASE )?SAVEPOINT "[^"]*";?', "", query["sql"]) for query in captured.captured_queries]

@@ -17,7 +17,7 @@ from apps.core.errors import NotFound
 from apps.core.models import IdempotentAnswer
 from apps.jobs.commands import SubmitJob
 from apps.jobs.models import Job
-from apps.profiles.commands import CreateProfile, Person, RecordEnrichment
+from apps.profiles.commands import CreateProfiles, Person, RecordEnrichment
 from apps.profiles.models import Profile
 from apps.users.commands import DeleteUser, IssueToken, LogIn, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.models import RefreshToken, Session, User
@@ -133,7 +133,7 @@ def test_in_the_admin_too(ada: UserSnapshot) -> None:
         lambda user_id: LogIn(EMAIL, "192.0.2.1", PASSWORD),
         lambda user_id: IssueToken(EMAIL),
         lambda user_id: SubmitJob("process", user_id, {}),
-        CreateProfile,
+        lambda user_id: CreateProfiles((user_id,)),
         lambda user_id: RecordEnrichment(user_id, Person("Ada", "", "")),
     ],
     ids=["log-in", "token", "job", "profile", "enrichment"],

@@ -9,7 +9,9 @@ Source: the transactional outbox with competing consumers, https://microservices
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -24,7 +26,11 @@ from prometheus_client import Counter
 log = structlog.get_logger("work_queue")
 WAKE_UPS = Counter("relay_wake_ups_total", "Wake-up messages sent to the broker", ["queue", "outcome"])
 LEASE_SECONDS = 30
+# what a thread is given at once, and how long it should take
+MOST_AT_ONCE, PART_SECONDS = 50, 0.1
+IDLE_SECONDS = 0.25
 M = TypeVar("M", bound=models.Model)
+R = TypeVar("R")
 # the database's errors about one row; for errors of its own it raises OperationalError
 REFUSED_ROW = (DataError, IntegrityError, InternalError)
 
@@ -135,6 +141,52 @@ def settle(rows: models.QuerySet[Any], token: object, **changes: Any) -> None:
         raise LeaseLost("the lease ran out and another worker has the row")
 
 
+def work_in_threads(
+    claim_some: Callable[[int], list[R]],
+    parts: Callable[[Sequence[R], int], Iterable[Sequence[R]]],
+    work: Callable[[Sequence[R], float], None],
+    threads: int,
+    until: float,
+) -> int:
+    """Claim rows and `work` them in `threads` until none is due or `until` (monotonic); returns how many were claimed.
+
+    `parts` splits what was claimed for so many threads. A slow part holds up no other thread, and parts grow only while
+    they are quickly done, so that a new row does not wait long for a free thread. `work` is told when its part was
+    claimed (monotonic).
+    """
+
+    def timed(part: Sequence[R], claimed: float) -> float:
+        began = time.monotonic()
+        try:
+            work(part, claimed)
+        finally:
+            # back to the pool: nothing else would return it
+            connection.close()
+        return time.monotonic() - began
+
+    running: set[Future[float]] = set()
+    tried, size = 0, 1
+    with ThreadPoolExecutor(threads, "queue") as pool:
+        while time.monotonic() < until:
+            free = threads - len(running)
+            claimed = time.monotonic()
+            rows = claim_some(free * size) if free > 0 else []
+            tried += len(rows)
+            running |= {pool.submit(timed, part, claimed) for part in parts(rows, free)} if rows else set()
+            if not running:
+                break
+            if rows and len(running) < threads:
+                continue
+            # the threads need the pool's connections more than this one, which only waits for them
+            connection.close()
+            done, running = wait(running, IDLE_SECONDS, return_when=FIRST_COMPLETED)
+            for seconds in [future.result() for future in done]:
+                size = min(size * 2, MOST_AT_ONCE) if seconds < PART_SECONDS else max(size // 2, 1)
+    for future in running:
+        future.result()
+    return tried
+
+
 def prune_in_batches(delete_some: Callable[[int], int], batch: int) -> int:
     """Call `delete_some(batch)` until it deletes fewer rows than that; returns how many were deleted in all.
 
@@ -189,10 +241,17 @@ def woken_tasks() -> list[tuple[QueuedTask, Callable[[], Span | None]]]:
     return [(task, task.due) for task in TASKS.values() if task.due]
 
 
-def due_in(table: str, where: str = "true") -> Callable[[], Span | None]:
-    """A cheap look at the due rows of `table` that `where` (SQL over the alias `q`) lets a worker claim."""
-    one = f"SELECT q.id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where} ORDER BY q.due_at"  # noqa: S608 - as above
-    sql = f"SELECT ({one}, q.id LIMIT 1), ({one} DESC, q.id DESC LIMIT 1)"
+def due_in(table: str, *wheres: str) -> Callable[[], Span | None]:
+    """A cheap look at the due rows of `table` that one of `wheres` (SQL over the alias `q`) lets a worker claim.
+
+    Each of `wheres` names rows that an index has in the order of `due_at`.
+    """
+    ends = []
+    for where in wheres or ("true",):
+        one = f"SELECT q.id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where} ORDER BY q.due_at"  # noqa: S608 - as above
+        ends.append((f"({one}, q.id LIMIT 1)", f"({one} DESC, q.id DESC LIMIT 1)"))
+    oldest, newest = (", ".join(end) for end in zip(*ends, strict=True))
+    sql = f"SELECT least({oldest}), greatest({newest})"
 
     def look() -> Span | None:
         with connection.cursor() as cursor:
