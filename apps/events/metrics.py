@@ -8,16 +8,22 @@ from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from apps.core.bus import bus
-from apps.events.queries import GetBacklog
+from apps.events.queries import BOUND, GetBacklog
+
+BOUNDED = f"counted up to {BOUND}: {BOUND + 1} stands for more"
 
 
 def backlog() -> Iterator[Metric]:
     """How many deliveries wait, how long the oldest has been waiting, how many are dead."""
     found = bus.ask(GetBacklog(dead=0))
-    states = GaugeMetricFamily("outbox_deliveries", "Deliveries that are not delivered, by state", labels=["state"])
+    states = GaugeMetricFamily(
+        "outbox_deliveries", f"Deliveries that are not delivered, by state, {BOUNDED}", labels=["state"]
+    )
     for state in ("pending", "failed", "dead"):
         states.add_metric([state], found.states.get(state, 0))
     yield states
-    yield GaugeMetricFamily("outbox_unsequenced", "Committed events that no relay has taken yet", found.unsequenced)
+    yield GaugeMetricFamily(
+        "outbox_unsequenced", f"Committed events that no relay has taken yet, {BOUNDED}", found.unsequenced
+    )
     age = (timezone.now() - found.oldest).total_seconds() if found.oldest else 0.0
     yield GaugeMetricFamily("outbox_oldest_seconds", "Age of the oldest event that still waits", max(age, 0.0))

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db.models import Count, Min
 from django.utils import timezone
 
 from apps.core.backoffice.display import shortened
 from apps.core.backoffice.links import Link, aggregate, list_of, page_of
-from apps.core.backoffice.overview import CAP, Content, Figure, Table, activity, age, capped, panel, said
+from apps.core.backoffice.overview import Content, Figure, Table, activity, age, panel, said
 from apps.core.queue.work_queue import DeliveryState
 from apps.events.models import Delivery, OutboxEvent
+from apps.events.queries import GetBacklog, count_in, get_backlog
 
 LISTED = 8
 OLD_SECONDS = 60
@@ -20,16 +20,12 @@ TONES = {DeliveryState.FAILED: "warn", DeliveryState.DEAD: "bad"}
 
 @panel("Outbox", route="admin:events_outboxevent_changelist", place=10)
 def outbox() -> Content:
-    """What waits, and for how long; the oldest is looked for among the first CAP in the queue."""
-    unsequenced = OutboxEvent.objects.filter(position__isnull=True)
-    queue = Delivery.objects.filter(due_at__isnull=False).order_by("waits", "due_at", "id")[: CAP + 1]
-    waiting = queue.aggregate(n=Count("pk"), first=Min("event_id"))
-    moments = OutboxEvent.objects.filter(id=waiting["first"]).values_list("occurred_at", flat=True)
-    oldest = [*unsequenced.order_by("id").values_list("occurred_at", flat=True)[:1], *moments]
-    seconds = _since(min(oldest, default=None))
+    """What waits, and for how long the first in line has."""
+    backlog = get_backlog(GetBacklog(dead=0))
+    seconds = _since(backlog.oldest)
     figures = [
-        Figure("events not taken yet", said(capped(unsequenced))),
-        Figure("deliveries that wait", said(waiting["n"])),
+        Figure("events not taken yet", said(backlog.unsequenced)),
+        Figure("deliveries that wait", said(backlog.states["pending"] + backlog.states["failed"])),
         Figure("age of the oldest", age(seconds), tone="warn" if (seconds or 0) > OLD_SECONDS else ""),
     ]
     return Content(figures, activity("Events", OutboxEvent._meta.db_table, "occurred_at", "minute", 60))
@@ -40,7 +36,7 @@ def deliveries() -> Content:
     """How many are in each state, and the newest dead letters."""
     figures = []
     for state in DeliveryState:
-        count = capped(Delivery.objects.filter(state=state))
+        count = count_in(state)
         tone = TONES.get(state, "") if count else ""
         figures.append(Figure(state.value, said(count), list_of("events.delivery", state__exact=state.value), tone))
     dead = Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-id").only("receiver", "last_error")[:LISTED]

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from io import StringIO
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from apps.core.bus import bus
 from apps.core.queue.work_queue import TASKS
-from apps.events import deliveries
+from apps.events import deliveries, metrics, overview
+from apps.events.models import OutboxEvent
+from apps.events.queries import BOUND, GetBacklog
 from apps.events.relay import fan_out
 from apps.users.commands import UserSnapshot
 
@@ -84,3 +89,29 @@ def test_of_the_relay_and_the_workers(backlog: None, register: Callable[..., Use
     read = {one: pages(one) for one in relay + looks + claims}
     assert {one: n for one, n in read.items() if n > 250} == {}
     assert all(n < 60 for one, n in read.items() if one in looks), read
+
+
+def test_of_metrics_the_overview_and_the_command(backlog: None) -> None:
+    asked = [
+        *statements(lambda: list(metrics.backlog())),
+        *statements(lambda: [overview.outbox(), overview.deliveries()]),
+        *statements(lambda: call_command("outbox", stdout=StringIO())),
+    ]
+    assert len(asked) > 10
+    read = {one: pages(one) for one in asked}
+    # an index has some 200 entries a page, and the table some 60 rows
+    assert {one: n for one, n in read.items() if n > 300} == {}
+
+
+def test_what_is_counted_up_to_a_bound_says_so(backlog: None) -> None:
+    found = bus.ask(GetBacklog())
+    assert (found.unsequenced, found.states) == (BOUND + 1, {"pending": BOUND + 1, "failed": 0, "dead": 0})
+    assert found.oldest == OutboxEvent.objects.filter(position__isnull=True).earliest("id").occurred_at
+    said = StringIO()
+    call_command("outbox", stdout=said)
+    assert said.getvalue().count("10000+") == 2
+    families = {family.name: family for family in metrics.backlog()}
+    assert "counted up to 10000" in families["outbox_deliveries"].documentation
+    assert "counted up to 10000" in families["outbox_unsequenced"].documentation
+    figures = {figure.label: figure.value for figure in overview.outbox().figures}
+    assert figures["events not taken yet"] == figures["deliveries that wait"] == "10,000+"

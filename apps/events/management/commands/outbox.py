@@ -12,7 +12,7 @@ from django.utils import timezone
 from apps.core.bus import bus
 from apps.core.cli import Command as BaseCommand
 from apps.events.commands import ReplayDeliveries
-from apps.events.queries import GetBacklog
+from apps.events.queries import BOUND, GetBacklog
 
 
 class Command(BaseCommand):
@@ -36,11 +36,16 @@ class Command(BaseCommand):
             "oldest_seconds": age,
         }
         if options["json"]:
-            data = {**summary, "replayed": replayed, "dead_letters": backlog.dead}
+            data = {**summary, "counted_up_to": BOUND, "replayed": replayed, "dead_letters": backlog.dead}
             self.stdout.write(json.dumps(data, default=str, indent=2))
             return
         if replayed:
             self.stdout.write(f"{replayed} deliveries will be tried again")
-        self.show([summary], as_json=False)
+        self.show([{name: _said(value) for name, value in summary.items()}], as_json=False)
         if backlog.dead:
             self.show(backlog.dead, as_json=False)
+
+
+def _said(value: float) -> str:
+    """A count is an integer, and goes no further than BOUND."""
+    return f"{BOUND}+" if isinstance(value, int) and value > BOUND else str(value)
