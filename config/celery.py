@@ -3,6 +3,7 @@
 So a lost message costs one poll of the relay and a double one an empty look; the settings keep both rare and bounded.
 """
 
+import os
 import sys
 from importlib import import_module
 from typing import Any
@@ -17,6 +18,8 @@ from config.broker import broker_url, tls_options, transport_options
 from config.chosen import choose_settings
 
 choose_settings("config.settings.production")
+# a worker would load every route, view and admin page for checks that CI makes
+os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
 app = Celery("patterns")
 env = settings.ENV

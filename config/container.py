@@ -7,8 +7,9 @@ composes a container of its own: `Container(settings, people=FakePeople())`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from importlib import import_module
 from typing import Any
 
@@ -35,7 +36,7 @@ from apps.jobs.processing import process_rows
 from apps.jobs.repositories import JobQueue, Jobs
 from apps.jobs.services import JobService
 from apps.profiles import commands as profiles
-from apps.profiles.people import DirectoryRefused, Nobody, People, PeopleClient
+from apps.profiles.directory import DirectoryRefused, Nobody, People, WhenAsked
 from apps.profiles.repositories import Profiles, SqlProfiles
 from apps.profiles.services import ProfileService
 from apps.users import commands as users
@@ -51,7 +52,6 @@ from apps.webhooks import queries as webhook_queries
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.repositories import Deliveries, Endpoints, SendQueue
 from apps.webhooks.secrets import SecretBox
-from apps.webhooks.sender import Sender
 from apps.webhooks.services import Retention, WebhookService
 from config.env import Settings
 from config.notices import say_where_mail_goes
@@ -111,6 +111,12 @@ class Container(Parts):
         """The people directory, if there is one."""
         if not self.env.external_api_url:
             return Nobody()
+        return WhenAsked(self._people_client)
+
+    def _people_client(self) -> People:
+        # an HTTP client is half of the start of a process, and few need one
+        from apps.profiles.people import PeopleClient  # noqa: PLC0415
+
         url, key = self.env.external_api_url, self.env.external_api_key
         return PeopleClient(url, key, self.breakers["people"], self.retry)
 
@@ -191,7 +197,6 @@ class Container(Parts):
         env = self.env
         policy = AddressPolicy(allow_private=env.webhook_allow_private_networks)
         box = SecretBox(env.secret_key, env.secret_key_fallbacks)
-        sender = Sender(policy, SendQueue(box), env.webhook_retry_schedule)
         retention = Retention(timedelta(days=env.event_retention_days), timedelta(days=env.undelivered_retention_days))
         service = WebhookService(Endpoints(), Deliveries(), policy, box, retention)
         bus.register(webhooks.RegisterEndpoint, service.register)
@@ -205,11 +210,20 @@ class Container(Parts):
         bus.register(webhooks.FanOut, service.fan_out)
         bus.register(webhooks.DisableEndpoint, service.disable)
         bus.register(webhooks.PruneDeliveries, service.prune)
-        bus.register(webhooks.SendDue, lambda command: sender.drain(command.seconds))
+        bus.register(webhooks.SendDue, self._sending(policy, box))
         bus.register(webhook_queries.GetEndpoint, webhook_queries.get_endpoint)
         bus.register(webhook_queries.ListEndpoints, webhook_queries.list_endpoints)
         bus.register(webhook_queries.FindWanted, webhook_queries.find_wanted)
         bus.register(webhook_queries.ListDeliveries, webhook_queries.list_deliveries)
+
+    def _sending(self, policy: AddressPolicy, box: SecretBox) -> Callable[[webhooks.SendDue], int]:
+        @cache
+        def drain() -> Callable[[float], int]:
+            from apps.webhooks.sender import Sender  # noqa: PLC0415 - as the people directory's client
+
+            return Sender(policy, SendQueue(box), self.env.webhook_retry_schedule).drain
+
+        return lambda command: drain()(command.seconds)
 
 
 def compose() -> None:

@@ -12,6 +12,7 @@ application = get_wsgi_application()
 
 # only now are there settings to be read
 from apps.core.telemetry import pulse  # noqa: E402
+from apps.users import signing  # noqa: E402, F401 - here, so that no request waits for its import
 
 pulse.start("web")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import httpx
 import orjson
 import structlog
@@ -13,38 +11,11 @@ from apps.core.resilience.circuit_breaker import CircuitOpen, SharedCircuitBreak
 from apps.core.resilience.retry import Retry, TransientError
 from apps.core.resilience.transport import DeadlineTransport
 from apps.profiles.commands import Person
+from apps.profiles.directory import DirectoryRefused, DirectoryUnavailable
 
 log = structlog.get_logger("people")
 ANSWER_LIMIT_BYTES = 64 * 1024
 BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
-
-
-class DirectoryUnavailable(Exception):
-    """The directory cannot answer now; `retry_after` says in seconds when it is worth asking again."""
-
-    def __init__(self, reason: str, retry_after: float) -> None:
-        super().__init__(reason)
-        self.retry_after = retry_after
-
-
-class DirectoryRefused(Exception):
-    """The directory answered 4xx: the request is wrong, asking again will not help, and the directory is not broken."""
-
-
-class People(Protocol):
-    """A directory that knows people by their e-mail."""
-
-    def find(self, address: str) -> Person | None:
-        """The person with this e-mail; None if there is none. Raises DirectoryUnavailable, DirectoryRefused."""
-        ...
-
-
-class Nobody:
-    """The directory of a deployment that has none."""
-
-    def find(self, address: str) -> Person | None:
-        """Always None."""
-        return None
 
 
 class PeopleClient:

@@ -8,7 +8,7 @@ from apps.core.bus import bus
 from apps.events.bus import on
 from apps.events.deliveries import Postponed
 from apps.profiles.commands import CreateProfiles, LookUpPerson, RecordEnrichment
-from apps.profiles.people import DirectoryUnavailable
+from apps.profiles.directory import DirectoryUnavailable
 from apps.users.events import UserRegistered
 
 SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 3600.0

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from apps.events.bus import publish
 from apps.profiles.commands import CreateProfiles, LookUpPerson, Person, RecordEnrichment
+from apps.profiles.directory import People
 from apps.profiles.events import ProfileEnriched
-from apps.profiles.people import People
 from apps.profiles.repositories import Profiles
 
 

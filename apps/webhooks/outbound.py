@@ -9,7 +9,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
-from uuid import UUID
 
 import httpcore
 import httpx
@@ -19,6 +18,7 @@ from apps.core.queue.work_queue import storable
 from apps.core.resilience.transport import use_pool
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.connections import Connections
+from apps.webhooks.messages import Message, Outcome
 from apps.webhooks.names import Busy
 from apps.webhooks.secrets import sign
 
@@ -29,57 +29,6 @@ ANSWER_BYTES = 4096
 KEPT_CHARACTERS = 500
 GONE = 410
 UNREADABLE = "the signing secret cannot be read: rotate it"
-
-
-@dataclass(frozen=True)
-class Message:
-    """A claimed delivery, ready to be sent; `secrets` sign it, the newest first. None: the newest cannot be read."""
-
-    id: int
-    token: UUID
-    endpoint_id: int
-    failing: bool
-    attempts: int
-    message_id: str
-    event_type: str
-    body: str
-    request_id: str
-    url: str
-    secrets: tuple[str, ...] | None
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How an attempt ended; `retry_after` in seconds, if the endpoint asked for it.
-
-    `sent` is False if the outcome says nothing about the endpoint or the way to it. `postponed`: nothing was tried,
-    since this service had no room for it; it does not count as an attempt.
-    """
-
-    message: Message
-    at: datetime
-    latency_ms: int
-    status_code: int | None = None
-    error: str = ""
-    answer: str = ""
-    retry_after: float | None = None
-    sent: bool = True
-    postponed: bool = False
-
-    @property
-    def ok(self) -> bool:
-        """Whether the answer was 2xx, and in time."""
-        return not self.error and not self.postponed
-
-    def entry(self) -> dict[str, Any]:
-        """The attempt's entry in the delivery's log."""
-        return {
-            "at": self.at.isoformat(),
-            "status_code": self.status_code,
-            "latency_ms": self.latency_ms,
-            "error": self.error or None,
-            "answer": self.answer,
-        }
 
 
 class CheckedBackend(httpcore.AnyIOBackend):

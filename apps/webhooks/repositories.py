@@ -19,8 +19,8 @@ from apps.core.context import request_id
 from apps.core.errors import NotFound
 from apps.core.queue.work_queue import DeliveryState
 from apps.core.repository import DjangoRepository
+from apps.webhooks.messages import Message, Outcome
 from apps.webhooks.models import Endpoint, WebhookDelivery
-from apps.webhooks.outbound import Message, Outcome
 from apps.webhooks.secrets import SecretBox
 
 WAITING = (DeliveryState.PENDING, DeliveryState.FAILED)

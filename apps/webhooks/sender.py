@@ -23,7 +23,8 @@ from apps.core.errors import DomainError
 from apps.core.queue.work_queue import REFUSED_ROW
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import DisableEndpoint
-from apps.webhooks.outbound import GONE, Message, Outcome, attempt, client
+from apps.webhooks.messages import Message, Outcome
+from apps.webhooks.outbound import GONE, attempt, client
 from apps.webhooks.repositories import SendQueue, Settlement
 
 T = TypeVar("T")

@@ -20,9 +20,9 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from apps.core.queue.work_queue import TASKS
+from apps.core.telemetry.exposition import AllProcesses
 from apps.core.telemetry.slots import VARIABLE, Slots
 from apps.core.telemetry.state import VALKEY, StateCollector
-from apps.core.telemetry.view import AllProcesses
 from config.server.ports import free_port
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for

@@ -20,7 +20,8 @@ from apps.core.resilience.breaker_state import CLOSED, HALF_OPEN, OPEN, ValkeySt
 from apps.core.resilience.circuit_breaker import CircuitOpen, SharedCircuitBreaker
 from apps.core.resilience.retry import Retry
 from apps.core.resilience.valkey import Valkey
-from apps.profiles.people import DirectoryRefused, DirectoryUnavailable, PeopleClient
+from apps.profiles.directory import DirectoryRefused, DirectoryUnavailable
+from apps.profiles.people import PeopleClient
 from config.stack.people import PeopleDirectory
 from tests.conftest import fresh_breaker
 from tests.core.racing import at_once

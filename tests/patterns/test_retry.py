@@ -13,7 +13,8 @@ from structlog.testing import capture_logs
 
 from apps.core.http.dates import retry_after
 from apps.core.resilience.retry import Retry, TransientError
-from apps.profiles.people import DirectoryRefused, DirectoryUnavailable, PeopleClient
+from apps.profiles.directory import DirectoryRefused, DirectoryUnavailable
+from apps.profiles.people import PeopleClient
 from config.stack.people import PeopleDirectory
 from tests.conftest import fresh_breaker
 

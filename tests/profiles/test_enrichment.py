@@ -20,8 +20,9 @@ from apps.core.bus import bus
 from apps.core.resilience.retry import Retry
 from apps.events.models import Delivery, OutboxEvent
 from apps.profiles.commands import CreateProfiles, LookUpPerson, Person, RecordEnrichment
+from apps.profiles.directory import DirectoryUnavailable
 from apps.profiles.models import Profile
-from apps.profiles.people import DirectoryUnavailable, PeopleClient
+from apps.profiles.people import PeopleClient
 from apps.users.commands import DeleteUser, UserSnapshot
 from config.stack.people import PeopleDirectory
 from tests.conftest import fresh_breaker

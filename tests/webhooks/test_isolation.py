@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from apps.core.bus import bus
 from apps.webhooks import outbound, repositories
 from apps.webhooks.commands import DeleteEndpoint, EndpointSnapshot, FanOut, RegisterEndpoint, SendTest
+from apps.webhooks.messages import Outcome
 from apps.webhooks.models import Endpoint, WebhookDelivery
 from apps.webhooks.repositories import Endpoints
 from apps.webhooks.sender import Sender
@@ -119,7 +120,7 @@ def test_what_was_deleted_meanwhile_is_dropped(endpoint: EndpointSnapshot, sende
     other = bus.execute(RegisterEndpoint(receiver.url)).id
     for endpoint_id in (endpoint.id, other):
         bus.execute(SendTest(endpoint_id))
-    outcomes = [outbound.Outcome(one, datetime.now(UTC), 1, 410, "answered 410") for one in sender._claim(10, 10)]
+    outcomes = [Outcome(one, datetime.now(UTC), 1, 410, "answered 410") for one in sender._claim(10, 10)]
     bus.execute(DeleteEndpoint(other))
     sender.settle(outcomes)
     assert [one.state for one in WebhookDelivery.objects.all()] == ["dead"]
@@ -143,7 +144,7 @@ def test_an_outcome_that_comes_after_the_lease_was_lost_is_dropped(
     (late,) = sender._claim(10, 10)
     webhooks_due()
     sender.drain(5)
-    outcome = outbound.Outcome(late, WebhookDelivery.objects.get().created_at, 1, 500, "answered 500")
+    outcome = Outcome(late, WebhookDelivery.objects.get().created_at, 1, 500, "answered 500")
     sender.settle([outcome])
     delivery = WebhookDelivery.objects.get()
     assert (delivery.state, len(delivery.log)) == ("delivered", 1)

@@ -76,7 +76,7 @@ def test_one_outcome_that_the_database_refuses_leaves_the_others_settled(
 ) -> None:
     for _ in range(3):
         bus.execute(SendTest(endpoint.id))
-    from apps.webhooks.outbound import Outcome
+    from apps.webhooks.messages import Outcome
 
     outcomes = [
         Outcome(message, WebhookDelivery.objects.get(id=message.id).created_at, 1, 200)

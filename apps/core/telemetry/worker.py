@@ -34,6 +34,7 @@ from prometheus_client import Counter, Histogram
 from apps.core.queue.work_queue import TASKS
 from apps.core.resilience.valkey import patient_client
 from apps.core.telemetry import heartbeats, pulse
+from apps.core.telemetry.exposition import listen
 
 # a child that has not run for so long does not work
 CHILD_SECONDS = 15
@@ -98,8 +99,6 @@ def end_heartbeat(**_: Any) -> None:
 @worker_init.connect
 def show_metrics(**_: Any) -> None:
     """Show the worker's metrics; in the main process, before it has children."""
-    from apps.core.telemetry.view import listen  # noqa: PLC0415 - views are for processes that answer
-
     listen(*settings.METRICS_ADDRESS)
 
 

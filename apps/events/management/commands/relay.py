@@ -10,7 +10,7 @@ from django.core.management.base import CommandParser
 
 from apps.core.cli import Command as BaseCommand
 from apps.core.telemetry import pulse
-from apps.core.telemetry.view import listen
+from apps.core.telemetry.exposition import listen
 from apps.events.relay import Relay
 
 

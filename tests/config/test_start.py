@@ -1,0 +1,44 @@
+"""What a process loads when it starts: a worker, the relay and a command load nothing of what only answers requests."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+# an HTTP client and a token library are half of the start of a process; views, schema and admin are the web server's
+HEAVY = (
+    "httpx", "httpcore", "jwt", "sentry_sdk", "rest_framework.views", "drf_spectacular.openapi",
+    "drf_spectacular.generators", "apps.core.api.schema", "apps.core.http.problems", "config.urls",
+    *(f"apps.{app}.{part}" for app in ("users", "events", "jobs", "webhooks") for part in ("admin", "api.views")),
+)  # fmt: skip
+PROGRAMS = {
+    "outbox": "import apps.events.management.commands.outbox",
+    "relay": "import apps.events.management.commands.relay",
+    "worker": "import config.celery; config.celery.app.loader.import_default_modules()",
+}
+
+
+@pytest.mark.parametrize("role", PROGRAMS)
+def test_it_loads_nothing_that_only_others_need(role: str) -> None:
+    said = run(f"import django; django.setup(); {PROGRAMS[role]}")
+    assert said == [], f"a {role} loads what it does not need: find out with python -X importtime who imports it"
+
+
+def test_the_stack_starts_without_an_http_client() -> None:
+    assert run("import config.stack.run") == []
+
+
+def test_no_request_waits_until_tokens_can_be_read() -> None:
+    assert "jwt" in run("import config.wsgi")
+
+
+def run(program: str) -> list[str]:
+    """The modules of HEAVY that a fresh interpreter has loaded after `program`."""
+    look = f"import sys; print('loaded', *[name for name in {HEAVY} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", f"{program}; {look}"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    first, *names = done.stdout.splitlines()[-1].split()
+    assert first == "loaded"
+    return names
