@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 import structlog
-from prometheus_client import Histogram
 
 from apps.core.bus import bus
 from apps.core.context import bound
@@ -24,6 +23,7 @@ from apps.core.queue.work_queue import REFUSED_ROW
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import DisableEndpoint
 from apps.webhooks.messages import Message, Outcome
+from apps.webhooks.metrics import WEBHOOKS
 from apps.webhooks.outbound import GONE, attempt, client
 from apps.webhooks.repositories import SendQueue, Settlement
 
@@ -39,15 +39,6 @@ LOOK_SECONDS = 0.25
 JITTER = 0.1
 LONGEST_RETRY_AFTER = 86_400.0
 DISABLE_AFTER_HOURS = 120
-WEBHOOKS = Histogram(
-    "webhook_seconds",
-    "Attempts to deliver a webhook; dead: the last one failed",
-    ["outcome"],
-    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15),
-)
-# increase() misses a counter that appears with its first increment, so these exist from the start
-for _outcome in ("delivered", "failed", "dead"):
-    WEBHOOKS.labels(_outcome)
 
 
 class Sender:

@@ -34,6 +34,11 @@ def test_no_request_waits_until_tokens_can_be_read() -> None:
     assert "jwt" in run("import config.wsgi")
 
 
+def test_the_page_of_metrics_has_webhooks_before_the_first_is_sent() -> None:
+    found = "REGISTRY.get_sample_value('webhook_seconds_count', {'outcome': 'dead'})"
+    run(f"import django; django.setup(); from prometheus_client import REGISTRY; assert {found} == 0")
+
+
 def run(program: str) -> list[str]:
     """The modules of HEAVY that a fresh interpreter has loaded after `program`."""
     look = f"import sys; print('loaded', *[name for name in {HEAVY} if name in sys.modules])"
