@@ -20,7 +20,6 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from apps.core.queue.work_queue import TASKS
-from apps.core.telemetry.exposition import AllProcesses
 from apps.core.telemetry.slots import VARIABLE, Slots
 from apps.core.telemetry.state import VALKEY, StateCollector
 from config.server.ports import free_port
@@ -238,8 +237,3 @@ def test_in_production_only_with_the_token(processes: Processes) -> None:
     closed = processes.web(**production, METRICS_TOKEN="")
     refused = httpx.get(f"{closed.url}/metrics", headers={"Authorization": "Bearer any"}, trust_env=False)
     assert refused.status_code == 401
-
-
-def test_a_file_that_a_killed_process_has_only_begun_is_left_out(tmp_path: Path) -> None:
-    (tmp_path / "counter_0.db").touch()
-    assert list(AllProcesses(Slots(tmp_path)).collect()) == []
