@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 import httpx
 import pytest
@@ -190,8 +190,10 @@ class TestWhatCounts:
 
     def test_the_callers_own_mistakes_do_not_count(self) -> None:
         breaker = fresh_breaker(failure_threshold=2, exclude=(DirectoryRefused,))
-        with PeopleDirectory("test-key") as directory:
-            client = PeopleClient(directory.url, "test-key", breaker, Retry(max_attempts=1))
+        with (
+            PeopleDirectory("test-key") as directory,
+            closing(PeopleClient(directory.url, "test-key", breaker, Retry(max_attempts=1))) as client,
+        ):
             directory.control(status=422)
             for _ in range(5):
                 with pytest.raises(DirectoryRefused):
@@ -243,8 +245,10 @@ class TestCallTimeout:
 
     def test_a_slow_drip_is_cut_off(self) -> None:
         breaker = fresh_breaker(call_timeout=0.3)
-        with dripping(10) as url:
-            client = PeopleClient(url, "test-key", breaker, Retry(max_attempts=1))
+        with (
+            dripping(10) as url,
+            closing(PeopleClient(url, "test-key", breaker, Retry(max_attempts=1))) as client,
+        ):
             start = time.monotonic()
             with pytest.raises(DirectoryUnavailable):
                 client.find("ada@example.com")

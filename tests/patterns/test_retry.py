@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +18,8 @@ from apps.profiles.directory import DirectoryRefused, DirectoryUnavailable
 from apps.profiles.people import PeopleClient
 from config.stack.people import PeopleDirectory
 from tests.conftest import fresh_breaker
+
+MakeClient = Callable[..., PeopleClient]
 
 
 @dataclass
@@ -134,64 +137,73 @@ def people() -> Iterator[PeopleDirectory]:
         yield server
 
 
-def client(
-    people: PeopleDirectory, time: Time, key: str = "test-key", threshold: int = 99, **more: Any
-) -> PeopleClient:
-    breaker = fresh_breaker(failure_threshold=threshold, exclude=(DirectoryRefused,))
-    return PeopleClient(people.url, key, breaker, retry(time, **more))
+@pytest.fixture
+def client(people: PeopleDirectory, time: Time) -> Iterator[MakeClient]:
+    """Makes clients of that directory and closes them after the test."""
+    with ExitStack() as made:
+
+        def make(key: str = "test-key", threshold: int = 99, **more: Any) -> PeopleClient:
+            breaker = fresh_breaker(failure_threshold=threshold, exclude=(DirectoryRefused,))
+            return made.enter_context(closing(PeopleClient(people.url, key, breaker, retry(time, **more))))
+
+        yield make
 
 
 class TestOverTheNetwork:
     """The service's own client against a server that goes wrong."""
 
     @pytest.mark.parametrize("status", [400, 403, 418])
-    def test_a_4xx_is_asked_once(self, people: PeopleDirectory, time: Time, status: int) -> None:
+    def test_a_4xx_is_asked_once(self, people: PeopleDirectory, time: Time, client: MakeClient, status: int) -> None:
         people.control(status=status)
         with pytest.raises(DirectoryRefused, match=str(status)):
-            client(people, time).find("ada@example.com")
+            client().find("ada@example.com")
         assert (people.served, time.sleeps) == (1, [])
 
-    def test_a_wrong_key_is_asked_once(self, people: PeopleDirectory, time: Time) -> None:
+    def test_a_wrong_key_is_asked_once(self, people: PeopleDirectory, time: Time, client: MakeClient) -> None:
         with pytest.raises(DirectoryRefused, match="401"):
-            client(people, time, key="wrong").find("ada@example.com")
+            client(key="wrong").find("ada@example.com")
         assert people.served == 1
 
     @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-    def test_a_busy_server_is_asked_as_often_as_allowed(self, people: PeopleDirectory, time: Time, status: int) -> None:
+    def test_a_busy_server_is_asked_as_often_as_allowed(
+        self, people: PeopleDirectory, time: Time, client: MakeClient, status: int
+    ) -> None:
         people.control(status=status)
         with pytest.raises(DirectoryUnavailable, match=str(status)):
-            client(people, time, max_attempts=4).find("ada@example.com")
+            client(max_attempts=4).find("ada@example.com")
         assert (people.served, len(time.sleeps)) == (4, 3)
 
-    def test_a_blip_is_never_seen_by_the_caller(self, people: PeopleDirectory, time: Time) -> None:
+    def test_a_blip_is_never_seen_by_the_caller(self, people: PeopleDirectory, time: Time, client: MakeClient) -> None:
         people.control(status=503, times=2)
-        found = client(people, time).find("ada.lovelace@example.com")
+        found = client().find("ada.lovelace@example.com")
         assert found is not None
         assert (found.display_name, found.company, people.served) == ("Ada Lovelace", "Example", 3)
 
-    def test_a_server_that_is_not_there_is_asked_again_too(self, people: PeopleDirectory, time: Time) -> None:
-        gone = client(people, time)
+    def test_a_server_that_is_not_there_is_asked_again_too(
+        self, people: PeopleDirectory, time: Time, client: MakeClient
+    ) -> None:
+        gone = client()
         people.__exit__()
         with pytest.raises(DirectoryUnavailable, match="ConnectError"):
             gone.find("ada@example.com")
         assert len(time.sleeps) == 2
 
-    def test_retry_after_is_honoured(self, people: PeopleDirectory, time: Time) -> None:
+    def test_retry_after_is_honoured(self, people: PeopleDirectory, time: Time, client: MakeClient) -> None:
         people.control(status=503, retry_after=7, times=1)
-        assert client(people, time).find("ada@example.com")
+        assert client().find("ada@example.com")
         assert time.sleeps == [7.0]
 
     def test_a_retry_after_past_the_budget_is_told_to_the_caller_at_once(
-        self, people: PeopleDirectory, time: Time
+        self, people: PeopleDirectory, time: Time, client: MakeClient
     ) -> None:
         people.control(status=429, retry_after=600)
         with pytest.raises(DirectoryUnavailable) as refused:
-            client(people, time).find("ada@example.com")
+            client().find("ada@example.com")
         assert (refused.value.retry_after, people.served, time.sleeps) == (600.0, 1, [])
 
-    def test_an_open_breaker_ends_the_retrying(self, people: PeopleDirectory, time: Time) -> None:
+    def test_an_open_breaker_ends_the_retrying(self, people: PeopleDirectory, time: Time, client: MakeClient) -> None:
         people.control(status=503)
-        asking = client(people, time, threshold=2, max_attempts=10)
+        asking = client(threshold=2, max_attempts=10)
         with pytest.raises(DirectoryUnavailable, match="open"):
             asking.find("ada@example.com")
         assert (people.served, len(time.sleeps)) == (2, 2)

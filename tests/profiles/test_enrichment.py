@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
@@ -85,9 +85,9 @@ def test_while_the_directory_is_away_the_rest_goes_on_and_it_is_caught_up(
     assert "directory" in waiting.last_error or "breaker" in waiting.last_error
     directory.control()
     # the breaker, opened by all these calls, lets one through after its recovery time
-    with bus.replaced(
-        LookUpPerson,
-        lambda wanted: PeopleClient(directory.url, "test-key", fresh_breaker(), Retry()).find(wanted.email),
+    with (
+        closing(PeopleClient(directory.url, "test-key", fresh_breaker(), Retry())) as client,
+        bus.replaced(LookUpPerson, lambda wanted: client.find(wanted.email)),
     ):
         make_due()
         drain()
@@ -174,8 +174,11 @@ GOOD = {"display_name": "Ada", "company": "Engines", "avatar_url": "https://exam
 
 
 def ask(body: bytes) -> Person | None:
-    with answering(body) as url:
-        return PeopleClient(url, "test-key", fresh_breaker(), Retry(max_attempts=1)).find("ada@example.com")
+    with (
+        answering(body) as url,
+        closing(PeopleClient(url, "test-key", fresh_breaker(), Retry(max_attempts=1))) as client,
+    ):
+        return client.find("ada@example.com")
 
 
 @pytest.mark.parametrize(
