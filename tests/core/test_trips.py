@@ -136,6 +136,14 @@ def test_other_ways_to_send_take_it_along_too() -> None:
     assert words() == list("abcdef")
 
 
+def test_a_chunked_cursor_in_a_transaction_does_not_outlive_it() -> None:
+    with transaction.atomic(), connection.chunked_cursor() as chunks:
+        chunks.execute("SELECT word FROM trips_noted")
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT bool_or(is_holdable) FROM pg_cursors")
+            assert cursor.fetchone() == (False,)
+
+
 def test_a_transaction_without_a_statement_is_no_trip() -> None:
     with transaction.atomic(), transaction.atomic():
         pass

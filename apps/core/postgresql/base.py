@@ -48,13 +48,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         return connection
 
     def create_cursor(self, name: str | None = None) -> Any:
+        if name:
+            flush(self.connection)
         if not self._in_utc:
             return super().create_cursor(name)
         if name:
-            flush(self.connection)
             # as Django does for cursors on the server with parameters bound on the client
             make: Any = base.ServerSideCursor
-            return make(self.connection, name=name, scrollable=False, withhold=self.connection.autocommit)
+            return make(self.connection, name=name, scrollable=False, withhold=self.autocommit)
         return self.connection.cursor()
 
     def send_later(self, sql: str, params: Sequence[Any]) -> None:
