@@ -25,6 +25,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import ceil
 from typing import Any, ClassVar, Self, TypeVar
 
 import structlog
@@ -45,6 +46,8 @@ For a receiver that takes many at once, `event` and `stored` are lists.
 
 # of the columns that keep the names of types and receivers
 NAME_LENGTH = 100
+# of each batch, however much people's work there is
+BULK_SHARE = 0.1
 INSERT = "INSERT INTO events_outboxevent (type, aggregate, data, request_id, bulk) VALUES (%s, %s, %s, %s, %s)"
 
 INSERT_ALL = """
@@ -136,6 +139,11 @@ def bulk() -> Iterator[None]:
         yield
     finally:
         _bulk.reset(token)
+
+
+def room_for_bulk(limit: int, people: int) -> int:
+    """How much bulk goes with `people` rows in a batch of `limit`: the room that is left, and always a little."""
+    return max(limit - people, ceil(limit * BULK_SHARE))
 
 
 def publish(happening: Event) -> None:

@@ -31,7 +31,7 @@ from apps.core.queue.work_queue import (
     storable,
     work_in_threads,
 )
-from apps.events.bus import RECEIVERS, StoredEvent, bulk, send, send_many
+from apps.events.bus import RECEIVERS, StoredEvent, bulk, room_for_bulk, send, send_many
 from apps.events.models import Delivery, OutboxEvent
 
 log = structlog.get_logger("deliveries")
@@ -49,8 +49,6 @@ IN_ORDER = """NOT EXISTS (SELECT 1 FROM events_delivery e WHERE e.receiver = q.r
 CLASSES = ("NOT q.bulk", "q.bulk")
 DIRECT = tuple(f"NOT q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
 WAITING = tuple(f"q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
-# of each batch, however much people's work there is
-BULK_SHARE = 0.1
 Answered = tuple[Delivery, Command[Any] | None]
 
 
@@ -151,7 +149,7 @@ def _claim(classes: tuple[str, ...], limit: int, lease: int) -> list[Delivery]:
     """Claim what people wait for first; bulk gets the room that is left, and always a little."""
     people, bulk = classes
     ids = claim("events_delivery", where=people, limit=limit, lease=lease)
-    room = max(limit - len(ids), ceil(limit * BULK_SHARE))
+    room = room_for_bulk(limit, len(ids))
     ids += claim("events_delivery", where=bulk, limit=room, lease=lease)
     found, unreadable = load(Delivery.objects.select_related("event"), ids) if ids else ([], {})
     for key, error in unreadable.items():

@@ -8,9 +8,10 @@ from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from apps.core.bus import bus
-from apps.events.queries import BOUND, GetBacklog
+from apps.core.reads import CAP
+from apps.events.queries import GetBacklog
 
-BOUNDED = f"counted up to {BOUND}: {BOUND + 1} stands for more"
+BOUNDED = f"counted up to {CAP}: {CAP + 1} stands for more"
 
 
 def backlog() -> Iterator[Metric]:

@@ -10,10 +10,9 @@ from django.db import DataError, connection
 
 from apps.core.bus import Query
 from apps.core.queue.work_queue import DeliveryState
+from apps.core.reads import CAP
 from apps.events.models import Delivery, OutboxEvent
 
-# to count two million rows takes a second, which everybody who looks would wait for
-BOUND = 10_000
 UNTAKEN = """
     SELECT (SELECT count(*) FROM (SELECT 1 FROM events_outboxevent
                 WHERE position IS NULL AND NOT bulk ORDER BY id + 0 LIMIT %(limit)s) p)
@@ -60,7 +59,7 @@ class ReadFeed(Query[FeedPage]):
 class Backlog:
     """How much is waiting: events without deliveries, deliveries by state, and since when the first in line does.
 
-    Nothing is counted further than BOUND: BOUND + 1 stands for any larger number.
+    Nothing is counted further than CAP: CAP + 1 stands for any larger number.
     """
 
     unsequenced: int
@@ -110,17 +109,17 @@ def _row(key: int, columns: tuple[str, ...]) -> dict[str, Any]:
 def get_backlog(query: GetBacklog) -> Backlog:
     """What waits; every statement reads the same few pages, however much that is."""
     with connection.cursor() as cursor:
-        cursor.execute(UNTAKEN, {"limit": BOUND + 1})
+        cursor.execute(UNTAKEN, {"limit": CAP + 1})
         (unsequenced,) = cursor.fetchone()
         cursor.execute(OLDEST)
         (oldest,) = cursor.fetchone()
     states = {state.value: count_in(state) for state in DeliveryState if state != DeliveryState.DELIVERED}
     columns = ("id", "receiver", "event_id", "event__type", "aggregate", "attempts", "last_error", "settled_at")
     dead = Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-id").values(*columns)[: query.dead]
-    return Backlog(min(unsequenced, BOUND + 1), states, oldest, list(dead) if query.dead else [])
+    return Backlog(min(unsequenced, CAP + 1), states, oldest, list(dead) if query.dead else [])
 
 
 def count_in(state: DeliveryState) -> int:
-    """How many deliveries are in `state`; BOUND + 1 stands for more than BOUND."""
+    """How many deliveries are in `state`; CAP + 1 stands for more than CAP."""
     # from the newest on: the index begins with what was settled since the last vacuum
-    return Delivery.objects.filter(state=state).order_by("-id")[: BOUND + 1].count()
+    return Delivery.objects.filter(state=state).order_by("-id")[: CAP + 1].count()

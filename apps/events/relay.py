@@ -12,7 +12,6 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
-from math import ceil
 from typing import NamedTuple
 
 import structlog
@@ -21,7 +20,7 @@ from django.db import connection, transaction
 from prometheus_client import Counter
 
 from apps.core.queue.work_queue import REFUSED_ROW, Span, send_wake_up, woken_tasks
-from apps.events.bus import RECEIVERS, receivers_with_a_use
+from apps.events.bus import RECEIVERS, receivers_with_a_use, room_for_bulk
 
 log = structlog.get_logger("relay")
 RELAYED = Counter("relay_events_total", "Events that the relay has taken out of the outbox")
@@ -30,7 +29,6 @@ RELAY_REFUSED = Counter("relay_refused_total", "Events that could not be fanned 
 # any constant will do: it names the lock of the one relay that sequences
 SEQUENCER_LOCK = 0x0B0B
 BATCH = 500
-BULK_SHARE = 0.1
 QUICK_SECONDS, SLOW_SECONDS, SLOWEST_SECONDS = 0.05, 1.0, 5.0
 IDLE_SECONDS = 0.25
 STALLED_SECONDS = 3.0
@@ -121,7 +119,7 @@ def _chosen(limit: int, but: Iterable[int]) -> list[Taken]:
         for arm, key, event_type, aggregate in cursor.fetchall():
             found[arm][key] = Taken(key, event_type, aggregate, arm == "bulk")
     people, bulk, earlier = found.values()
-    room = max(limit - len(people), ceil(limit * BULK_SHARE))
+    room = room_for_bulk(limit, len(people))
     if len(people) == limit:
         # a person's event that is not among these may come before a bulk event with a higher id
         bulk = {key: event for key, event in bulk.items() if key < max(people)}

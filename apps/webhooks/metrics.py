@@ -8,7 +8,8 @@ from prometheus_client import Histogram
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from apps.core.queue.work_queue import DeliveryState
-from apps.events.queries import BOUND
+from apps.core.reads import CAP
+from apps.events.metrics import BOUNDED
 from apps.webhooks.models import WebhookDelivery
 
 # here and not beside the sender, which few processes load: the page of metrics has it from the start
@@ -25,10 +26,9 @@ for _outcome in ("delivered", "failed", "dead"):
 
 def waiting() -> Iterator[Metric]:
     """How many deliveries are pending and failed; two short statements over a partial index."""
-    bounded = f"counted up to {BOUND}: {BOUND + 1} stands for more"
-    name, text = "webhook_deliveries", f"Webhook deliveries on their way, by state, {bounded}"
+    name, text = "webhook_deliveries", f"Webhook deliveries on their way, by state, {BOUNDED}"
     states = GaugeMetricFamily(name, text, labels=["state"])
     for state in (DeliveryState.PENDING, DeliveryState.FAILED):
         rows = WebhookDelivery.objects.filter(state=state).order_by("-id")
-        states.add_metric([state], rows[: BOUND + 1].count())
+        states.add_metric([state], rows[: CAP + 1].count())
     yield states

@@ -14,9 +14,10 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.core.bus import bus
 from apps.core.queue.work_queue import TASKS
+from apps.core.reads import CAP
 from apps.events import deliveries, metrics, overview
 from apps.events.models import OutboxEvent
-from apps.events.queries import BOUND, GetBacklog
+from apps.events.queries import GetBacklog
 from apps.events.relay import fan_out
 from apps.users.commands import UserSnapshot
 
@@ -105,7 +106,7 @@ def test_of_metrics_the_overview_and_the_command(backlog: None) -> None:
 
 def test_what_is_counted_up_to_a_bound_says_so(backlog: None) -> None:
     found = bus.ask(GetBacklog())
-    assert (found.unsequenced, found.states) == (BOUND + 1, {"pending": BOUND + 1, "failed": 0, "dead": 0})
+    assert (found.unsequenced, found.states) == (CAP + 1, {"pending": CAP + 1, "failed": 0, "dead": 0})
     assert found.oldest == OutboxEvent.objects.filter(position__isnull=True).earliest("id").occurred_at
     said = StringIO()
     call_command("outbox", stdout=said)

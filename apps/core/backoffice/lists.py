@@ -11,7 +11,8 @@ from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from apps.core.backoffice.overview import CAP, capped, said
+from apps.core.backoffice.overview import capped, said
+from apps.core.reads import CAP
 
 
 class AtLeast(int):

@@ -17,11 +17,10 @@ from django.urls import reverse
 from psycopg.errors import QueryCanceled
 
 from apps.core.backoffice.links import Link
+from apps.core.reads import CAP
 from apps.core.resilience.valkey import Unavailable
 
 log = structlog.get_logger("admin")
-# counting stops here: nobody acts differently on more, and the statement stays short however large the table
-CAP = 10_000
 ACTIVITY_ROWS = 50_000
 STATEMENT_MS = 2_000
 SECONDS = {"minute": 60, "hour": 3600}

@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from apps.core.bus import bus
 from apps.core.cli import Command as BaseCommand
+from apps.core.reads import CAP
 from apps.events.commands import ReplayDeliveries
-from apps.events.queries import BOUND, GetBacklog
+from apps.events.queries import GetBacklog
 
 
 class Command(BaseCommand):
@@ -36,7 +37,7 @@ class Command(BaseCommand):
             "oldest_seconds": age,
         }
         if options["json"]:
-            data = {**summary, "counted_up_to": BOUND, "replayed": replayed, "dead_letters": backlog.dead}
+            data = {**summary, "counted_up_to": CAP, "replayed": replayed, "dead_letters": backlog.dead}
             self.stdout.write(json.dumps(data, default=str, indent=2))
             return
         if replayed:
@@ -47,5 +48,5 @@ class Command(BaseCommand):
 
 
 def _said(value: float) -> str:
-    """A count is an integer, and goes no further than BOUND."""
-    return f"{BOUND}+" if isinstance(value, int) and value > BOUND else str(value)
+    """A count is an integer, and goes no further than CAP."""
+    return f"{CAP}+" if isinstance(value, int) and value > CAP else str(value)
