@@ -20,6 +20,8 @@ admin.autodiscover()
 api: list[URLPattern | URLResolver] = [*users, *jobs, *events, *webhooks]
 
 urlpatterns = [
+    # first, for routes are tried in order and most requests are these
+    *(path(f"api/{version}/", include((api, "api"), namespace=version)) for version in settings.VERSIONS),
     path("", pages.tour),
     path("problems/", pages.problem_list),
     path("problems/<slug:code>", pages.problem_page),
@@ -28,8 +30,7 @@ urlpatterns = [
     path("metrics", metrics_view(settings.ENV.metrics_token, guarded=settings.ENV.profile == "production")),
     path("api/schema", schema_view, name="schema"),
     path("api/docs", pages.documentation),
-    *(path(f"api/{version}/", include((api, "api"), namespace=version)) for version in settings.VERSIONS),
-    # the same routes without a version: X-API-Version decides
+    # the API's routes without a version: X-API-Version decides
     path("api/", include((api, "api"), namespace="unversioned")),
     path("admin/breakers/", admin.site.admin_view(breakers_admin.breakers), name="breakers"),
     path("admin/login/", log_in),

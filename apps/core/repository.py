@@ -13,9 +13,11 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import IntegrityError, models
-from django.db.models import F
+from django.db import IntegrityError, connection, models
+from django.db.models import F, Field
+from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
+from django.db.models.sql import InsertQuery
 
 from apps.core.errors import DomainError, NotFound, VersionConflict
 
@@ -27,6 +29,7 @@ class Versioned(Protocol):
 
 
 M = TypeVar("M", bound=models.Model)
+_inserts: dict[tuple[Field[Any, Any], ...], str] = {}
 CHANGED = "It was changed since you read it; read it again first."
 
 
@@ -34,6 +37,41 @@ def check_version(row: Versioned, expected: int | None) -> None:
     """Raises VersionConflict if `row` has another version than the expected one; None accepts any."""
     if expected is not None and row.version != expected:
         raise VersionConflict(CHANGED)
+
+
+def insert(row: models.Model) -> None:
+    """Insert `row` and fill in what the database chose, as `save(force_insert=True)` does; no signals are sent.
+
+    The ORM writes the statement once for each set of columns; writing it costs three times what running it does.
+    """
+    meta = row._meta
+    given = [(field, field.pre_save(row, add=True)) for field in meta.local_concrete_fields if not field.generated]
+    given = [
+        (field, value)
+        for field, value in given
+        if not isinstance(value, DatabaseDefault) and (value is not None or field is not meta.auto_field)
+    ]
+    if any(hasattr(value, "as_sql") for _, value in given):
+        row.save(force_insert=True)
+        return
+    fields = tuple(field for field, _ in given)
+    if (sql := _inserts.get(fields)) is None:
+        sql = _inserts[fields] = _compiled(row, fields)
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [field.get_db_prep_save(value, connection) for field, value in given])
+        chosen = cursor.fetchone() if meta.db_returning_fields else ()
+    for field, value in zip(meta.db_returning_fields, chosen, strict=True):
+        setattr(row, field.attname, value)
+    row._state.adding, row._state.db = False, connection.alias
+
+
+def _compiled(row: models.Model, fields: tuple[Field[Any, Any], ...]) -> str:
+    query = InsertQuery(type(row))
+    query.insert_values(fields, [row])
+    compiler: Any = query.get_compiler("default")
+    compiler.returning_fields = row._meta.db_returning_fields
+    ((sql, _),) = compiler.as_sql()
+    return str(sql)
 
 
 class DjangoRepository(Generic[M]):
@@ -64,7 +102,7 @@ class DjangoRepository(Generic[M]):
     def create(self, row: M) -> M:
         """Insert `row` and return it with what the database filled in. Raises the error that `conflicts` names."""
         with self._translated():
-            row.save(force_insert=True)
+            insert(row)
         return row
 
     def update(self, row: M, **changes: Any) -> M:

@@ -5,12 +5,17 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Any, get_type_hints
 
 import pytest
 from django.db import IntegrityError, transaction
+from django.db.models import Value
+from django.db.models.functions import Lower
 
 from apps.core.errors import NotFound, VersionConflict
+from apps.core.repository import insert
+from apps.events.models import OutboxEvent
 from apps.users.errors import EmailTaken
 from apps.users.models import User
 from apps.users.repositories import DjangoUsers, Users
@@ -206,3 +211,33 @@ def test_no_queryset_leaks_out() -> None:
     page: Any = users.list(after=made[1], limit=2)
     assert type(page) is list
     assert [user.id for user in page] == made[2:4]
+
+
+@pytest.mark.django_db
+class TestInsert:
+    """`insert` writes a row as Django's own `save` does."""
+
+    def test_every_kind_of_column_arrives_as_by_save(self) -> None:
+        def event(number: int) -> OutboxEvent:
+            return OutboxEvent(type="t", aggregate=f"a:{number}", data={"name": "Ada", "n": [1, None]}, position=number)
+
+        inserted, saved = event(1), event(2)
+        insert(inserted)
+        saved.save(force_insert=True)
+        rows = list(OutboxEvent.objects.order_by("position").values("type", "data", "request_id", "bulk"))
+        assert rows[0] == rows[1]
+        assert inserted.occurred_at == OutboxEvent.objects.get(position=1).occurred_at
+        assert inserted._state.adding is saved._state.adding is False
+        inserted.request_id = "changed"
+        inserted.save()
+        assert OutboxEvent.objects.get(pk=inserted.pk).request_id == "changed"
+
+    def test_expressions_and_keys_of_the_callers_own_are_kept(self) -> None:
+        moment = datetime(2020, 1, 1, tzinfo=UTC)
+        insert(OutboxEvent(id=7, type=Lower(Value("T")), aggregate="a", data={}, occurred_at=moment))
+        assert OutboxEvent.objects.values_list("type", "occurred_at").get(id=7) == ("t", moment)
+
+    def test_the_statement_is_written_once_for_a_set_of_columns(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        DjangoUsers().create(ada())
+        monkeypatch.delattr("apps.core.repository._compiled")
+        DjangoUsers().create(ada("grace@example.com"))

@@ -54,6 +54,11 @@ def address(request: Request, name: str, *keys: object) -> str:
     return reverse(f"{namespace}:{name}", args=keys)
 
 
+def member(request: Request, key: object) -> str:
+    """The path of the member `key` of the collection that `request` was posted to."""
+    return f"{request.path}/{key}"
+
+
 def whose(request: Request) -> str:
     """Whom an Idempotency-Key belongs to: the user, else the client's network."""
     user_id = getattr(request.user, "id", None)

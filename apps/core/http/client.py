@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from functools import lru_cache
 
 from django.conf import settings
 from django.http import HttpRequest
@@ -37,6 +38,7 @@ def client_network(request: HttpRequest) -> str:
     return text
 
 
+@lru_cache(maxsize=4096)
 def _address(hop: str) -> Address | None:
     """The address in `hop`, without port, brackets, quotes and zone; None if there is none."""
     found = HOP.fullmatch(hop)

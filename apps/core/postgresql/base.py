@@ -30,6 +30,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """A database connection; one from the pool is always alive."""
 
     def get_connection_params(self) -> dict[str, Any]:
+        if open_pool(self.alias):
+            # its connections have theirs, and Django asks for them each time that one is given out
+            return {}
         parameters: dict[str, Any] = super().get_connection_params()
         if self._in_utc:
             parameters["context"].adapters.register_loader("timestamptz", TimestamptzLoader)
@@ -64,11 +67,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
         send_later(self.connection, sql, params)
 
     def _set_autocommit(self, autocommit: bool) -> None:
-        if autocommit:
-            super()._set_autocommit(True)  # type: ignore[misc] # the stubs know public methods only
-        else:
+        if not autocommit:
             # psycopg stays in autocommit mode: its own BEGIN would be a trip
             send_later(self.connection, BEGIN)
+        elif not self.connection.autocommit:
+            super()._set_autocommit(True)  # type: ignore[misc] # the stubs know public methods only
 
     def _commit(self) -> None:
         waiting = self.connection.waiting if self.connection else []

@@ -7,10 +7,10 @@ from apps.users.api.token_views import TokenObtain, TokenRefresh
 from apps.users.api.views import Me, UserDetail, UserList
 
 urlpatterns = [
+    path("users", UserList.as_view(), name="users"),
+    path("users/<key:user_id>", UserDetail.as_view(), name="user"),
+    path("users/me", Me.as_view(), name="me"),
+    path("users/import", UserImport.as_view(), name="user-import"),
     path("auth/token", TokenObtain.as_view(), name="token"),
     path("auth/token/refresh", TokenRefresh.as_view(), name="token-refresh"),
-    path("users", UserList.as_view(), name="users"),
-    path("users/import", UserImport.as_view(), name="user-import"),
-    path("users/me", Me.as_view(), name="me"),
-    path("users/<key:user_id>", UserDetail.as_view(), name="user"),
 ]

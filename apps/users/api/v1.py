@@ -47,7 +47,8 @@ class UserV1(serializers.Serializer[Any]):
     @classmethod
     def represent(cls, row: Mapping[str, Any]) -> dict[str, Any]:
         """The representation of a row with at least the fields that `shows` names."""
-        return {name: row[name] for name in cls.shows}
+        # a row that was read for a list has just these
+        return dict(row) if len(row) == len(cls.shows) else {name: row[name] for name in cls.shows}
 
     @classmethod
     def tag(cls, row: Mapping[str, Any]) -> str:

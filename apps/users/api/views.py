@@ -12,7 +12,7 @@ from rest_framework.request import Request
 from apps.core.api.components import CONDITIONS, NO_NUL, PAGE
 from apps.core.api.conditional import cache_headers, check_change, not_modified
 from apps.core.api.pagination import paged
-from apps.core.api.views import ApiView, address, caller, run_once
+from apps.core.api.views import ApiView, caller, member, run_once
 from apps.core.errors import FieldProblem, Invalid, NotAllowed
 from apps.core.http.renderers import json_answer
 from apps.core.reads import Cursor
@@ -58,7 +58,7 @@ class UserList(LateCheck):
             user = self.bus.execute(command)
         self.subject_id = user.id
         shape, row = representation(request), as_row(user)
-        headers = {**cache_headers(shape.tag(row)), "Location": address(request, "user", user.id)}
+        headers = {**cache_headers(shape.tag(row)), "Location": member(request, user.id)}
         return json_answer(shape.represent(row), 201, headers)
 
     @extend_schema(

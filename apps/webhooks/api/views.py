@@ -12,7 +12,7 @@ from rest_framework.request import Request
 
 from apps.core.api.components import PAGE
 from apps.core.api.pagination import paged
-from apps.core.api.views import ApiView, IsStaff, address, run_once
+from apps.core.api.views import ApiView, IsStaff, member, run_once
 from apps.core.http.renderers import json_answer
 from apps.webhooks.api.serializers import (
     AttemptAnswer,
@@ -74,7 +74,7 @@ class EndpointList(TargetView):
     def post(self, request: Request) -> HttpResponse:
         """Make an endpoint; its secret is in this answer and never shown again."""
         made = self.bus.execute(RegisterEndpoint(**given(self, EndpointBody, request)))
-        headers = {**NO_STORE, "Location": address(request, "webhook", made.id)}
+        headers = {**NO_STORE, "Location": member(request, made.id)}
         return json_answer(shown(made), 201, headers)
 
     @extend_schema(parameters=[*PAGE], operation_id="webhooks_list")
