@@ -30,6 +30,7 @@ from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from config.stack.people import PeopleDirectory
 from tests import waiting_in_transactions
 from tests.processes import Processes, running
+from tests.waiting import wait_for
 
 PASSWORD = "correct horse battery staple"
 
@@ -105,6 +106,19 @@ def drain() -> Callable[[], int]:
                 return tried
 
     return work
+
+
+@pytest.fixture
+def early_in_a_minute(db: None) -> None:
+    """Begins the test with ten seconds left of the database's minute: what counts by the minute does not start anew."""
+    wait_for(lambda: ask("SELECT extract(second FROM clock_timestamp()) < 50"), "a new minute begins")
+
+
+def ask(sql: str) -> Any:
+    """The one value that PostgreSQL answers with."""
+    with connection.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
 
 
 def own_database_url() -> str:

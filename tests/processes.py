@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psutil
 
+from tests import loopback
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -163,7 +164,7 @@ class Processes:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/healthz", timeout=1, trust_env=False).status_code == 200
+        return loopback.get(f"{url}/healthz", timeout=1).status_code == 200
     except httpx.HTTPError:
         return False
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 from django.test import RequestFactory
 
 from apps.core.http.client import client_address, client_network
+from tests import loopback
 from tests.configured import configured
 from tests.processes import Processes
 from tests.waiting import wait_for
@@ -83,7 +83,7 @@ def test_one_subscriber_of_ipv6_is_one_client() -> None:
 def test_several_header_lines_are_one_list(processes: Processes) -> None:
     web = processes.web(TRUSTED_PROXY_COUNT="2")
     lines = [("X-Forwarded-For", "198.51.100.1"), ("X-Forwarded-For", "203.0.113.7:50001"), ("X-Forwarded-For", PROXY)]
-    httpx.get(f"{web.url}/healthz", headers=[*lines, ("X-Request-ID", "several-lines")], trust_env=False)
+    loopback.get(f"{web.url}/healthz", headers=[*lines, ("X-Request-ID", "several-lines")])
 
     def logged() -> list[str]:
         return [line["ip"] for line in web.lines() if line.get("request_id") == "several-lines"]

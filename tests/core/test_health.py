@@ -19,6 +19,7 @@ from apps.core.bus import bus
 from apps.core.queue.work_queue import TASKS
 from apps.core.telemetry import health
 from apps.users.commands import IssueToken, RegisterUser
+from tests import loopback
 from tests.configured import configured
 from tests.processes import Processes
 from tests.waiting import wait_for
@@ -122,7 +123,7 @@ def test_a_web_process_without_its_database_and_broker_says_so(processes: Proces
     bus.execute(RegisterUser("boss@example.com", "Boss"))
     token = bus.execute(IssueToken("boss@example.com"))
     web = processes.web(DATABASE_URL="postgres://app@127.0.0.1:1/app", CELERY_BROKER_URL=CLOSED_PORT)
-    with httpx.Client(base_url=web.url, trust_env=False, timeout=30) as client:
+    with loopback.client(base_url=web.url, timeout=30) as client:
         assert client.get("/healthz").json() == {"status": "ok"}
         assert client.get("/api/v1/users/me", headers={"Authorization": "Bearer x"}).status_code == 401
         asked: list[Callable[[], httpx.Response]] = [

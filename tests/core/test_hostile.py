@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable
 
-import httpx
 import pytest
 from django.test import Client
 from rest_framework.test import APIClient
@@ -17,6 +16,7 @@ from apps.jobs.commands import CancelJob, RunNextJob, SubmitJob
 from apps.jobs.models import Job
 from apps.users.commands import IssueToken, RegisterUser, UpdateUser, UserSnapshot
 from apps.users.models import User
+from tests import loopback
 from tests.processes import Processes
 
 pytestmark = pytest.mark.django_db
@@ -36,11 +36,10 @@ def test_a_chunked_body_is_refused_and_not_taken_for_an_empty_one(processes: Pro
         return [b'{"email":"a@example.com",', b'"name":"A"}']
 
     web = processes.web()
-    answer = httpx.post(
+    answer = loopback.post(
         f"{web.url}/api/v1/users",
         content=iter(pieces()),
         headers={"Content-Type": "application/json"},
-        trust_env=False,
     )
     assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
 

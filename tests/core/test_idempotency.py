@@ -17,6 +17,7 @@ from apps.core.models import IdempotentAnswer
 from apps.users.commands import DeleteUser, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.models import User
 from config.urls import api
+from tests import loopback
 from tests.core.racing import held_open, waiting_for_a_lock
 from tests.processes import Processes
 from tests.waiting import wait_for
@@ -92,6 +93,7 @@ def test_a_lost_answer_with_tokens_can_be_had_again(anyone: APIClient, register:
     assert dead.status_code == 401, "the refusal has ended the session, though nothing of it is kept under the key"
 
 
+@pytest.mark.usefixtures("early_in_a_minute")
 def test_failed_logins_count_with_a_key_too(anyone: APIClient, register: Callable[..., UserSnapshot]) -> None:
     register("ada@example.com", password=PASSWORD)
     wrong = {"email": "ada@example.com", "password": "wrong"}
@@ -191,7 +193,7 @@ def test_72_racing_repeats_run_once(processes: Processes) -> None:
     web = processes.web()
 
     def post(_: int) -> httpx.Response:
-        return httpx.post(f"{web.url}/api/v1/users", json=ADA, headers={"Idempotency-Key": "race"}, trust_env=False)
+        return loopback.post(f"{web.url}/api/v1/users", json=ADA, headers={"Idempotency-Key": "race"})
 
     with ThreadPoolExecutor(24) as pool:
         answers = list(pool.map(post, range(72)))
@@ -207,7 +209,7 @@ def test_a_server_that_is_killed_in_the_middle_leaves_the_key_free(processes: Pr
     web = processes.web()
 
     def post(url: str) -> httpx.Response:
-        return httpx.post(f"{url}/api/v1/users", json=ADA, headers={"Idempotency-Key": "killed"}, trust_env=False)
+        return loopback.post(f"{url}/api/v1/users", json=ADA, headers={"Idempotency-Key": "killed"})
 
     def rival() -> None:
         # the unique index makes the request wait until this is committed or undone

@@ -23,6 +23,7 @@ from apps.core.queue.work_queue import TASKS
 from apps.core.telemetry.slots import VARIABLE, Slots
 from apps.core.telemetry.state import VALKEY, StateCollector
 from config.server.ports import free_port
+from tests import loopback
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for
 
@@ -40,7 +41,7 @@ def samples(page: str) -> Iterator[Any]:
 
 
 def scrape(url: str, **headers: str) -> str:
-    answer = httpx.get(f"{url}/metrics", headers=headers, trust_env=False, timeout=20)
+    answer = loopback.get(f"{url}/metrics", headers=headers, timeout=20)
     assert answer.status_code == 200
     return answer.text
 
@@ -56,7 +57,7 @@ def replaced(web: Process, dead: int) -> bool:
 
 def answers(web: Process) -> bool:
     try:
-        return httpx.get(f"{web.url}/healthz", trust_env=False).status_code == 200
+        return loopback.get(f"{web.url}/healthz").status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -65,7 +66,7 @@ def ask_often(web: Process, path: str, times: int) -> None:
     """Ask so many times, by eight clients that open a connection each time, so that every worker gets some."""
 
     def ask(_: int) -> int:
-        return httpx.get(f"{web.url}{path}", trust_env=False, timeout=20).status_code
+        return loopback.get(f"{web.url}{path}", timeout=20).status_code
 
     with ThreadPoolExecutor(8) as clients:
         assert set(clients.map(ask, range(times))) <= {200, 404}
@@ -147,7 +148,7 @@ def test_relay_and_workers_show_theirs_on_a_port_of_their_own(processes: Process
     processes.relay(METRICS_PORT=str(ports["relay"]))
     worker = processes.worker(concurrency=2, METRICS_PORT=str(ports["worker"]))
     web = processes.web()
-    answer = httpx.post(f"{web.url}/api/v1/users", json={"email": "a@example.com", "name": "A"}, trust_env=False)
+    answer = loopback.post(f"{web.url}/api/v1/users", json={"email": "a@example.com", "name": "A"})
     assert answer.status_code == 201
     relay_at, worker_at = (f"http://127.0.0.1:{port}" for port in ports.values())
     wait_for(lambda: total(scrape(relay_at), "relay_events_total") >= 1, "the relay counts events")
@@ -232,8 +233,8 @@ def test_in_production_only_with_the_token(processes: Processes) -> None:
         "ALLOWED_HOSTS": "127.0.0.1",
     }
     web = processes.web(**production, METRICS_TOKEN=secret)
-    assert httpx.get(f"{web.url}/metrics", trust_env=False).status_code == 401
+    assert loopback.get(f"{web.url}/metrics").status_code == 401
     assert "http_request_seconds" in scrape(web.url, Authorization=f"Bearer {secret}")
     closed = processes.web(**production, METRICS_TOKEN="")
-    refused = httpx.get(f"{closed.url}/metrics", headers={"Authorization": "Bearer any"}, trust_env=False)
+    refused = loopback.get(f"{closed.url}/metrics", headers={"Authorization": "Bearer any"})
     assert refused.status_code == 401

@@ -6,13 +6,13 @@ import json
 import re
 from typing import Any
 
-import httpx
 import pytest
 import yaml
 
 from apps.core.bus import bus
 from apps.users.commands import IssueToken, RegisterUser
 from config.stack.people import PeopleDirectory
+from tests import loopback
 from tests.processes import ROOT, Processes
 from tests.waiting import wait_for
 
@@ -52,7 +52,7 @@ def asked_for() -> set[str]:
 
 def shown(url: str) -> set[str]:
     """The names of a page that have samples, and of gauges that have none now."""
-    page = httpx.get(f"{url}/metrics", trust_env=False, timeout=20).text
+    page = loopback.get(f"{url}/metrics", timeout=20).text
     gauges = re.findall(r"^# TYPE (\w+) gauge$", page, re.MULTILINE)
     return {*re.findall(r"^(\w+)(?:\{| )", page, re.MULTILINE), *gauges}
 
@@ -71,7 +71,7 @@ def test_every_metric_that_is_asked_for_is_there(processes: Processes) -> None:
         token = bus.execute(IssueToken("ada@example.com"))
         headers = {"Authorization": f"Bearer {token}"}
         body = {"rows": [{"a": 1}]}
-        answer = httpx.post(f"{web.url}/api/v1/process", json=body, headers=headers, trust_env=False)
+        answer = loopback.post(f"{web.url}/api/v1/process", json=body, headers=headers)
         assert answer.status_code == 202
         wait_for(lambda: asked_for() <= shown(web.url), f"there is {asked_for() - shown(web.url)}", 60)
 

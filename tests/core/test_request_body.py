@@ -7,7 +7,6 @@ import select
 import socket
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 from django.db import connection as database
 
@@ -15,6 +14,7 @@ from apps.core.bus import bus
 from apps.jobs.models import Job
 from apps.users.commands import IssueToken, RegisterUser
 from apps.users.models import User
+from tests import loopback
 from tests.processes import Process, Processes
 from tests.waiting import wait_for
 
@@ -69,7 +69,7 @@ def test_before_a_large_body_the_connection_is_closed_and_said_to_be(connection:
 def test_a_client_that_goes_away_is_no_error(web: Process, connection: socket.socket) -> None:
     with connection:
         connection.sendall(head("/api/v1/users/me", 100) + b"{")
-    assert httpx.get(f"{web.url}/healthz", trust_env=False).status_code == 200
+    assert loopback.get(f"{web.url}/healthz").status_code == 200
     assert not [line for line in web.lines() if line.get("level") == "error"]
 
 
@@ -98,7 +98,7 @@ def test_half_a_body_is_none(web: Process, connection: socket.socket, path: str,
     assert not User.objects.filter(email="cut@example.com").exists()
     assert not Job.objects.exists()
     headers = {"Authorization": f"Bearer {token}", "Content-Type": kind, "Idempotency-Key": "half"}
-    whole = httpx.post(f"{web.url}{path}", content=body, headers=headers, trust_env=False)
+    whole = loopback.post(f"{web.url}{path}", content=body, headers=headers)
     assert whole.status_code in (201, 202), "the half left nothing under the key"
     assert "Idempotency-Replayed" not in whole.headers
 
@@ -128,7 +128,7 @@ def test_a_client_that_pauses_holds_no_transaction_and_no_connection(
         wait_for(lambda: any(started.items() <= line.items() for line in web.lines()), "the request has begun")
         for _ in range(3):
             # with its one connection held for the slow request this would be a 503 after two seconds
-            other = httpx.get(f"{web.url}/api/v1/users/me", headers=headers, trust_env=False)
+            other = loopback.get(f"{web.url}/api/v1/users/me", headers=headers)
             assert other.status_code == 200
         with database.cursor() as cursor:
             cursor.execute(

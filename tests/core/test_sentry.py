@@ -10,11 +10,11 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-import httpx
 import pytest
 from celery import current_app
 from django.db import connection
 
+from tests import loopback
 from tests.processes import Processes
 from tests.waiting import wait_for
 
@@ -82,7 +82,7 @@ def test_a_broken_request_is_reported_without_its_content(processes: Processes, 
     login = {"email": "ada@example.com", "password": PASSWORD}
     url = f"{web.url}/api/v1/auth/token?access_token={PASSWORD}"
     with broken("users_loginattempts"):
-        answer = httpx.post(url, json=login, headers=headers, trust_env=False)
+        answer = loopback.post(url, json=login, headers=headers)
     assert answer.status_code == 500
     wait_for(lambda: sentry.events, "the report arrives")
     (event,) = sentry.events

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
 import pytest
 from django.conf import settings
 from django.db import connection, transaction
@@ -15,6 +14,7 @@ from structlog.testing import capture_logs
 from apps.core.bus import send_later
 from apps.core.postgresql.slow import timed
 from apps.core.postgresql.trips import together
+from tests import loopback
 from tests.processes import Processes
 from tests.waiting import wait_for
 
@@ -29,7 +29,7 @@ def test_a_statement_that_waits_is_logged_with_its_request(processes: Processes)
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("LOCK TABLE users_user IN ACCESS EXCLUSIVE MODE")
             url = f"{web.url}/api/v1/users"
-            answer = clients.submit(httpx.post, url, json=body, headers=headers, trust_env=False, timeout=30)
+            answer = clients.submit(loopback.post, url, json=body, headers=headers, timeout=30)
 
             def waits() -> bool:
                 cursor.execute(WAITING)

@@ -15,6 +15,7 @@ from apps.core.bus import bus
 from apps.jobs.models import Job, RefusedLines
 from apps.users.commands import IssueToken, RegisterUser
 from apps.users.models import User
+from tests import loopback
 from tests.processes import Processes
 from tests.waiting import wait_for
 
@@ -57,7 +58,7 @@ def started(processes: Processes) -> Iterator[Import]:
     body = "email,name\n" + "".join(f"u{i}{'@example.com' * bool(i % EVERY)},U\n" for i in range(LINES))
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "text/csv"}
     processes.relay()
-    with httpx.Client(base_url=processes.web().url, headers=headers, trust_env=False, timeout=20) as http:
+    with loopback.client(base_url=processes.web().url, headers=headers, timeout=20) as http:
         answer = http.post("/api/v1/users/import", content=body.encode())
         assert answer.status_code == 202, answer.text
         yield Import(http, answer.headers["Location"])

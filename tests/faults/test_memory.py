@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
 import psutil
 import pytest
 import yaml
@@ -24,6 +23,7 @@ from apps.core.bus import bus
 from apps.jobs.api.views import Process as ProcessView
 from apps.users.api.import_view import LIMIT_BYTES
 from apps.users.commands import IssueToken, RegisterUser
+from tests import loopback
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for
 
@@ -104,7 +104,7 @@ def shared_buffers() -> int:
 def test_the_largest_that_is_allowed_fits_the_memory_limits(processes: Processes) -> None:
     token = bus.execute(IssueToken(bus.execute(RegisterUser("staff@example.com", "Staff", is_staff=True)).email))
     web = processes.web(WEB_THREADS="2")
-    http = httpx.Client(base_url=web.url, headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=120)
+    http = loopback.client(base_url=web.url, headers={"Authorization": f"Bearer {token}"}, timeout=120)
 
     def process(body: bytes) -> Any:
         return http.post("/api/v1/process", content=body, headers={"Content-Type": "application/json"})

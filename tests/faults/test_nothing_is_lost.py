@@ -8,10 +8,10 @@ import signal
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 import redis
 
+from tests import loopback
 from tests.faults.world import World, world
 from tests.waiting import wait_for
 
@@ -83,7 +83,7 @@ def test_the_database_server_is_killed_under_load(service: World) -> None:
     client = service.load(LOAD_SECONDS, kill_once)
     assert service.services.supervisor.wait_for(service.services.postgres.ready, 30)
     assert set(client.statuses) <= {201, 503}
-    wait_for(lambda: httpx.get(f"{service.web.url}/readyz", trust_env=False).status_code == 200, "it is ready again")
+    wait_for(lambda: loopback.get(f"{service.web.url}/readyz").status_code == 200, "it is ready again")
     service.settle(leases_lost=True)
     service.check(client)
 

@@ -8,13 +8,13 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
 from django.db import connection
 
 from apps.users.models import User
 from config.server.ports import free_port
 from config.stack.postgres import database_answers
+from tests import loopback
 from tests.processes import Processes, running
 from tests.waiting import wait_for
 
@@ -67,7 +67,7 @@ def test_registrations_events_and_imports_work(pooled: Processes, tmp_path: Path
     web = pooled.web()
     pooled.relay()
     pooled.worker()
-    with httpx.Client(base_url=web.url, trust_env=False, timeout=20) as http:
+    with loopback.client(base_url=web.url, timeout=20) as http:
         for number in range(50):
             body = {"email": f"u{number}@example.com", "name": "Load"}
             assert http.post("/api/v1/users", json=body).status_code == 201

@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from config.server.ports import free_port
+from tests import loopback
 from tests.faults.load import Load, check
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for
@@ -100,7 +101,7 @@ def pair(request: pytest.FixtureRequest, processes: Processes, tmp_path: Path) -
 def answers(port: int) -> bool:
     """Whether a healthy service behind the port answers at once."""
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz", trust_env=False, timeout=5).status_code == 200
+        return loopback.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
     except httpx.HTTPError:
         return False
 

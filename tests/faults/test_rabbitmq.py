@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import httpx
 import pytest
 
+from tests import loopback
 from tests.faults.rabbit import FOLDER, Rabbit, is_here, rabbit
 from tests.faults.world import World, world
 from tests.waiting import wait_for
@@ -32,7 +32,7 @@ def service(broker: Rabbit, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 def ready(service: World) -> dict[str, str]:
     """What /readyz says of each part."""
-    checks: dict[str, str] = httpx.get(f"{service.web.url}/readyz", trust_env=False, timeout=10).json()["checks"]
+    checks: dict[str, str] = loopback.get(f"{service.web.url}/readyz", timeout=10).json()["checks"]
     return checks
 
 

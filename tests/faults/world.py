@@ -17,6 +17,7 @@ import psycopg
 
 from config.stack.people import PeopleDirectory
 from config.stack.throwaway import Services, throwaway_services
+from tests import loopback
 from tests.processes import Process, Processes, running
 from tests.receiver import Receiver
 from tests.waiting import wait_for
@@ -75,7 +76,7 @@ class World:
         stop = threading.Event()
 
         def keep_on() -> None:
-            with httpx.Client(trust_env=False, timeout=20) as http:
+            with loopback.client(timeout=20) as http:
                 while not stop.is_set():
                     client.url = self.web.url
                     client.register(http)
@@ -154,7 +155,7 @@ class World:
         token = self.processes.manage("issue_token", STAFF).stdout.strip()
         found: list[int] = []
         cursor = ""
-        with httpx.Client(trust_env=False, headers={"Authorization": f"Bearer {token}"}) as http:
+        with loopback.client(headers={"Authorization": f"Bearer {token}"}) as http:
             while True:
                 page = http.get(f"{self.web.url}/api/v1/events", params={"cursor": cursor, "limit": 100}).json()
                 found += [event["id"] for event in page["results"]]
@@ -186,11 +187,10 @@ def world(folder: Path, **settings: str) -> Iterator[World]:
             assert made.returncode == 0, made.stderr
             token = processes.manage("issue_token", STAFF).stdout.strip()
             web = processes.web()
-            answer = httpx.post(
+            answer = loopback.post(
                 f"{web.url}/api/v1/webhooks",
                 json={"url": receiver.url},
                 headers={"Authorization": f"Bearer {token}"},
-                trust_env=False,
             )
             assert answer.status_code == 201, answer.text
             yield World(services, processes, receiver, people, web, processes.relay(), processes.worker())

@@ -23,6 +23,7 @@ from apps.core.resilience.valkey import Valkey
 from apps.profiles.directory import DirectoryRefused, DirectoryUnavailable
 from apps.profiles.people import PeopleClient
 from config.stack.people import PeopleDirectory
+from tests import loopback
 from tests.conftest import fresh_breaker
 from tests.core.racing import at_once
 from tests.processes import ROOT, Processes
@@ -258,7 +259,7 @@ class TestCallTimeout:
         with dripping(1.0) as url:
             start = time.monotonic()
             with pytest.raises(httpx.RemoteProtocolError):
-                httpx.get(url, timeout=0.3, trust_env=False)
+                loopback.get(url, timeout=0.3)
             assert time.monotonic() - start > 0.9
 
 

@@ -18,6 +18,7 @@ from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
 from apps.users.commands import UserSnapshot
+from tests import loopback
 from tests.configured import configured as with_settings
 from tests.core.racing import at_once
 from tests.processes import Processes
@@ -49,7 +50,7 @@ class TestRateLimit:
 
     def test_two_processes_count_as_one_and_go_on_after_a_wipe(self, processes: Processes, valkey: redis.Redis) -> None:
         webs = [processes.web(RATE_LIMIT_PER_MINUTE="50", WEB_THREADS="2") for _ in range(2)]
-        with httpx.Client(timeout=60, trust_env=False, limits=httpx.Limits(max_connections=120)) as client:
+        with loopback.client(timeout=60, limits=httpx.Limits(max_connections=120)) as client:
 
             def ask(number: int) -> tuple[int, int]:
                 answer = client.get(f"{webs[number % 2].url}{PATH}")

@@ -20,6 +20,7 @@ from apps.users.errors import EmailTaken
 from apps.users.models import Session, User
 from apps.users.services import UserService
 from config.container import Container
+from tests import loopback
 from tests.conftest import PASSWORD
 from tests.core.racing import at_once
 from tests.processes import ROOT, Processes
@@ -44,7 +45,7 @@ import apps.users.services, apps.users.sessions, apps.events.services
 def test_300_racing_registrations_of_one_email_make_one_user(processes: Processes) -> None:
     web = processes.web(WEB_THREADS="4")
     limits = httpx.Limits(max_connections=RACERS)
-    with httpx.Client(base_url=web.url, timeout=60, trust_env=False, limits=limits) as client:
+    with loopback.client(base_url=web.url, timeout=60, limits=limits) as client:
 
         def register(number: int) -> tuple[int, str]:
             spelt = "".join(c.upper() if number >> i & 1 else c for i, c in enumerate("ada")) + "@Example.com"

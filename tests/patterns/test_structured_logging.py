@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import httpx
 import pytest
 import structlog
 from celery import current_app
@@ -21,6 +20,7 @@ from apps.jobs.models import Job
 from apps.users.models import User
 from config.redaction import EMAIL, HIDDEN, redact, redact_exception, scrub
 from config.stack.people import PeopleDirectory
+from tests import loopback
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for
 
@@ -65,11 +65,10 @@ def test_one_request_id_from_the_client_to_the_last_retry_in_the_worker(processe
             # Celery says it on stderr before any of our code runs; in the image it is not root
             PYTHONWARNINGS="ignore:You're running the worker",
         )
-        answer = httpx.post(
+        answer = loopback.post(
             f"{web.url}/api/v1/users",
             json={"email": "ada@example.com", "name": "Ada", "password": PASSWORD},
             headers={"X-Request-ID": REQUEST_ID},
-            trust_env=False,
         )
         assert answer.status_code == 201
 
@@ -104,7 +103,7 @@ def broken_table() -> Iterator[None]:
 def test_no_secret_is_ever_in_the_log(processes: Processes) -> None:
     web = processes.web(LOG_LEVEL="DEBUG", LOGIN_RATE_LIMIT_PER_MINUTE="3", **SECRETS)
     ada = {"email": "ada@example.com", "password": PASSWORD}
-    with httpx.Client(base_url=f"{web.url}/api/v1", trust_env=False) as client:
+    with loopback.client(base_url=f"{web.url}/api/v1") as client:
         for _ in range(2):
             client.post("/users", json={**ada, "name": "Ada"})
         client.post("/users", json={"email": "x", "name": "", "password": PASSWORD, PASSWORD: 1})
@@ -122,9 +121,7 @@ def test_no_secret_is_ever_in_the_log(processes: Processes) -> None:
             client.get("/users/me", headers={"Authorization": scheme + pair["access"]})
         client.get("/users/me", headers={"Cookie": f"sessionid={PASSWORD}"})
         client.get("/nowhere", params={"access_token": PASSWORD})
-        httpx.get(
-            f"{web.url}/metrics", headers={"Authorization": f"Bearer {SECRETS['METRICS_TOKEN']}"}, trust_env=False
-        )
+        loopback.get(f"{web.url}/metrics", headers={"Authorization": f"Bearer {SECRETS['METRICS_TOKEN']}"})
     lines = web.lines()
     assert [line["event"] for line in lines].count("request_started") > 10, "it logs at the level asked for"
     (trace,) = [line["exception"] for line in lines if "exception" in line]

@@ -13,6 +13,7 @@ import httpx
 from config.server.ports import free_port
 from config.stack.plan import PEOPLE_KEY, Plan, background, front, people
 from config.stack.supervisor import Supervisor
+from tests import loopback
 from tests.performance.options import Options
 from tests.performance.report import Section, Value, percentile, say
 from tests.performance.sink import Arrivals, Sink, sink
@@ -60,7 +61,7 @@ def _service(part: Part, plan: Plan, receiver: Sink) -> Iterator[Supervisor]:
 
 def _is_ready(url: str) -> bool:
     try:
-        return httpx.get(f"{url}/readyz", timeout=2, trust_env=False).status_code == 200
+        return loopback.get(f"{url}/readyz", timeout=2).status_code == 200
     except httpx.HTTPError:
         return False
 
@@ -69,7 +70,7 @@ def _warm_up(part: Part, plan: Plan, receiver: Sink) -> None:
     """Make the webhook, and let every process do its work once."""
     part.manage("create_user", STAFF, "--name", "Staff", "--staff")
     headers = {"Authorization": f"Bearer {part.manage('issue_token', STAFF).split()[-1]}"}
-    with httpx.Client(base_url=plan.url, headers=headers, trust_env=False, timeout=30) as client:
+    with loopback.client(base_url=plan.url, headers=headers, timeout=30) as client:
         hook = {"url": receiver.url, "event_types": ["user.created"]}
         client.post("/api/v1/webhooks", json=hook).raise_for_status()
         for number in range(20):

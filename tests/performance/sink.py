@@ -15,9 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-import httpx
-
 from config.stack.plan import ROOT
+from tests import loopback
 
 HOST = "127.0.0.1"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -97,7 +96,7 @@ class Sink:
 
     def arrivals(self) -> Arrivals:
         """What has arrived so far."""
-        return Arrivals(**httpx.get(self.url, timeout=30, trust_env=False).json())
+        return Arrivals(**loopback.get(self.url, timeout=30).json())
 
 
 @contextmanager

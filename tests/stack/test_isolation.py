@@ -10,7 +10,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TypeVar
 
-import httpx
 import psutil
 import psycopg
 import pytest
@@ -23,6 +22,7 @@ from config.stack.state import StateError, locked
 from config.stack.throwaway import Services, throwaway_services
 from config.stack.valkey import Valkey
 from config.stack.wheels import ServiceError, draw_password, remembered
+from tests import loopback
 from tests.stack.outsider import as_outsider, as_root
 
 T = TypeVar("T")
@@ -224,7 +224,7 @@ def test_a_folder_of_others_or_for_others_is_no_state_folder(tmp_path: Path) -> 
 
 
 def test_the_people_directory_is_controlled_with_its_key_alone() -> None:
-    with PeopleDirectory("key") as people, httpx.Client(base_url=people.url, trust_env=False) as client:
+    with PeopleDirectory("key") as people, loopback.client(base_url=people.url) as client:
         people.control(status=503, times=1)
         assert client.put("/control", json={}).status_code == 401
         assert client.get("/control").status_code == 401

@@ -8,10 +8,10 @@ import subprocess
 import sys
 from typing import Any
 
-import httpx
 import pytest
 
 from config.server.ports import free_port
+from tests import loopback
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for
 
@@ -65,7 +65,7 @@ def services(processes: Processes) -> dict[str, Process]:
         wait_for(lambda log=started[name].log: "ready." in log.read_text(), f"{name} is ready")  # type: ignore[misc]
     wait_for(lambda: "beat: Ticking" in started["beat"].log.read_text(), "beat ticks")
     user = {"email": "ada@example.com", "name": "Ada"}
-    assert httpx.post(f"{started['web'].url}/api/v1/users", json=user, trust_env=False).status_code == 201
+    assert loopback.post(f"{started['web'].url}/api/v1/users", json=user).status_code == 201
     wait_for(lambda: list(processes.mail.glob("*")), "the mail has gone out")
     for name, port in ports.items():
         heartbeat = processes.folder / f"heartbeat-{port}"

@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from config.stack.people import PeopleDirectory
+from tests import loopback
 
 KEY = "a key"
 
@@ -23,7 +24,7 @@ def people() -> Iterator[PeopleDirectory]:
 @pytest.fixture
 def client(people: PeopleDirectory) -> Iterator[httpx.Client]:
     headers = {"Authorization": f"Bearer {KEY}"}
-    with httpx.Client(base_url=people.url, headers=headers, timeout=5, trust_env=False) as client:
+    with loopback.client(base_url=people.url, headers=headers, timeout=5) as client:
         yield client
 
 

@@ -17,6 +17,7 @@ import pytest
 
 from config.server.ports import free_port
 from config.stack.plan import ROOT
+from tests import loopback
 from tests.stack.programs import Program, all_gone, clean, running
 from tests.waiting import wait_for
 
@@ -34,11 +35,11 @@ class Stack:
     def register(self, email: str) -> int:
         """Register a person; returns the status of the answer."""
         body = {"email": email, "name": "Somebody"}
-        return httpx.post(f"{self.url}/api/v1/users", json=body, timeout=20, trust_env=False).status_code
+        return loopback.post(f"{self.url}/api/v1/users", json=body, timeout=20).status_code
 
     def answers(self) -> bool:
         try:
-            return httpx.get(f"{self.url}/healthz", timeout=2, trust_env=False).status_code == 200
+            return loopback.get(f"{self.url}/healthz", timeout=2).status_code == 200
         except httpx.HTTPError:
             return False
 
@@ -130,7 +131,7 @@ def it_stops_in_time_although_a_task_runs(stack: Stack, program: Program) -> Non
     found = re.search(r'curl -X PUT (\S+/control) -H "(\S+): ([^"]+)"', program.output())
     assert found
     control, name, key = found.groups()
-    with httpx.Client(trust_env=False, headers={name: key}) as people:
+    with loopback.client(headers={name: key}) as people:
         people.put(control, json={"delay": 60})
         assert stack.register("slow@example.com") == 201
         wait_for(lambda: people.get(control).json()["served"] > 0, "the task waits for the people directory")

@@ -16,6 +16,7 @@ import pytest
 
 from config.server.ports import free_port
 from config.server.serve import AddressError, address
+from tests import loopback
 from tests.stack.programs import Program, all_gone, running
 from tests.waiting import wait_for
 
@@ -37,7 +38,7 @@ def serving(folder: Path) -> Iterator[tuple[Program, str]]:
 def answer(url: str, seconds: float = 0) -> int:
     """The process id of the worker that answered a request of that length; 0 without an answer."""
     try:
-        return int(httpx.get(f"{url}/{seconds}", timeout=20, trust_env=False).text)
+        return int(loopback.get(f"{url}/{seconds}", timeout=20).text)
     except httpx.HTTPError:
         return 0
 

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 
 from apps.users.commands import UserSnapshot
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("early_in_a_minute")]
 PASSWORD = "correct horse battery staple"
 LIMIT = settings.ENV.login_rate_limit_per_minute
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 
 from apps.core.bus import bus
 from apps.users.commands import IssueToken, RegisterUser
 from apps.users.models import User
+from tests import loopback
 from tests.processes import Processes
 
 
@@ -19,7 +19,7 @@ def test_of_64_racing_changes_to_one_version_one_is_made(processes: Processes, v
     user = bus.execute(RegisterUser("ada@example.com", "Ada"))
     address = f"{processes.web(DB_POOL_SIZE='8').url}/api/{version}/users/me"
     headers = {"Authorization": f"Bearer {bus.execute(IssueToken(user.email))}"}
-    with httpx.Client(headers=headers, trust_env=False, timeout=30) as client:
+    with loopback.client(headers=headers, timeout=30) as client:
         tag = client.get(address).headers["ETag"]
 
         def rename(number: int) -> int:

@@ -294,7 +294,7 @@ class TestLimit:
     """Guessing passwords is limited by address and by e-mail."""
 
     @pytest.fixture
-    def strict(self) -> Any:
+    def strict(self, early_in_a_minute: None) -> Any:
         """Three failed logins a minute, in a minute that does not end during the test."""
         limited = Bus()
         Container(dataclasses.replace(settings.ENV, login_rate_limit_per_minute=3)).wire(limited)

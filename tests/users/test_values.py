@@ -108,6 +108,7 @@ def test_one_mailbox_is_one_account(anyone: APIClient, spelling: str) -> None:
     assert log_in.status_code == 200
 
 
+@pytest.mark.usefixtures("early_in_a_minute")
 def test_and_has_one_count_of_failed_logins(anyone: APIClient, register: Callable[..., UserSnapshot]) -> None:
     register("ada@example.com", password=PASSWORD)
     spellings = ["ada", '"ada"', '"a\\da"', '"\\a\\d\\a"']

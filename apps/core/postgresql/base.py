@@ -30,9 +30,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """A database connection; one from the pool is always alive."""
 
     def get_connection_params(self) -> dict[str, Any]:
-        if open_pool(self.alias):
-            # its connections have theirs, and Django asks for them each time that one is given out
-            return {}
         parameters: dict[str, Any] = super().get_connection_params()
         if self._in_utc:
             parameters["context"].adapters.register_loader("timestamptz", TimestamptzLoader)
