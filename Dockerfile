@@ -11,6 +11,7 @@ RUN python -m venv --without-pip /venv \
 COPY manage.py ./
 COPY apps apps
 COPY config config
+COPY docs/patterns docs/patterns
 # enough settings to be read; nothing is connected to and nothing of it stays in the image
 RUN DJANGO_SETTINGS_MODULE=config.settings.production ALLOWED_HOSTS=localhost \
     SECRET_KEY=only-while-the-image-is-built-0123456789-abcdefghij \

@@ -11,6 +11,7 @@ from apps.core.telemetry import health
 from apps.core.telemetry.view import metrics_view
 from apps.events.api.urls import urlpatterns as events
 from apps.jobs.api.urls import urlpatterns as jobs
+from apps.tour.urls import urlpatterns as tour
 from apps.users.admin_login import change_password, log_in
 from apps.users.api.urls import urlpatterns as users
 from apps.webhooks.api.urls import urlpatterns as webhooks
@@ -22,7 +23,7 @@ api: list[URLPattern | URLResolver] = [*users, *jobs, *events, *webhooks]
 urlpatterns = [
     # first, for routes are tried in order and most requests are these
     *(path(f"api/{version}/", include((api, "api"), namespace=version)) for version in settings.VERSIONS),
-    path("", pages.tour),
+    *tour,
     path("problems/", pages.problem_list),
     path("problems/<slug:code>", pages.problem_page),
     path("healthz", health.healthz),

@@ -18,6 +18,11 @@ class Pattern(NamedTuple):
     when_not: str
     take: tuple[str, ...]
 
+    @property
+    def slug(self) -> str:
+        """The name as it stands in addresses and file names."""
+        return self.name.lower().replace(" ", "-")
+
 
 PATTERNS = (
     Pattern(

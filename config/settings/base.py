@@ -135,6 +135,7 @@ INSTALLED_APPS = [
     "apps.profiles",
     "apps.webhooks",
     "apps.jobs",
+    "apps.tour",
 ]
 
 CORS = "corsheaders.middleware.CorsMiddleware"
@@ -204,6 +205,8 @@ TEMPLATES = [
     }
 ]
 
+# the tour's pages
+DOCS = ROOT / "docs"
 STATIC_URL = "/static/"
 STATIC_ROOT = ROOT / "static"
 SESSION_COOKIE_HTTPONLY = True

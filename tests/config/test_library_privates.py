@@ -30,7 +30,7 @@ ADAPTERS = {
     "config/server/granian_parts.py",
 }
 # public despite their names
-PUBLIC = {"_meta", "_default_manager", "_base_manager", "_asdict", "_replace", "_exit", "_fields"}
+PUBLIC = {"_meta", "_state", "_default_manager", "_base_manager", "_asdict", "_replace", "_exit", "_fields"}
 
 
 def privates_in(source: str) -> Iterator[str]:

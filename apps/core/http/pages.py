@@ -1,4 +1,4 @@
-"""The pages besides the API: the tour, and what a problem's `type` leads to."""
+"""The pages besides the API: its documentation, and what a problem's `type` leads to."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from rest_framework.exceptions import APIException
 
 from apps.core.errors import DomainError
 from apps.core.http.problems import only_safe
-from apps.core.patterns import PATTERNS
 
 
 def problems() -> dict[str, list[str]]:
@@ -33,12 +32,6 @@ def _family(error: type[Exception]) -> Iterator[type[Exception]]:
     yield error
     for child in error.__subclasses__():
         yield from _family(child)
-
-
-@only_safe
-def tour(request: HttpRequest) -> HttpResponse:
-    """What this is, where to begin, and the twelve patterns."""
-    return render(request, "core/tour.html", {"patterns": PATTERNS})
 
 
 @only_safe

@@ -1,0 +1,1 @@
+"""The documents in docs/ against the code."""

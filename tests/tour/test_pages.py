@@ -1,0 +1,42 @@
+"""The pages of the patterns: all there, all linked, and nothing on them that the browser may not load."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+from apps.core.patterns import PATTERNS
+
+SLUGS = [pattern.slug for pattern in PATTERNS]
+
+
+@pytest.mark.parametrize("slug", SLUGS)
+def test_a_pattern_has_a_page_with_its_code_and_its_neighbours(client: Client, slug: str) -> None:
+    answer = client.get(f"/patterns/{slug}")
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert page.count('<pre tabindex="0"><code class="language-python">') >= 2
+    # colours by classes: the policy of the pages allows no style in an element
+    assert 'class="k"' in page
+    assert "style=" not in page
+    assert "<!--" not in page
+    assert set(re.findall(r'href="/patterns/([^"]+)"', page)) == set(SLUGS)
+    # what lies in the repository has no page here
+    assert re.findall(r'href="\.[^"]*"', page) == []
+
+
+def test_the_first_page_leads_to_all_of_them(client: Client) -> None:
+    page = client.get("/").content.decode()
+    assert re.findall(r'href="/patterns/([^"]+)"', page) == SLUGS
+
+
+def test_a_name_as_the_command_prints_it_leads_there(client: Client) -> None:
+    answer = client.get("/patterns/Service layer")
+    assert (answer.status_code, answer.headers["Location"]) == (301, "/patterns/service-layer")
+
+
+@pytest.mark.parametrize("name", ["nothing", "..", "../../config/env", "retry.md", "%00"])
+def test_nothing_else_is_a_page(client: Client, name: str) -> None:
+    assert client.get(f"/patterns/{name}").status_code == 404
