@@ -1,20 +1,68 @@
-"""The pages of the tour."""
+"""The pages of the tour. What changes something, and what looks inside, is there in development only."""
 
 from __future__ import annotations
+
+from typing import Any
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.csrf import csrf_protect, ensure_csrf_cookie
+from django.views.decorators.http import require_POST
 
 from apps.core.http.problems import only_safe
 from apps.core.patterns import PATTERNS
 from apps.tour.documents import read
+from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Outcome
+from apps.tour.experiments.faults import GROUP as FAULTS
+from apps.tour.experiments.registration import registration
+from apps.tour.experiments.requests import GROUP as REQUESTS
+from apps.tour.parts import followed, parts
+from apps.tour.traces import spans_of
+from apps.tour.waterfall import waterfall
+
+# the script asks for a part of the page
+FRAGMENT = "HTTP_X_TOUR_FRAGMENT"
+
+
+def is_live() -> bool:
+    """Whether experiments may run: in development."""
+    return bool(settings.TOUR_URL)
 
 
 @only_safe
+@never_cache
+@ensure_csrf_cookie
 def tour(request: HttpRequest) -> HttpResponse:
-    """What this is, where to begin, and the twelve patterns."""
-    return render(request, "tour/tour.html", {"patterns": PATTERNS})
+    """The first page: register somebody and watch, break something and count, or read about the twelve patterns."""
+    return render(request, "tour/tour.html", _page(request))
+
+
+@only_safe
+@never_cache
+def now(request: HttpRequest) -> HttpResponse:
+    """The part of the first page that changes: the moving parts and the trace. 404 outside development."""
+    if not is_live():
+        raise Http404
+    return render(request, "tour/now.html", _now(request.GET.get("trace", ""), request.GET.get("cohort", "")))
+
+
+@require_POST
+@csrf_protect
+def run(request: HttpRequest, name: str) -> HttpResponse:
+    """Run the experiment `name` and show what came of it; 404 for any other, and outside development."""
+    found = EXPERIMENTS.get(name)
+    if found is None or not is_live():
+        raise Http404
+    try:
+        outcome, problem = found.run(), ""
+    except CannotRun as error:
+        outcome, problem = Outcome(()), str(error)
+    shown = {"done": found, "outcome": outcome, "problem": problem, "repair": EXPERIMENTS.get(found.repair)}
+    if FRAGMENT in request.META:
+        return render(request, "tour/outcome.html", shown)
+    return render(request, "tour/tour.html", _page(request, outcome.trace_id, outcome.cohort) | shown)
 
 
 @only_safe
@@ -31,3 +79,25 @@ def pattern_page(request: HttpRequest, name: str) -> HttpResponse:
     except FileNotFoundError:
         raise Http404 from None
     return render(request, "tour/pattern.html", {"pattern": pattern, "patterns": PATTERNS, "text": text})
+
+
+def _page(request: HttpRequest, trace: str = "", cohort: str = "") -> dict[str, Any]:
+    about: dict[str, Any] = {"patterns": PATTERNS, "live": is_live(), "registration": registration_experiment()}
+    if not is_live():
+        return about
+    groups = [(group, _in_group(group)) for group in (FAULTS, REQUESTS)]
+    shown = _now(trace or request.GET.get("trace", ""), cohort or request.GET.get("cohort", ""))
+    return about | {"groups": groups} | shown
+
+
+def _now(trace: str, cohort: str) -> dict[str, Any]:
+    return {"parts": parts(), "followed": followed(cohort), "picture": waterfall(spans_of(trace)), "trace": trace}
+
+
+def _in_group(group: str) -> list[Experiment]:
+    return [experiment for experiment in EXPERIMENTS.values() if experiment.group == group]
+
+
+def registration_experiment() -> Experiment:
+    """The one that the page begins with."""
+    return EXPERIMENTS[registration.__name__]

@@ -55,6 +55,8 @@ def from_env(env: Settings) -> dict[str, Any]:
         "TRUSTED_PROXY_COUNT": env.trusted_proxy_count,
         "BODY_LIMIT": env.body_limit,
         "PROFILE": env.profile,
+        "TOUR_STATE": env.state_dir,
+        "TOUR_DIRECTORY": (env.external_api_url, env.external_api_key),
         "ADMIN_LOG_RETENTION_DAYS": env.admin_log_retention_days,
         "ACCESS_TOKEN_EXPIRE_MINUTES": env.access_token_expire_minutes,
     }
@@ -112,6 +114,10 @@ HEARTBEAT_FILE: Path | None = None
 TRUSTED_PROXY_COUNT = 0
 BODY_LIMIT = 0
 PROFILE = ""
+# the service's own address; without one the tour shows pages and no experiments
+TOUR_URL = ""
+TOUR_STATE = Path()
+TOUR_DIRECTORY = ("", "")
 ADMIN_LOG_RETENTION_DAYS = 0
 ACCESS_TOKEN_EXPIRE_MINUTES = 0
 

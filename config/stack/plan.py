@@ -70,6 +70,7 @@ class Plan:
             "HOST": self.host,
             "PORT": str(self.port),
             "STATE_DIR": str(self.state_dir),
+            "TOUR_URL": self.url,
             VARIABLE: str(self.metrics_folder),
             "PYTHONUNBUFFERED": "1",
             # Celery: SIGTERM lets tasks finish for a few seconds, then hands them back

@@ -172,12 +172,15 @@ class Supervisor:
     def _spawn(self, slot: _Slot) -> None:
         child = slot.child
         slot.process = Process(child, self.log(child.name), self._guard_pipe(), self._keep, self._show(child.name))
+        # for whoever wants to stop one of them, as the tour does
+        self.log(child.name).with_suffix(".pid").write_text(str(slot.process.pid))
 
     def _bury(self, slot: _Slot, process: Process, status: int) -> None:
         # its own children would hold on to its port
         process.kill_group()
         self._tell_guard(process.pid, 0)
         slot.process = None
+        self.log(slot.child.name).with_suffix(".pid").unlink(missing_ok=True)
         delay = slot.delay(time.monotonic() - process.started)
         slot.due = time.monotonic() + delay
         if self._console:

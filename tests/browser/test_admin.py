@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,33 +18,11 @@ from apps.jobs.commands import SubmitJob
 from apps.jobs.models import Job
 from apps.users.commands import RegisterUser
 from apps.users.models import User
+from tests.browser.pictures import picture
 from tests.processes import Process, Processes
 from tests.waiting import wait_for
 
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--window-size=1300,900"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
 PASSWORD = "correct horse battery staple"
-
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver; .ci/run installs them"
-)
-
-
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[webdriver.Chrome]:
-    """A headless browser with an empty profile."""
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM or ""
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    driver = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    try:
-        yield driver
-    finally:
-        driver.quit()
 
 
 @pytest.fixture
@@ -69,12 +44,6 @@ def log_in(browser: webdriver.Chrome, web: Process, password: str = PASSWORD) ->
     browser.find_element(By.NAME, "username").send_keys("Boss@Example.com")
     browser.find_element(By.NAME, "password").send_keys(password)
     browser.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
-
-
-def picture(browser: webdriver.Chrome, name: str) -> None:
-    """Keep a picture of what the browser shows, if SCREENSHOTS names a folder."""
-    if folder := os.environ.get("SCREENSHOTS"):
-        browser.save_screenshot(str(Path(folder) / f"{name}.png"))
 
 
 def text(browser: webdriver.Chrome) -> str:

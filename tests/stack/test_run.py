@@ -64,6 +64,7 @@ def test_one_life_of_the_stack(stack: Stack, tmp_path: Path) -> None:
         nothing_in_the_state_folder_is_for_others(stack, program)
         the_commands_it_prints_work(program)
         a_second_copy_is_told_why_it_cannot_start(stack, program)
+        the_tour_breaks_things_and_nothing_is_lost(stack)
         every_killed_process_comes_back(stack, program)
         assert stack.register("before@example.com") == 201
         family = program.family()
@@ -97,6 +98,29 @@ def the_commands_it_prints_work(program: Program) -> None:
     shell = subprocess.run(["sh", "-c", "; ".join(commands)], capture_output=True, text=True, check=True)
     assert '"email":"ada@example.com"' in shell.stdout
     assert '"email":"admin@example.com"' in shell.stdout
+
+
+def the_tour_breaks_things_and_nothing_is_lost(stack: Stack) -> None:
+    with loopback.client(base_url=stack.url, timeout=60) as browser:
+        token = re.search(r'csrfmiddlewaretoken" value="([^"]+)"', browser.get("/").text)
+        assert token
+
+        def press(name: str) -> str:
+            answer = browser.post(f"/tour/{name}", data={"csrfmiddlewaretoken": token[1]}, headers={"Referer": "/"})
+            assert answer.status_code == 200, answer.text
+            return answer.text
+
+        followed = re.search(r'data-cohort="([^"]+)"', press("relay-stopped"))
+        assert followed
+
+        def so_far() -> str:
+            return re.sub(r"\s+|<[^>]+>", " ", browser.get("/tour/now", params={"cohort": followed[1]}).text)
+
+        assert re.search(r"relay +stands still", so_far())
+        press("relay-goes-on")
+        press("valkey-wiped")
+        wait_for(lambda: re.search(r"looked up +20 .*lost +0 .*relay +runs", so_far()), "all are looked up", 120)
+        assert re.search(r"killed</dt><dd>processes \d+, \d+<", press("workers-killed"))
 
 
 def a_second_copy_is_told_why_it_cannot_start(stack: Stack, program: Program) -> None:

@@ -1,0 +1,66 @@
+"""Experiments: each breaks something on purpose, or races it, and counts what came of it.
+
+A module registers its own with `@experiment`; they run in development only, against the running service itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Fact:
+    """Something counted or answered; `tone` colours it: good, warn or bad."""
+
+    label: str
+    value: str
+    tone: str = ""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of an experiment: what was seen, and whether the promise was kept (None: time will tell).
+
+    `cohort` names the people whom it registered, so that the page can follow them: see apps/tour/parts.py.
+    """
+
+    facts: tuple[Fact, ...]
+    kept: bool | None = None
+    note: str = ""
+    cohort: str = ""
+    trace_id: str = ""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A button of the tour: `pattern` is the slug of what it shows, `repair` the experiment that mends it again."""
+
+    name: str
+    title: str
+    pattern: str
+    does: str
+    promise: str
+    run: Callable[[], Outcome]
+    group: str
+    repair: str = ""
+
+
+EXPERIMENTS: dict[str, Experiment] = {}
+
+
+class CannotRun(Exception):
+    """The experiment needs something that is not there; the message says what, and how to get it."""
+
+
+def experiment(
+    title: str, *, pattern: str, does: str, promise: str, group: str, repair: str = ""
+) -> Callable[[Callable[[], Outcome]], Callable[[], Outcome]]:
+    """Register a function as the experiment of its own name, with `-` for `_`."""
+
+    def register(run: Callable[[], Outcome]) -> Callable[[], Outcome]:
+        name = run.__name__.replace("_", "-")
+        EXPERIMENTS[name] = Experiment(name, title, pattern, does, promise, run, group, repair)
+        return run
+
+    return register

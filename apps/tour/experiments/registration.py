@@ -1,0 +1,32 @@
+"""The request that the first page is about: somebody registers, under a trace that the page then draws."""
+
+from __future__ import annotations
+
+import secrets
+
+from apps.tour.client import address, client, register
+from apps.tour.experiments import Fact, Outcome, experiment
+from apps.tour.experiments.requests import code_of
+
+
+@experiment(
+    "Register a person",
+    pattern="event-bus",
+    group="",
+    does="One POST /api/v1/users, traced from here to the last receiver.",
+    promise="The answer waits for one commit; mail, profile and look-up follow by themselves.",
+)
+def registration() -> Outcome:
+    """201, and the trace."""
+    trace_id = secrets.token_hex(16)
+    with client() as http:
+        # W3C Trace Context: version, trace, this end's span, sampled
+        http.headers["traceparent"] = f"00-{trace_id}-{secrets.token_hex(8)}-01"
+        answer = register(http, address("ada"))
+    took = float(answer.headers["X-Process-Time"]) * 1000
+    facts = (
+        Fact("answered", f"{answer.status_code} {code_of(answer)}".strip(), "good" if answer.is_success else "bad"),
+        Fact("after", f"{took:.1f} ms"),
+        Fact("X-Request-ID", answer.headers["X-Request-ID"]),
+    )
+    return Outcome(facts, kept=answer.is_success, trace_id=trace_id)

@@ -1,0 +1,60 @@
+// Without this script every button is a form, and the page shows the same after a reload.
+"use strict";
+
+const outcome = document.getElementById("outcome");
+const now = document.getElementById("now");
+const POLL_MS = 1000, QUIET_AFTER = 120;
+let trace = "", cohort = "", shown = now.innerHTML, looks = 0, asking = false;
+
+function follow(article) {
+  trace = article?.dataset.trace || trace;
+  cohort = article?.dataset.cohort || cohort;
+  looks = 0;
+}
+
+async function send(form) {
+  const button = form.querySelector("button");
+  button.disabled = true;
+  button.setAttribute("aria-busy", "true");
+  try {
+    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Tour-Fragment": "1" } });
+    if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
+    outcome.innerHTML = await answer.text();
+    follow(outcome.querySelector("article"));
+    if (outcome.getBoundingClientRect().top < 0) outcome.scrollIntoView({ block: "start" });
+  } catch (error) {
+    outcome.textContent = `That did not work: ${error.message}.`;
+  } finally {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  }
+  look();
+}
+
+async function look() {
+  if (asking || document.hidden || now.contains(document.activeElement) && document.activeElement !== document.body) return;
+  asking = true;
+  try {
+    const answer = await fetch(`${now.dataset.now}?${new URLSearchParams({ trace, cohort })}`);
+    const text = await answer.text();
+    if (answer.ok && text !== shown) {
+      const open = now.querySelector("details")?.open;
+      now.innerHTML = shown = text;
+      if (open) now.querySelector("details")?.setAttribute("open", "");
+    }
+  } catch {
+    // the service may be restarting: the next look tells
+  } finally {
+    asking = false;
+  }
+}
+
+document.addEventListener("submit", (event) => {
+  if (event.target.matches("form[data-live]")) {
+    event.preventDefault();
+    send(event.target);
+  }
+});
+// nobody watches a page for ever: after a while it looks less often
+setInterval(() => { if (++looks < QUIET_AFTER || looks % 10 === 0) look(); }, POLL_MS);
+follow(outcome.querySelector("article"));

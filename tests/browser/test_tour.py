@@ -1,0 +1,79 @@
+"""The tour in a real browser: it works, everybody can use it, and it fits every screen in both themes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+from config.server.ports import free_port
+from tests.browser.pictures import picture
+from tests.npm import installed
+from tests.processes import Process, Processes
+from tests.waiting import wait_for
+
+AXE = Path(__file__).with_name("axe")
+PAGES = ("/", "/patterns/event-bus", "/patterns/settings")
+SCREENS = {"wide": (1440, 900), "tablet": (820, 1180), "phone": (390, 844)}
+THEMES = ("light", "dark")
+
+
+@pytest.fixture
+def web(processes: Processes) -> Process:
+    """A server as `make run` starts it, with the tour alive."""
+    port = str(free_port())
+    return processes.web(
+        DJANGO_SETTINGS_MODULE="config.settings.development", PORT=port, TOUR_URL=f"http://127.0.0.1:{port}"
+    )
+
+
+def show(browser: webdriver.Chrome, url: str, screen: str, theme: str) -> None:
+    width, height = SCREENS[screen]
+    feature = {"name": "prefers-color-scheme", "value": theme}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
+    metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": screen == "phone"}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+    browser.get(url)
+
+
+def violations(browser: webdriver.Chrome, axe: str) -> list[str]:
+    """What axe finds wrong with the page: the rule, and where."""
+    # through the driver: the page's own policy runs no script that is not its own
+    browser.execute_script(axe)
+    found: Any = browser.execute_async_script("axe.run().then(arguments[arguments.length - 1])")
+    return [f"{one['id']}: {node['html'][:120]}" for one in found["violations"] for node in one["nodes"]]
+
+
+def test_the_tour(browser: webdriver.Chrome, web: Process) -> None:
+    everybody_can_use_it_on_every_screen_in_both_themes(browser, web)
+    an_experiment_runs_by_keyboard_and_shows_what_came_of_it(browser, web)
+
+
+def everybody_can_use_it_on_every_screen_in_both_themes(browser: webdriver.Chrome, web: Process) -> None:
+    axe = (installed(AXE) / "axe-core" / "axe.min.js").read_text()
+    for page in PAGES:
+        for theme in THEMES:
+            for screen, (width, _) in SCREENS.items():
+                show(browser, f"{web.url}{page}", screen, theme)
+                told = f"{page}, {screen}, {theme}"
+                assert browser.execute_script("return document.documentElement.scrollWidth") <= width, told
+                picture(browser, f"{page.strip('/').replace('/', '-') or 'tour'}-{screen}-{theme}")
+            assert violations(browser, axe) == [], told
+    assert [line for line in browser.get_log("browser") if line["level"] == "SEVERE"] == []  # type: ignore[no-untyped-call]
+
+
+def an_experiment_runs_by_keyboard_and_shows_what_came_of_it(browser: webdriver.Chrome, web: Process) -> None:
+    show(browser, f"{web.url}/", "wide", "light")
+    browser.find_element(By.CSS_SELECTOR, "form[action='/tour/racing-registrations'] button").send_keys(Keys.ENTER)
+    outcome = browser.find_element(By.ID, "outcome")
+    wait_for(lambda: "Kept." in outcome.text, "the outcome is shown")
+    assert "201 created\n1\n409 email_taken\n2" in outcome.text
+    # the page is still the same one: the script has sent the form
+    assert browser.current_url == f"{web.url}/"
+    browser.find_element(By.CSS_SELECTOR, "form[action='/tour/registration'] button").click()
+    wait_for(lambda: "X-Request-ID" in outcome.text, "the registration is shown")
+    assert browser.find_element(By.CSS_SELECTOR, "#now .part").text.startswith("Event bus")

@@ -1,0 +1,73 @@
+"""The tour's experiments, against a real server, as forms without any script."""
+
+from __future__ import annotations
+
+import re
+
+import httpx
+import pytest
+from django.test import Client
+
+from apps.tour.experiments import EXPERIMENTS
+from apps.tour.experiments.registration import registration
+from apps.tour.experiments.requests import GROUP
+from config.server.ports import free_port
+from tests import loopback
+from tests.processes import Process, Processes
+
+
+@pytest.fixture
+def web(processes: Processes) -> Process:
+    """A server as `make run` starts it, without the rest of the stack; the limit is the one that people have."""
+    port = str(free_port())
+    url = f"http://127.0.0.1:{port}"
+    return processes.web(
+        DJANGO_SETTINGS_MODULE="config.settings.development", PORT=port, TOUR_URL=url, RATE_LIMIT_PER_MINUTE="100"
+    )
+
+
+def press(browser: httpx.Client, name: str) -> httpx.Response:
+    """Send the form of an experiment."""
+    page = browser.get("/").text
+    token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
+    assert token
+    return browser.post(f"/tour/{name}", data={"csrfmiddlewaretoken": token[1]}, headers={"Referer": "/"})
+
+
+def test_experiments_without_a_script(web: Process) -> None:
+    with loopback.client(base_url=web.url, timeout=60) as browser:
+        what_a_client_can_try_keeps_its_promise(browser)
+        what_needs_a_part_of_the_stack_says_so_if_there_is_none(browser)
+        nobody_presses_a_button_from_another_site(browser)
+
+
+def what_a_client_can_try_keeps_its_promise(browser: httpx.Client) -> None:
+    names = [name for name, found in EXPERIMENTS.items() if found.group == GROUP]
+    assert len(names) == 6
+    for name in (registration.__name__, *names):
+        answer = press(browser, name)
+        assert answer.status_code == 200, name
+        assert "Kept." in answer.text or "A new minute began" in answer.text, (name, answer.text)
+        assert EXPERIMENTS[name].promise.partition("'")[0] in answer.text
+
+
+def what_needs_a_part_of_the_stack_says_so_if_there_is_none(browser: httpx.Client) -> None:
+    for name in ("relay-stopped", "relay-goes-on", "workers-killed", "directory-down"):
+        answer = press(browser, name)
+        assert (answer.status_code, "his needs the" in answer.text) == (200, True), answer.text
+        assert "Kept." not in answer.text
+
+
+def nobody_presses_a_button_from_another_site(browser: httpx.Client) -> None:
+    assert press(browser, "no-such-thing").status_code == 404
+    assert browser.get("/tour/registration").status_code == 405
+    browser.cookies.clear()
+    assert browser.post("/tour/registration").status_code == 403
+
+
+def test_outside_development_nothing_can_be_done_or_seen(client: Client) -> None:
+    page = client.get("/").content.decode()
+    assert "<form" not in page
+    assert "/tour/now" not in page
+    assert client.get("/tour/now").status_code == 404
+    assert client.post("/tour/registration").status_code == 404
