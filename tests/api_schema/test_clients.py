@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import hashlib
 import re
 import shutil
 import subprocess
@@ -20,15 +18,14 @@ from apps.jobs.commands import RunNextJob
 from apps.jobs.models import Job, Status
 from apps.users.commands import RegisterUser
 from apps.users.models import User
+from tests.api_schema.conftest import TYPESCRIPT
 from tests.conftest import PASSWORD
 from tests.processes import ROOT, Process, Processes
 
 VERSIONS = ("v1", "v2")
-PYTHON, TYPESCRIPT = (Path(__file__).with_name(name) for name in ("python", "typescript"))
+PYTHON = Path(__file__).with_name("python")
 PAGE = ROOT / "docs" / "clients.md"
 SCHEMA = ROOT / "openapi.yaml"
-# how npm says that there is no way to the registry
-UNREACHABLE = re.compile(r"ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|ENOTCACHED")
 # each would let a wrong type pass
 UNTYPED = {"python": re.compile(r"\bcast\b|\bAny\b|type: ignore"), "ts": re.compile(r"\bany\b|\bas\b|@ts-|\w!")}
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,27 +78,6 @@ def run(tmp_path: Path) -> Run:
         return printed
 
     return to_its_end
-
-
-@pytest.fixture(scope="module")
-def node_modules() -> Path:
-    """What the TypeScript client needs, from the lock; kept beside it for the next run."""
-    npm = shutil.which("npm")
-    if npm is None or shutil.which("node") is None:
-        pytest.skip("the TypeScript client needs Node and npm")
-    lock, modules = TYPESCRIPT / "package-lock.json", TYPESCRIPT / "node_modules"
-    stamp, digest = modules / "built-from", hashlib.sha256(lock.read_bytes()).hexdigest()
-    assert '"resolved"' not in lock.read_text(), "a lock names what is installed, not where it comes from"
-    with lock.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_text() != digest:
-            install = [npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--fetch-retries=1"]
-            done = subprocess.run(install, cwd=TYPESCRIPT, capture_output=True, text=True, timeout=120, check=False)
-            if done.returncode and UNREACHABLE.search(done.stderr):
-                pytest.skip("npm does not reach its registry, and what the TypeScript client needs is not here yet")
-            assert done.returncode == 0, done.stderr
-            stamp.write_text(digest)
-    return modules
 
 
 def scripts(folder: Path, source: Path, web: Process, language: str) -> list[Path]:
