@@ -9,6 +9,7 @@ from apps.core.backoffice import breakers as breakers_admin
 from apps.core.http import pages, problems
 from apps.core.telemetry import health
 from apps.core.telemetry.view import metrics_view
+from apps.events.api.described import asyncapi, events_page
 from apps.events.api.urls import urlpatterns as events
 from apps.jobs.api.urls import urlpatterns as jobs
 from apps.tour.urls import urlpatterns as tour
@@ -31,6 +32,8 @@ urlpatterns = [
     path("metrics", metrics_view(settings.ENV.metrics_token, guarded=settings.ENV.profile == "production")),
     path("api/schema", schema_view, name="schema"),
     path("api/docs", pages.documentation),
+    path("api/asyncapi", asyncapi),
+    path("api/docs/events", events_page),
     # the API's routes without a version: X-API-Version decides
     path("api/", include((api, "api"), namespace="unversioned")),
     path("admin/breakers/", admin.site.admin_view(breakers_admin.breakers), name="breakers"),

@@ -28,7 +28,7 @@ from apps.profiles.repositories import SqlProfiles
 from apps.profiles.services import ProfileService
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from config.stack.people import PeopleDirectory
-from tests import waiting_in_transactions
+from tests import published, waiting_in_transactions
 from tests.processes import Processes, running
 from tests.waiting import wait_for
 
@@ -49,6 +49,14 @@ def nobody_waits_in_a_transaction() -> Iterator[None]:
     waiting_in_transactions.take()
     yield
     assert not (seen := waiting_in_transactions.take()), "\n".join(seen)
+
+
+@pytest.fixture(autouse=True)
+def events_are_as_described() -> Iterator[None]:
+    """Fails a test that published an event which is not as its description says."""
+    published.take()
+    yield
+    assert not (seen := published.take()), "\n".join(seen)
 
 
 @pytest.fixture
@@ -130,7 +138,11 @@ def own_database_url() -> str:
 def processes(transactional_db: None, tmp_path: Path) -> Iterator[Processes]:
     """Starts real processes of the service on the test's database."""
     yield from running(tmp_path, DATABASE_URL=own_database_url())
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT type, data::text FROM events_outboxevent")
+        seen = published.problems(cursor.fetchall())
     connection.close()
+    assert not seen, "\n".join(seen)
 
 
 @pytest.fixture

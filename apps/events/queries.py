@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from django.db import DataError, connection
 
@@ -31,10 +31,14 @@ OLDEST = f"""
 class FeedEvent(TypedDict):
     """One event as readers of the feed see it."""
 
-    id: int
-    type: str
-    occurred_at: datetime
-    request_id: str
+    id: Annotated[
+        int, {"description": "The event's id, the same each time it is told.", "format": "int64", "examples": [41]}
+    ]
+    type: Annotated[str, {"description": "What happened.", "examples": ["user.created"]}]
+    occurred_at: Annotated[datetime, {"description": "When it happened.", "examples": ["2026-11-24T09:00:00Z"]}]
+    request_id: Annotated[
+        str, {"description": "The id of the request that caused it, as in the log.", "examples": ["0b7e8c4de1f14b0c"]}
+    ]
     data: dict[str, Any]
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 from apps.events.bus import Event, event
+from apps.users.events import UserId
 
 
 @event
@@ -14,10 +15,14 @@ class ProfileEnriched(Event):
     """The people directory's answer was kept."""
 
     type: ClassVar[str] = "profile.enriched"
-    user_id: int
-    display_name: str
-    company: str
-    avatar_url: str
+    user_id: UserId
+    display_name: Annotated[
+        str, {"description": "The name in the directory; may be empty.", "examples": ["Ada Lovelace"]}
+    ]
+    company: Annotated[str, {"description": "The company; may be empty.", "examples": ["Analytical Engines"]}]
+    avatar_url: Annotated[
+        str, {"description": "Where a picture is; may be empty.", "examples": ["https://people.example.com/7.png"]}
+    ]
 
     @property
     def aggregate(self) -> str:

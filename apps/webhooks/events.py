@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from apps.events.bus import Event, event
 from apps.webhooks.names import host_of
+
+WebhookId = Annotated[int, {"description": "The endpoint's id.", "format": "int64", "examples": [3]}]
 
 
 @event
@@ -18,9 +20,9 @@ class WebhookDisabled(Event):
     """
 
     type: ClassVar[str] = "webhook.disabled"
-    webhook_id: int
-    host: str
-    reason: str
+    webhook_id: WebhookId
+    host: Annotated[str, {"description": "The host of the endpoint's URL.", "examples": ["hooks.example.com"]}]
+    reason: Annotated[str, {"description": "Why, in words for people.", "examples": ["the endpoint answered 410 Gone"]}]
 
     @property
     def aggregate(self) -> str:
@@ -33,3 +35,12 @@ class WebhookDisabled(Event):
         if url := known.pop("url", None):
             known["host"] = host_of(url)
         return cls(**known)
+
+
+@dataclass(frozen=True)
+class WebhookTested(Event):
+    """Staff asked for a test message; only the endpoint in question gets it, by webhook alone."""
+
+    # no @event: it is in no feed, and nobody subscribes to it
+    type: ClassVar[str] = "webhook.test"
+    webhook_id: WebhookId

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, TypedDict
 from uuid import UUID
+
+
+class Body(TypedDict):
+    """What is sent to an endpoint, by the Standard Webhooks specification."""
+
+    type: Annotated[str, {"description": "What happened.", "examples": ["user.created"]}]
+    timestamp: Annotated[
+        str,
+        {"description": "When it happened.", "format": "date-time", "examples": ["2026-11-24T09:00:00.000000+00:00"]},
+    ]
+    data: dict[str, Any]
 
 
 @dataclass(frozen=True)

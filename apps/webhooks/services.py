@@ -28,7 +28,8 @@ from apps.webhooks.commands import (
     SendTest,
     UpdateEndpoint,
 )
-from apps.webhooks.events import WebhookDisabled
+from apps.webhooks.events import WebhookDisabled, WebhookTested
+from apps.webhooks.messages import Body
 from apps.webhooks.models import Endpoint
 from apps.webhooks.names import host_of
 from apps.webhooks.repositories import Deliveries, Endpoints
@@ -38,7 +39,6 @@ from apps.webhooks.secrets import SecretBox
 log = structlog.get_logger("webhooks")
 OLD_SECRET_SIGNS_FOR = timedelta(hours=24)
 PRUNE_BATCH = 1000
-TEST_TYPE = "webhook.test"
 
 
 class Retention(NamedTuple):
@@ -133,8 +133,8 @@ class WebhookService:
         """Queue a message of type webhook.test."""
         # locked, so that it is not deleted before the delivery is there
         row = self._endpoints.lock(command.endpoint_id)
-        body = message(TEST_TYPE, datetime.now(UTC).isoformat(), {"webhook_id": row.id})
-        return self._deliveries.queue_one(row, f"test_{uuid.uuid4().hex}", TEST_TYPE, body)
+        body = message(WebhookTested.type, datetime.now(UTC).isoformat(), WebhookTested(row.id).data())
+        return self._deliveries.queue_one(row, f"test_{uuid.uuid4().hex}", WebhookTested.type, body)
 
     def retry(self, command: RetryDelivery) -> None:
         """Make the delivery due; one that is being sent at this moment is left to end."""
@@ -163,7 +163,7 @@ class WebhookService:
 
 def message(event_type: str, timestamp: str, data: dict[str, Any]) -> str:
     """The body of a webhook, as it is stored, signed and sent."""
-    return json.dumps({"type": event_type, "timestamp": timestamp, "data": data}, separators=(",", ":"))
+    return json.dumps(Body(type=event_type, timestamp=timestamp, data=data), separators=(",", ":"))
 
 
 def snapshot(row: Endpoint, secret: str | None = None) -> EndpointSnapshot:

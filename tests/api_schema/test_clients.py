@@ -18,12 +18,12 @@ from apps.jobs.commands import RunNextJob
 from apps.jobs.models import Job, Status
 from apps.users.commands import RegisterUser
 from apps.users.models import User
+from tests.api_schema.conftest import TYPESCRIPT
 from tests.conftest import PASSWORD
-from tests.npm import installed
 from tests.processes import ROOT, Process, Processes
 
 VERSIONS = ("v1", "v2")
-PYTHON, TYPESCRIPT = (Path(__file__).with_name(name) for name in ("python", "typescript"))
+PYTHON = Path(__file__).with_name("python")
 PAGE = ROOT / "docs" / "clients.md"
 SCHEMA = ROOT / "openapi.yaml"
 # each would let a wrong type pass
@@ -78,12 +78,6 @@ def run(tmp_path: Path) -> Run:
         return printed
 
     return to_its_end
-
-
-@pytest.fixture(scope="module")
-def node_modules() -> Path:
-    """What the TypeScript client needs."""
-    return installed(TYPESCRIPT)
 
 
 def scripts(folder: Path, source: Path, web: Process, language: str) -> list[Path]:

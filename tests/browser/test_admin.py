@@ -205,5 +205,12 @@ def test_the_tour_and_the_documentation_need_no_other_server(browser: webdriver.
     wait_for(lambda: "/api/v1/users" in text(browser), "Swagger UI shows the routes")
     picture(browser, "docs")
     loaded = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    browser.get(f"{web.url}/api/docs/events")
+    assert "user.created" in text(browser)
+    picture(browser, "events")
+    browser.set_window_size(500, 900)  # the narrowest that chromium has
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth"), "it fits a telephone"
+    picture(browser, "events-narrow")
+    loaded += browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
     assert loaded
     assert all(name.startswith((web.url, "data:")) for name in loaded), loaded

@@ -14,7 +14,7 @@ from config.env import load
 from config.reader import SettingsError
 
 pytestmark = pytest.mark.django_db
-PAGES = ["/", "/api/docs", "/problems/invalid", "/admin/login/", "/admin/nowhere"]
+PAGES = ["/", "/api/docs", "/api/docs/events", "/problems/invalid", "/admin/login/", "/admin/nowhere"]
 ORIGIN = "https://app.example.com"
 
 
@@ -109,13 +109,15 @@ def test_every_answer_under_api_names_version_and_limit(client: Client, path: st
         ("application/json;q=0.1, application/yaml", "yaml"),
         ("application/yaml;q=0.5, application/json;q=0.9", "json"),
         ("application/vnd.oai.openapi, */*;q=0.1", "yaml"),
+        ("application/vnd.aai.asyncapi+yaml, */*;q=0.1", "yaml"),
         ("text/html", "json"),
     ],
 )
-def test_the_schema_comes_as_the_client_prefers_it(anyone: APIClient, accept: str, kind: str) -> None:
-    answer = anyone.get("/api/schema", headers={"Accept": accept})
-    assert answer.headers["Content-Type"].startswith(f"application/{kind}")
-    assert answer.headers["Vary"] == "Accept"
+def test_a_schema_comes_as_the_client_prefers_it(anyone: APIClient, accept: str, kind: str) -> None:
+    for path in ("/api/schema", "/api/asyncapi"):
+        answer = anyone.get(path, headers={"Accept": accept})
+        assert answer.headers["Content-Type"].startswith(f"application/{kind}")
+        assert answer.headers["Vary"] == "Accept"
 
 
 def test_the_admin_takes_forms_of_its_own_origin_and_of_those_that_are_trusted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,7 @@ from config.stack.people import PeopleDirectory
 from config.stack.throwaway import Services, throwaway_services
 from tests import loopback
 from tests.processes import Process, Processes, running
+from tests.published import problems
 from tests.receiver import Receiver
 from tests.waiting import wait_for
 
@@ -139,6 +140,7 @@ class World:
                 )
             )
             assert counts == dict.fromkeys(ids, 1), f"{kind} is lost or doubled"
+        assert not (wrong := problems(self.rows("SELECT type, data::text FROM events_outboxevent"))), wrong
         assert self.rows("SELECT count(*) FROM profiles_profile WHERE user_id = ANY(%s)", ids) == [(len(ids),)]
         assert self.rows("SELECT count(*) FROM events_delivery WHERE state <> 'delivered'") == [(0,)]
         assert self._mailed() >= set(users), "a welcome e-mail is missing"

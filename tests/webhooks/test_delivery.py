@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 
 import pytest
 from django.core import mail
@@ -9,11 +10,15 @@ from django.db import connection
 from standardwebhooks import Webhook
 
 from apps.core.bus import bus
+from apps.events.bus import EVENTS, StoredEvent
+from apps.events.description import document, schemas_of_events
 from apps.users.commands import UserSnapshot
 from apps.webhooks import services
 from apps.webhooks.commands import EndpointSnapshot, PruneDeliveries, RetryDelivery, RotateSecret, SendTest
 from apps.webhooks.models import Endpoint, WebhookDelivery
+from apps.webhooks.receivers import fan_out as queue
 from apps.webhooks.sender import DISABLE_AFTER_HOURS, Sender
+from tests.events.test_description import fitting
 from tests.receiver import Receiver, answer
 
 
@@ -183,3 +188,17 @@ def test_old_settled_deliveries_are_pruned_in_batches_and_waiting_ones_are_not(
         cursor.execute("UPDATE webhooks_webhookdelivery SET settled_at = settled_at - interval '31 days'")
     assert bus.execute(PruneDeliveries()) == 5
     assert WebhookDelivery.objects.get().state == "pending"
+
+
+def test_what_an_endpoint_gets_is_as_described(endpoint: EndpointSnapshot, sender: Sender, receiver: Receiver) -> None:
+    for number, (kind, schema) in enumerate(schemas_of_events().items(), start=1):
+        if kind in EVENTS:
+            queue(StoredEvent(number, kind, "user:7", schema["examples"][0], datetime.now(UTC)))
+    bus.execute(SendTest(endpoint.id))
+    sender.drain(5)
+    told = {json.loads(request.body)["type"]: request for request in receiver.received}
+    assert told.keys() == document()["channels"]["webhooks"]["messages"].keys()
+    for kind, request in told.items():
+        fitting("webhooks", "payload", kind).validate(json.loads(request.body))
+        fitting("webhooks", "headers", kind).validate(request.headers)
+    assert not fitting("webhooks", "headers", "user.created").is_valid({})

@@ -52,8 +52,14 @@ class ProblemDocument(serializers.Serializer[Any]):
 
 ALWAYS = (429, 500, 503)
 # what a client may ask for; JSON if it does not say
-JSON_TYPES = ("application/json", "application/vnd.oai.openapi+json")
-YAML_TYPES = ("application/yaml", "application/vnd.oai.openapi", "application/x-yaml", "text/yaml")
+JSON_TYPES = ("application/json", "application/vnd.oai.openapi+json", "application/vnd.aai.asyncapi+json")
+YAML_TYPES = (
+    "application/yaml",
+    "application/vnd.oai.openapi",
+    "application/vnd.aai.asyncapi+yaml",
+    "application/x-yaml",
+    "text/yaml",
+)
 
 
 class TextExtension(OpenApiSerializerFieldExtension):  # type: ignore[no-untyped-call] # the library's, untyped
@@ -175,12 +181,30 @@ def document() -> dict[str, Any]:
     return schema
 
 
-@only_safe
-def schema_view(request: HttpRequest) -> HttpResponse:
-    """The schema as JSON, or as YAML if `Accept` or `?format=` asks for it."""
+class Spelt(yaml.SafeDumper):
+    """Writes out what stands in a document twice, without YAML's anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def as_yaml(described: dict[str, Any]) -> str:
+    """A document as YAML, its members in their own order."""
+    text: str = yaml.dump(described, Dumper=Spelt, sort_keys=False, allow_unicode=True)
+    return text
+
+
+def answer_with(described: dict[str, Any], request: HttpRequest) -> HttpResponse:
+    """A document as JSON, or as YAML if `Accept` or `?format=` asks for it."""
     asked = request.GET.get("format", "")
     preferred = request.get_preferred_type([*JSON_TYPES, *YAML_TYPES])
     if asked == "yaml" or (asked != "json" and preferred in YAML_TYPES):
-        text = yaml.safe_dump(document(), sort_keys=False, allow_unicode=True)
+        text = as_yaml(described)
         return HttpResponse(text, content_type="application/yaml; charset=utf-8", headers={"Vary": "Accept"})
-    return json_answer(document(), headers={"Vary": "Accept"})
+    return json_answer(described, headers={"Vary": "Accept"})
+
+
+@only_safe
+def schema_view(request: HttpRequest) -> HttpResponse:
+    """The OpenAPI schema."""
+    return answer_with(document(), request)
