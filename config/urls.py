@@ -6,7 +6,7 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from apps.core.api.schema import schema_view
 from apps.core.backoffice import breakers as breakers_admin
-from apps.core.http import pages, problems
+from apps.core.http import mail_preview, pages, problems
 from apps.core.telemetry import health
 from apps.core.telemetry.view import metrics_view
 from apps.events.api.urls import urlpatterns as events
@@ -19,6 +19,8 @@ from apps.webhooks.api.urls import urlpatterns as webhooks
 admin.autodiscover()
 
 api: list[URLPattern | URLResolver] = [*users, *jobs, *events, *webhooks]
+
+mails = [path("dev/mail", mail_preview.mail_list), path("dev/mail/<path:template>", mail_preview.mail_page)]
 
 urlpatterns = [
     # first, for routes are tried in order and most requests are these
@@ -37,6 +39,7 @@ urlpatterns = [
     path("admin/login/", log_in),
     path("admin/password_change/", admin.site.admin_view(change_password)),
     path("admin/", admin.site.urls),
+    *(mails if settings.ENV.profile == "development" else []),
 ]
 
 handler400 = problems.bad_request

@@ -63,6 +63,7 @@ def test_one_life_of_the_stack(stack: Stack, tmp_path: Path) -> None:
         program.says("workers are ready", 240)
         nothing_in_the_state_folder_is_for_others(stack, program)
         the_commands_it_prints_work(program)
+        assert "Welcome" in httpx.get(f"{stack.url}/dev/mail", timeout=20, trust_env=False).text
         a_second_copy_is_told_why_it_cannot_start(stack, program)
         every_killed_process_comes_back(stack, program)
         assert stack.register("before@example.com") == 201
