@@ -12,6 +12,7 @@ from apps.core.telemetry.view import metrics_view
 from apps.events.api.urls import urlpatterns as events
 from apps.jobs.api.urls import urlpatterns as jobs
 from apps.tour.urls import urlpatterns as tour
+from apps.users.account_pages import urlpatterns as account_pages
 from apps.users.admin_login import change_password, log_in
 from apps.users.api.urls import urlpatterns as users
 from apps.webhooks.api.urls import urlpatterns as webhooks
@@ -35,6 +36,7 @@ urlpatterns = [
     path("api/docs", pages.documentation),
     # the API's routes without a version: X-API-Version decides
     path("api/", include((api, "api"), namespace="unversioned")),
+    *account_pages,
     path("admin/breakers/", admin.site.admin_view(breakers_admin.breakers), name="breakers"),
     path("admin/login/", log_in),
     path("admin/password_change/", admin.site.admin_view(change_password)),

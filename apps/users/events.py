@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import ClassVar
 
-from apps.events.bus import Event, event
+from apps.events.bus import INTERNAL, Event, event
+from apps.users.mailboxes import one_spelling
 
 
 @dataclass(frozen=True)
@@ -45,3 +47,34 @@ class UserDeleted(UserEvent):
     """A user was deleted."""
 
     type: ClassVar[str] = "user.deleted"
+
+
+# What follows is for this service's own mails. No token, password or secret is ever in an event: whoever sends the mail
+# makes the token.
+
+
+@event
+@dataclass(frozen=True)
+class PasswordChanged(UserEvent):
+    """A user has another password; the mail goes to the address of that moment."""
+
+    type: ClassVar[str] = f"{INTERNAL}password_changed"
+    version: int
+
+
+@event
+@dataclass(frozen=True)
+class PasswordResetRequested(Event):
+    """Somebody asked to reset the password of whoever has this e-mail, if anybody does."""
+
+    type: ClassVar[str] = f"{INTERNAL}password_reset_requested"
+    email: str
+
+    @property
+    def aggregate(self) -> str:
+        return about_address(self.email)
+
+
+def about_address(email: str) -> str:
+    """The aggregate of events about an address of which nobody has looked yet whose it is."""
+    return f"address:{hashlib.sha256(one_spelling(email).lower().encode()).hexdigest()}"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import secrets
+import uuid
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, UNUSABLE_PASSWORD_SUFFIX_LENGTH
 
+from apps.core.errors import FieldProblem
 from apps.core.repository import check_version
 from apps.events.bus import bulk, publish, publish_all
 from apps.users import passwords, rules
 from apps.users.commands import DeleteUser, ImportUsers, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.errors import LastStaff
-from apps.users.events import UserDeleted, UserRegistered, UserUpdated
+from apps.users.events import PasswordChanged, UserDeleted, UserRegistered, UserUpdated
 from apps.users.models import User
 from apps.users.repositories import Users
 from apps.users.sessions import Sessions
@@ -77,11 +79,19 @@ class UserService:
         self._users.delete(user)
 
     def set_password(self, command: SetPassword) -> None:
-        """Keep the new password's hash and end every login made with the old one."""
-        user = self._users.lock(command.user_id)
-        rules.check([*rules.password_problems(command.password, user.email, user.name)])
-        self._users.update(user, password=passwords.hash_of(command.password))
-        self._sessions.end_all(user.id)
+        """Keep the new password's hash, end every login made with the old one, and have the user told."""
+        give_password(self._users, self._sessions, self._users.lock(command.user_id), command.password)
+
+
+def give_password(
+    users: Users, sessions: Sessions, user: User, password: str, *, but: uuid.UUID | None = None, at: str = "/password"
+) -> None:
+    """Give a locked user another password, and end their sessions `but` one. Raises Invalid, which points `at`."""
+    found = rules.password_problems(password, user.email, user.name)
+    rules.check([FieldProblem(at, problem.code, problem.detail) for problem in found])
+    user = users.update(user, password=passwords.hash_of(password))
+    sessions.end_all(user.id, but)
+    publish(PasswordChanged(user.id, user.email, user.name, user.version))
 
 
 def unusable_password() -> str:

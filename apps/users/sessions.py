@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import uuid
 from datetime import timedelta
 
 import structlog
@@ -73,6 +74,10 @@ class Sessions:
         """Find whose credentials these are; takes as long for an unknown e-mail as for a wrong password."""
         return self._authenticated(command)
 
+    def own(self, email: str, password: str, address: str) -> Login:
+        """The login of a user who proves who they are, once more; refused, and counted, like a log-in."""
+        return self._authenticated(CheckCredentials(email, address, password))
+
     def confirm(self, command: ConfirmLogin) -> None:
         """Lock the user until the transaction ends, so that nothing is made for a login that no longer holds."""
         login = command.login
@@ -125,9 +130,9 @@ class Sessions:
         session = self._sessions.open(user.id, timedelta(seconds=self._tokens.lifetime))
         return self._tokens.issue(user.id, session.id)
 
-    def end_all(self, user_id: int) -> None:
-        """End every session of a user, and delete the kept answers with their tokens."""
-        self._sessions.end_all(user_id)
+    def end_all(self, user_id: int, but: uuid.UUID | None = None) -> None:
+        """End every session of a user but one, and delete the kept answers with their tokens."""
+        self._sessions.end_all(user_id, but)
 
     def forget(self, user_id: int) -> None:
         """Delete every session of a user, and every answer that is kept about them or for them."""

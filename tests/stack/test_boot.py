@@ -35,6 +35,8 @@ SWITCHES: dict[str, str | None] = {
     "CORS_ALLOWED_ORIGINS": "https://app.example.com",
     "CSRF_TRUSTED_ORIGINS": "https://app.example.com",
     "BODY_LIMIT": "100000",
+    "PUBLIC_URL": "https://api.example.com/base",
+    "PASSWORD_RESET_URL": "https://app.example.com/#/password/{token}",
     "TRUSTED_PROXY_COUNT": "1",
     "STATE_DIR": None,
     "PORT": "8001",
