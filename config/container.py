@@ -45,6 +45,7 @@ from apps.users import letters
 from apps.users import queries as user_queries
 from apps.users.account_repositories import DjangoAccounts
 from apps.users.accounts import Accounts
+from apps.users.addresses import Addresses
 from apps.users.imports import run_import
 from apps.users.links import Links, Purpose
 from apps.users.repositories import DjangoUsers, Users
@@ -136,7 +137,9 @@ class Container(Parts):
     def sessions(self) -> Sessions:
         """Logins."""
         limit = LoginLimit(DjangoAttempts(), self.env.login_rate_limit_per_minute)
-        return Sessions(DjangoSessions(), self.tokens, limit, timedelta(days=self.env.refresh_token_expire_days))
+        lifetime = timedelta(days=self.env.refresh_token_expire_days)
+        required = self.env.email_verification == "required"
+        return Sessions(DjangoSessions(), self.tokens, limit, lifetime, verified_only=required)
 
     @cached_property
     def links(self) -> Links:
@@ -186,9 +189,20 @@ class Container(Parts):
         bus.register(accounts.ChangePassword, service.change_password)
         bus.register(accounts.RequestPasswordReset, service.request_reset)
         bus.register(accounts.ConfirmPasswordReset, service.confirm_reset)
-        bus.register(accounts.CheckLink, service.check_link)
-        writing = letters.Letters(DjangoAccounts(), self.links)
+        addresses = Addresses(self.users, self.sessions, DjangoAccounts(), self.links, service)
+        bus.register(accounts.RequestVerification, addresses.request_verification)
+        bus.register(accounts.VerifyEmail, addresses.verify)
+        bus.register(accounts.RequestEmailChange, addresses.request_change)
+        bus.register(accounts.UndoEmailChange, addresses.undo)
+        bus.register(accounts.PruneEmailChanges, addresses.prune)
+        bus.register(accounts.CheckLink, addresses.check_link)
+        writing = letters.Letters(DjangoAccounts(), self.links, verifies=self.env.email_verification != "off")
+        bus.register(letters.WriteWelcome, writing.welcome)
         bus.register(letters.WriteReset, writing.reset)
+        bus.register(letters.WriteVerification, writing.verification)
+        bus.register(letters.WriteChange, writing.change)
+        bus.register(letters.WriteUndo, writing.undo)
+        bus.register(letters.WriteUndone, writing.undone)
 
     def _wire_profiles(self, bus: Bus) -> None:
         service = ProfileService(self.profiles, self.people)

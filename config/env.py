@@ -36,6 +36,7 @@ from config.kinds import (
     texts,
     token,
     waits,
+    word,
 )
 from config.reader import REQUIRED, Reader, SettingsError, depends, section
 
@@ -136,6 +137,12 @@ class Settings:
         "https:// and the first of ALLOWED_HOSTS, in development the address of `make run`. The Host header of a "
         "request counts for nothing",
         service_urls.http,
+    )
+    email_verification: str = word(
+        "optional",
+        "Whether users are asked to confirm that their address is theirs (optional), cannot log in before they have "
+        "(required), or are not asked (off)",
+        ("off", "optional", "required"),
     )
     password_reset_url: str = checked(
         "",

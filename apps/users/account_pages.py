@@ -20,7 +20,13 @@ from django.views.decorators.http import require_http_methods
 
 from apps.core.bus import Command, bus
 from apps.core.errors import DomainError, Invalid
-from apps.users.account_commands import CheckLink, ConfirmPasswordReset, RequestPasswordReset
+from apps.users.account_commands import (
+    CheckLink,
+    ConfirmPasswordReset,
+    RequestPasswordReset,
+    UndoEmailChange,
+    VerifyEmail,
+)
 from apps.users.api.serializers import PASSWORD_LENGTH
 from apps.users.errors import DeadLink
 from apps.users.links import TOKEN_LENGTH, Purpose
@@ -75,6 +81,30 @@ RESET = Page(
     "Your password is changed, and every log-in has ended. You can log in with the new one.",
     lambda given: ConfirmPasswordReset(given["token"], given["password"]),
     Purpose.RESET,
+)
+VERIFY = Page(
+    "Confirm your address",
+    LinkForm,
+    "Confirm",
+    "Your address is confirmed.",
+    lambda given: VerifyEmail(given["token"]),
+    Purpose.VERIFY,
+)
+CHANGE = Page(
+    "Confirm your new address",
+    LinkForm,
+    "Confirm",
+    "Your address is changed. The old one was told.",
+    lambda given: VerifyEmail(given["token"]),
+    Purpose.CHANGE,
+)
+UNDO = Page(
+    "Undo the change of your address",
+    LinkForm,
+    "Undo the change",
+    "This is your address again. Every log-in has ended, and the password; a mail lets you choose a new one.",
+    lambda given: UndoEmailChange(given["token"]),
+    Purpose.UNDO,
 )
 FORGOTTEN = Page(
     "Forgotten password",
@@ -132,7 +162,7 @@ def _page(request: HttpRequest, page: Page, status: int = 200, **context: Any) -
 
 
 urlpatterns = [
-    path(f"account/{Purpose.RESET}", view_of(RESET)),
+    *(path(f"account/{page.purpose}", view_of(page)) for page in (RESET, VERIFY, CHANGE, UNDO)),
     # the name that the admin's page for logging in looks for
     path("account/forgotten-password", view_of(FORGOTTEN), name="admin_password_reset"),
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import structlog
 
@@ -37,10 +38,7 @@ class Accounts:
 
     def change_password(self, command: ChangePassword) -> None:
         """Check the old password first; the caller's own session goes on."""
-        login = self._own(command.user_id, command.current, command.address)
-        with unit_of_work():
-            self._confirm(login)
-            user = self._users.lock(login.user_id)
+        with self.proven(command.user_id, command.current, command.address) as user:
             give_password(self._users, self._sessions, user, command.new, but=command.session_id, at="/new")
 
     def request_reset(self, command: RequestPasswordReset) -> None:
@@ -54,23 +52,32 @@ class Accounts:
 
     def confirm_reset(self, command: ConfirmPasswordReset) -> None:
         """Of two who come with one token at once, the second waits for the first, and finds it used."""
-        user = self._whose_reset(command.token, self._accounts.hold)
-        give_password(self._users, self._sessions, user, command.password)
+        user, now = self._whose_reset(command.token, self._accounts.hold)
+        # whoever has the mail has the address
+        verified_at = user.email_verified_at or now
+        give_password(self._users, self._sessions, user, command.password, email_verified_at=verified_at)
 
     def check_link(self, query: CheckLink) -> None:
         """Look at what the link is about, and lock nothing. Raises DeadLink."""
         self._whose_reset(query.token, self._accounts.owner)
 
-    def _whose_reset(self, token: str, find: Callable[[int], Owner | None]) -> User:
+    @contextmanager
+    def proven(self, user_id: int, password: str, address: str) -> Iterator[User]:
+        """A unit of work with a user, locked, who knows their password. Raises WrongPassword, TooMany."""
+        login = self._own(user_id, password, address)
+        with unit_of_work():
+            self._confirm(login)
+            yield self._users.lock(login.user_id)
+
+    def _whose_reset(self, token: str, find: Callable[[int], Owner | None]) -> Owner:
         link = self._links.read(Purpose.RESET, token)
         owner = find(link.key)
         if owner is None or self._accounts.logged_in_since(link.key, link.made_at):
             raise DeadLink
         self._links.check(Purpose.RESET, link, reset_state(owner.user), owner.now)
-        return owner.user
+        return owner
 
     def _own(self, user_id: int, password: str, address: str) -> Login:
-        """The login of a user who proves to be themselves. Raises WrongPassword, TooMany."""
         email = self._users.get(user_id).email
         try:
             login = self._sessions.own(email, password, address)

@@ -61,3 +61,14 @@ class WrongPassword(NotAllowed):
 
     def __init__(self) -> None:
         super().__init__("This is not your password.")
+
+
+class EmailUnverified(NotAllowed):
+    """Whoever logs in has to confirm their address first: EMAIL_VERIFICATION is `required`."""
+
+    code = "email_unverified"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Confirm your address first, by the link in the mail; POST /auth/email-verification/resend sends another."
+        )

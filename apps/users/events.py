@@ -75,6 +75,55 @@ class PasswordResetRequested(Event):
         return about_address(self.email)
 
 
+@event
+@dataclass(frozen=True)
+class VerificationRequested(Event):
+    """Somebody asked for another link that verifies this address."""
+
+    type: ClassVar[str] = f"{INTERNAL}email_verification_requested"
+    email: str
+
+    @property
+    def aggregate(self) -> str:
+        return about_address(self.email)
+
+
+@dataclass(frozen=True)
+class ChangeEvent(Event):
+    """An event about a change of a user's address; the addresses stand in its row, which goes with the user."""
+
+    user_id: int
+    change_id: int
+
+    @property
+    def aggregate(self) -> str:
+        return f"user:{self.user_id}"
+
+
+@event
+@dataclass(frozen=True)
+class EmailChangeRequested(ChangeEvent):
+    """A user wants to have another address."""
+
+    type: ClassVar[str] = f"{INTERNAL}email_change_requested"
+
+
+@event
+@dataclass(frozen=True)
+class EmailChanged(ChangeEvent):
+    """A user has another address."""
+
+    type: ClassVar[str] = f"{INTERNAL}email_changed"
+
+
+@event
+@dataclass(frozen=True)
+class EmailChangeUndone(ChangeEvent):
+    """A user has their earlier address again, and no password."""
+
+    type: ClassVar[str] = f"{INTERNAL}email_change_undone"
+
+
 def about_address(email: str) -> str:
     """The aggregate of events about an address of which nobody has looked yet whose it is."""
     return f"address:{hashlib.sha256(one_spelling(email).lower().encode()).hexdigest()}"

@@ -27,9 +27,17 @@ class Purpose(StrEnum):
     """What a link is for; also the path of this service's own page for it."""
 
     RESET = "password-reset"
+    VERIFY = "email-verification"
+    CHANGE = "email-change"
+    UNDO = "email-undo"
 
 
-LIFETIMES = {Purpose.RESET: timedelta(hours=1)}
+LIFETIMES = {
+    Purpose.RESET: timedelta(hours=1),
+    Purpose.VERIFY: timedelta(hours=72),
+    Purpose.CHANGE: timedelta(hours=24),
+    Purpose.UNDO: timedelta(hours=72),
+}
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,14 @@ class Links:
         except (BadSignature, ValueError):
             raise DeadLink from None
         return Link(said["k"], EPOCH + timedelta(microseconds=said["t"]), said["d"])
+
+    def is_for(self, purpose: Purpose, token: str) -> bool:
+        """Whether this service has signed `token` for `purpose`."""
+        try:
+            self.read(purpose, token)
+        except DeadLink:
+            return False
+        return True
 
     def check(self, purpose: Purpose, link: Link, state: Sequence[str], now: datetime) -> None:
         """Raises DeadLink if the link has expired by `now`, or was made for another state."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from datetime import UTC, datetime
+from typing import Any
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, UNUSABLE_PASSWORD_SUFFIX_LENGTH
 
@@ -35,6 +37,8 @@ class UserService:
         rules.check(problems)
         password = unusable_password() if command.password is None else passwords.hash_of(command.password)
         row = User(email=email, name=name, is_staff=command.is_staff, password=password)
+        if command.verified:
+            row.email_verified_at = datetime.now(UTC)
         user = self._users.create(row)
         publish(UserRegistered(user.id, user.email, user.name))
         return snapshot(user)
@@ -84,12 +88,19 @@ class UserService:
 
 
 def give_password(
-    users: Users, sessions: Sessions, user: User, password: str, *, but: uuid.UUID | None = None, at: str = "/password"
+    users: Users,
+    sessions: Sessions,
+    user: User,
+    password: str,
+    *,
+    but: uuid.UUID | None = None,
+    at: str = "/password",
+    **more: Any,
 ) -> None:
-    """Give a locked user another password, and end their sessions `but` one. Raises Invalid, which points `at`."""
+    """Give a locked user another password and `more`; end their sessions `but` one. Raises Invalid, pointing `at`."""
     found = rules.password_problems(password, user.email, user.name)
     rules.check([FieldProblem(at, problem.code, problem.detail) for problem in found])
-    user = users.update(user, password=passwords.hash_of(password))
+    user = users.update(user, password=passwords.hash_of(password), **more)
     sessions.end_all(user.id, but)
     publish(PasswordChanged(user.id, user.email, user.name, user.version))
 
@@ -110,4 +121,5 @@ def snapshot(user: User) -> UserSnapshot:
         created_at=user.created_at,
         updated_at=user.updated_at,
         version=user.version,
+        email_verified_at=user.email_verified_at,
     )

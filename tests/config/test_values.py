@@ -72,6 +72,7 @@ Refusal = Callable[..., list[str]]
         ("METRICS_PORT", "70000", "from 0 to 65535"),
         ("BODY_LIMIT", "64k", "from 1024"),
         ("SECRET_KEY_FALLBACKS", f"{'k' * 40},short", "entry 2: 32 characters or more"),
+        ("EMAIL_VERIFICATION", "always", "one of off, optional, required"),
         ("PUBLIC_URL", "api.example.com", "starts with http://"),
         ("PUBLIC_URL", "https://api.example.com/?x", "leave the query"),
         ("PASSWORD_RESET_URL", "https://app.example.com/reset", "{token} in it once"),

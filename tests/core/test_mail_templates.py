@@ -56,7 +56,7 @@ def test_text_and_html_say_every_value(name: str) -> None:
 
 
 def test_html_escapes_what_text_says_as_it_is() -> None:
-    rendered = MAILS["users/mail/welcome"].render({"name": "<b>O'Hara & Co</b>"})
+    rendered = MAILS["users/mail/password_changed"].render({"name": "<b>O'Hara & Co</b>"})
     assert "<b>O'Hara & Co</b>" in rendered.text
     assert "&lt;b&gt;O&#x27;Hara &amp; Co&lt;/b&gt;" in rendered.html
 
@@ -64,7 +64,7 @@ def test_html_escapes_what_text_says_as_it_is() -> None:
 def test_a_value_that_is_missing_or_unknown_is_an_error_and_no_blank() -> None:
     for values in ({}, {"name": "Ada", "nane": "Ada"}):
         with pytest.raises(TypeError, match="takes name"):
-            MAILS["users/mail/welcome"].render(values)
+            MAILS["users/mail/password_changed"].render(values)
 
 
 def test_two_mails_of_one_name_are_refused() -> None:

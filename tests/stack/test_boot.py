@@ -36,6 +36,7 @@ SWITCHES: dict[str, str | None] = {
     "CSRF_TRUSTED_ORIGINS": "https://app.example.com",
     "BODY_LIMIT": "100000",
     "PUBLIC_URL": "https://api.example.com/base",
+    "EMAIL_VERIFICATION": "required",
     "PASSWORD_RESET_URL": "https://app.example.com/#/password/{token}",
     "TRUSTED_PROXY_COUNT": "1",
     "STATE_DIR": None,

@@ -46,6 +46,36 @@ class ResetBody(Body):
         return email_problems(values)
 
 
+@example({"email": "ada@example.com"})
+class ResendBody(Body):
+    """The body of POST /auth/email-verification/resend; without `email` it is about the caller."""
+
+    email = EmailGiven(required=False)
+
+    def rules(self, values: Mapping[str, Any]) -> list[FieldProblem]:
+        """What is wrong with the address."""
+        return email_problems(values)
+
+
+@example({"token": TOKEN})
+class TokenBody(Body):
+    """The body of a route that a link leads to."""
+
+    token = Text(max_length=TOKEN_LENGTH, trim_whitespace=False)
+
+
+@example({"email": "ada@example.org", "password": CURRENT})
+class EmailBody(Body):
+    """The body of POST /auth/email."""
+
+    email = EmailGiven()
+    password = Text(max_length=PASSWORD_LENGTH, trim_whitespace=False)
+
+    def rules(self, values: Mapping[str, Any]) -> list[FieldProblem]:
+        """What is wrong with the address."""
+        return email_problems(values)
+
+
 @example({"token": TOKEN, "password": NEW})
 class NewPasswordBody(Body):
     """The body of POST /auth/password-reset/confirm."""
