@@ -129,7 +129,8 @@ class TestResend:
     """POST /auth/email-verification/resend."""
 
     def test_the_caller_gets_another_link(self, ada: UserSnapshot) -> None:
-        for body in (None, {}):
+        bodies: tuple[dict[str, str] | None, ...] = (None, {})
+        for body in bodies:
             answer = logged_in().post(RESEND, body)
             assert (answer.status_code, answer.content) == (202, b"")
         post()
