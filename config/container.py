@@ -39,9 +39,15 @@ from apps.profiles import commands as profiles
 from apps.profiles.directory import DirectoryRefused, Nobody, People, WhenAsked
 from apps.profiles.repositories import Profiles, SqlProfiles
 from apps.profiles.services import ProfileService
+from apps.users import account_commands as accounts
 from apps.users import commands as users
+from apps.users import letters
 from apps.users import queries as user_queries
+from apps.users.account_repositories import DjangoAccounts
+from apps.users.accounts import Accounts
+from apps.users.addresses import Addresses
 from apps.users.imports import run_import
+from apps.users.links import Links, Purpose
 from apps.users.repositories import DjangoUsers, Users
 from apps.users.services import UserService
 from apps.users.session_repositories import DjangoAttempts, DjangoSessions
@@ -54,7 +60,7 @@ from apps.webhooks.repositories import Deliveries, Endpoints, SendQueue
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.services import Retention, WebhookService
 from config.env import Settings
-from config.notices import say_where_mail_goes
+from config.notices import say_where_links_lead, say_where_mail_goes
 from config.sentry import report_errors
 
 # how long a person may wait to see the breakers
@@ -131,11 +137,23 @@ class Container(Parts):
     def sessions(self) -> Sessions:
         """Logins."""
         limit = LoginLimit(DjangoAttempts(), self.env.login_rate_limit_per_minute)
-        return Sessions(DjangoSessions(), self.tokens, limit, timedelta(days=self.env.refresh_token_expire_days))
+        lifetime = timedelta(days=self.env.refresh_token_expire_days)
+        required = self.env.email_verification == "required"
+        return Sessions(DjangoSessions(), self.tokens, limit, lifetime, verified_only=required)
+
+    @cached_property
+    def links(self) -> Links:
+        """Makes the links in account mails, to pages of the product or of our own; never by a Host header."""
+        env = self.env
+        own = {purpose: f"{env.public_url}/account/{purpose}?token={{token}}" for purpose in Purpose}
+        if env.password_reset_url:
+            own[Purpose.RESET] = env.password_reset_url
+        return Links(env.secret_key, own, env.secret_key_fallbacks)
 
     def wire(self, bus: Bus) -> None:
         """Register every handler with `bus`."""
         self._wire_users(bus)
+        self._wire_accounts(bus)
         self._wire_profiles(bus)
         self._wire_events(bus)
         self._wire_jobs(bus)
@@ -165,6 +183,26 @@ class Container(Parts):
         bus.register(user_queries.ListStaffEmails, user_queries.list_staff_emails)
         bus.register(user_queries.GetTime, user_queries.get_time)
         bus.register(user_queries.FindMadeSince, user_queries.find_made_since)
+
+    def _wire_accounts(self, bus: Bus) -> None:
+        service = Accounts(self.users, self.sessions, DjangoAccounts(), self.links)
+        bus.register(accounts.ChangePassword, service.change_password)
+        bus.register(accounts.RequestPasswordReset, service.request_reset)
+        bus.register(accounts.ConfirmPasswordReset, service.confirm_reset)
+        addresses = Addresses(self.users, self.sessions, DjangoAccounts(), self.links, service)
+        bus.register(accounts.RequestVerification, addresses.request_verification)
+        bus.register(accounts.VerifyEmail, addresses.verify)
+        bus.register(accounts.RequestEmailChange, addresses.request_change)
+        bus.register(accounts.UndoEmailChange, addresses.undo)
+        bus.register(accounts.PruneEmailChanges, addresses.prune)
+        bus.register(accounts.CheckLink, addresses.check_link)
+        writing = letters.Letters(DjangoAccounts(), self.links, verifies=self.env.email_verification != "off")
+        bus.register(letters.WriteWelcome, writing.welcome)
+        bus.register(letters.WriteReset, writing.reset)
+        bus.register(letters.WriteVerification, writing.verification)
+        bus.register(letters.WriteChange, writing.change)
+        bus.register(letters.WriteUndo, writing.undo)
+        bus.register(letters.WriteUndone, writing.undone)
 
     def _wire_profiles(self, bus: Bus) -> None:
         service = ProfileService(self.profiles, self.people)
@@ -231,4 +269,5 @@ def compose() -> None:
     import_module("config.celery").take_tasks()
     report_errors(settings.ENV)
     say_where_mail_goes(settings.ENV)
+    say_where_links_lead(settings.ENV)
     Container(settings.ENV).wire(bus)

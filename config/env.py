@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import date
 from functools import partial
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import quote
 
 import environ
@@ -36,6 +36,7 @@ from config.kinds import (
     texts,
     token,
     waits,
+    word,
 )
 from config.reader import REQUIRED, Reader, SettingsError, depends, section
 
@@ -60,6 +61,14 @@ def started(form: str) -> str:
     """What the message asks for if an address is missing: `form`, and in development first `make run`."""
     run = "run `make run`, which starts one, with the same STATE_DIR as here ({}), or set {}"
     return by_profile(form, development=depends(lambda known: run.format(known["state_dir"], form)))
+
+
+def _by_allowed_hosts(known: Any) -> str:
+    """The service's address for people, if nothing else says it."""
+    if known["profile"] != "production":
+        return "http://localhost:8000"
+    named = [host.removeprefix(".") for host in known["allowed_hosts"] if host != "*"]
+    return f"https://{named[0] if named else 'localhost'}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,6 +131,25 @@ class Settings:
     refresh_token_expire_days: int = integer(14, "How long a refresh token is valid", at_most=3650)
     rate_limit_per_minute: int = integer(100, "Requests a minute of one user, or of one address without a token")
     login_rate_limit_per_minute: int = integer(10, "Failed logins a minute of one address, and of one e-mail")
+    public_url: str = checked(
+        depends(_by_allowed_hosts),
+        "Where people's browsers find this service, for the links in mails, e.g. https://api.example.com; empty: "
+        "https:// and the first of ALLOWED_HOSTS, in development the address of `make run`. The Host header of a "
+        "request counts for nothing",
+        service_urls.http,
+    )
+    email_verification: str = word(
+        "optional",
+        "Whether users are asked to confirm that their address is theirs (optional), cannot log in before they have "
+        "(required), or are not asked (off)",
+        ("off", "optional", "required"),
+    )
+    password_reset_url: str = checked(
+        "",
+        "The product's own page for a new password, with {token} where a link's token goes, e.g. "
+        "https://app.example.com/password-reset?token={token}; empty: a plain page of this service",
+        service_urls.with_token,
+    )
     cors_allowed_origins: tuple[str, ...] = each(
         (),
         "Origins of web pages that may call the API from a browser, e.g. https://app.example.com; empty: none",

@@ -71,6 +71,11 @@ def choice(default: str, about: str, allowed: tuple[str, ...]) -> str:
     return declare(_one_of, default, f"{about}: {words}", f"one of {words}", allowed=allowed)
 
 
+def word(default: str, about: str, allowed: tuple[str, ...]) -> str:
+    """One of `allowed`, which are in lower case; `about` explains each."""
+    return declare(_one_word, default, about, f"one of {', '.join(allowed)}", allowed=allowed)
+
+
 def waits(default: tuple[int, ...], about: str) -> tuple[int, ...]:
     """Waits in seconds, separated by commas."""
     return declare(_waits, default, about, "seconds separated by commas{}".format)
@@ -150,6 +155,12 @@ def _one_of(raw: str, *, allowed: tuple[str, ...]) -> str:
     if raw.upper() not in allowed:
         raise ValueError
     return raw.upper()
+
+
+def _one_word(raw: str, *, allowed: tuple[str, ...]) -> str:
+    if raw.lower() not in allowed:
+        raise ValueError
+    return raw.lower()
 
 
 def _waits(raw: str) -> tuple[int, ...]:

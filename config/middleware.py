@@ -15,8 +15,8 @@ from apps.core.resilience.valkey import valkey_at
 from apps.users.api.authentication import caller_id
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-# where passwords are typed in the admin: guessing there costs as much time here as at the API
-GUESSED_AT = ("/admin/login/", "/admin/password_change/")
+# where passwords are typed and mails asked for: that costs as much here as at the API
+GUESSED_AT = ("/admin/login/", "/admin/password_change/", "/account/")
 
 
 def version(get_response: GetResponse) -> VersionMiddleware:
@@ -32,7 +32,7 @@ def rate_limit(get_response: GetResponse) -> RateLimitMiddleware:
         limit=env.rate_limit_per_minute,
         valkey=valkey_at(env.redis_url),
         who=who,
-        applies=lambda request: is_api(request) or request.path_info in GUESSED_AT,
+        applies=lambda request: is_api(request) or request.path_info.startswith(GUESSED_AT),
         refuse=refuse,
     )
 

@@ -28,6 +28,12 @@ def say_where_mail_goes(env: Settings) -> None:
         )
 
 
+def say_where_links_lead(env: Settings) -> None:
+    """In production, log where the links in mails lead if that is nowhere."""
+    if env.profile == "production" and env.public_url == "https://localhost":
+        log.warning("links_lead_nowhere", hint="PUBLIC_URL=https://… is where people's browsers find this service")
+
+
 def _is_this_machine(host: str) -> bool:
     if host == "localhost" or host.endswith(".localhost"):
         return True

@@ -58,6 +58,21 @@ def http(raw: str) -> str:
     return raw.rstrip("/")
 
 
+def with_token(raw: str) -> str:
+    """The address of a page, with `{token}` where a link's token goes: behind the host. Raises Refused."""
+    if raw.count("{token}") != 1:
+        raise Refused("must have {token} in it once, e.g. https://app.example.com/password-reset?token={token}")
+    before = raw.partition("{token}")[0]
+    if not re.search("://[^/?#]+[/?#]", before):
+        raise Refused("{token} belongs behind the host, e.g. https://app.example.com/password-reset?token={token}")
+    # a page may read the token from what follows a #, which browsers keep to themselves
+    parts, at = split(raw.replace("{token}", "token").replace("#", "?", 1).replace("?", "/"), HTTP)
+    _server(at)
+    if parts.username is not None:
+        raise Refused("leave user and password out")
+    return raw
+
+
 def sentry(raw: str) -> str:
     """A Sentry DSN. Raises Refused."""
     parts, at = split(raw, HTTP)

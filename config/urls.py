@@ -6,13 +6,14 @@ from django.urls import URLPattern, URLResolver, include, path
 
 from apps.core.api.schema import schema_view
 from apps.core.backoffice import breakers as breakers_admin
-from apps.core.http import pages, problems
+from apps.core.http import mail_preview, pages, problems
 from apps.core.telemetry import health
 from apps.core.telemetry.view import metrics_view
 from apps.events.api.described import asyncapi, events_page
 from apps.events.api.urls import urlpatterns as events
 from apps.jobs.api.urls import urlpatterns as jobs
 from apps.tour.urls import urlpatterns as tour
+from apps.users.account_pages import urlpatterns as account_pages
 from apps.users.admin_login import change_password, log_in
 from apps.users.api.urls import urlpatterns as users
 from apps.webhooks.api.urls import urlpatterns as webhooks
@@ -20,6 +21,8 @@ from apps.webhooks.api.urls import urlpatterns as webhooks
 admin.autodiscover()
 
 api: list[URLPattern | URLResolver] = [*users, *jobs, *events, *webhooks]
+
+mails = [path("dev/mail", mail_preview.mail_list), path("dev/mail/<path:template>", mail_preview.mail_page)]
 
 urlpatterns = [
     # first, for routes are tried in order and most requests are these
@@ -36,10 +39,12 @@ urlpatterns = [
     path("api/docs/events", events_page),
     # the API's routes without a version: X-API-Version decides
     path("api/", include((api, "api"), namespace="unversioned")),
+    *account_pages,
     path("admin/breakers/", admin.site.admin_view(breakers_admin.breakers), name="breakers"),
     path("admin/login/", log_in),
     path("admin/password_change/", admin.site.admin_view(change_password)),
     path("admin/", admin.site.urls),
+    *(mails if settings.ENV.profile == "development" else []),
 ]
 
 handler400 = problems.bad_request

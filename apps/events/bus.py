@@ -46,6 +46,8 @@ For a receiver that takes many at once, `event` and `stored` are lists.
 
 # of the columns that keep the names of types and receivers
 NAME_LENGTH = 100
+# of the types that are this service's own business: the feed does not show them, and no webhook gets them
+INTERNAL = "internal."
 # of each batch, however much people's work there is
 BULK_SHARE = 0.1
 INSERT = "INSERT INTO events_outboxevent (type, aggregate, data, request_id, bulk) VALUES (%s, %s, %s, %s, %s)"
@@ -61,6 +63,7 @@ class Event:
     """Something that happened, in the past tense. Subclasses are frozen dataclasses of plain JSON values.
 
     What a field's type cannot say to those who consume the event, `Annotated` does, in keywords of JSON Schema.
+    A `type` that begins with INTERNAL is heard by the receivers of that type alone.
     """
 
     type: ClassVar[str]
@@ -177,7 +180,7 @@ def publish_all(happenings: Sequence[Event]) -> None:
 def on(
     heard: type[E] | None, *, waits: bool = False, many: bool = False, wanted: Wanted | None = None
 ) -> Callable[[Handler], Handler]:
-    """Decorator: connect a module-level function to `heard`; if None to every event, which it gets as a StoredEvent.
+    """Decorator: connect a module-level function to `heard`; if None to all but internal events, as StoredEvents.
 
     With `waits` it runs outside a transaction, and may return the command that keeps what it learned.
     With `many` it gets a list of events, of as many requests: if it raises, each event is tried again in a list alone.
@@ -202,7 +205,8 @@ def on(
         def answer_to_name(
             sender: type[Event], event: object, stored: object, receiver_name: str, **_: Any
         ) -> Command[Any] | None:
-            if receiver_name != name:
+            # a relay of an earlier version, in the middle of a deploy, delivers what is internal to everybody
+            if receiver_name != name or (heard is None and sender.type.startswith(INTERNAL)):
                 return None
             return function(stored if heard is None else event)
 
@@ -212,10 +216,15 @@ def on(
     return decorate
 
 
+def public_types() -> list[str]:
+    """The types of events that the feed and webhooks know, sorted."""
+    return sorted(name for name in EVENTS if not name.startswith(INTERNAL))
+
+
 def receivers_of(event_type: str) -> list[Receiver]:
     """The receivers that hear events of `event_type`."""
-    cls = EVENTS.get(event_type)
-    return [r for r in RECEIVERS.values() if r.event is None or r.event is cls]
+    cls, public = EVENTS.get(event_type), not event_type.startswith(INTERNAL)
+    return [r for r in RECEIVERS.values() if (public if r.event is None else r.event is cls)]
 
 
 def receivers_with_a_use(event_types: set[str]) -> dict[str, list[Receiver]]:

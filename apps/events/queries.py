@@ -11,6 +11,7 @@ from django.db import DataError, connection
 from apps.core.bus import Query
 from apps.core.queue.work_queue import DeliveryState
 from apps.core.reads import CAP
+from apps.events.bus import INTERNAL
 from apps.events.models import Delivery, OutboxEvent
 
 UNTAKEN = """
@@ -52,7 +53,7 @@ class FeedPage:
 
 @dataclass(frozen=True)
 class ReadFeed(Query[FeedPage]):
-    """Events after `position` in the order in which they were committed, oldest first."""
+    """Events after `position` in the order in which they were committed, oldest first; without internal ones."""
 
     position: int = 0
     limit: int = 100
@@ -81,7 +82,7 @@ class GetBacklog(Query[Backlog]):
 
 def read_feed(query: ReadFeed) -> FeedPage:
     """A page of the feed; one statement."""
-    events = OutboxEvent.objects.filter(position__gt=query.position)
+    events = OutboxEvent.objects.filter(position__gt=query.position).exclude(type__startswith=INTERNAL)
     if query.type:
         events = events.filter(type=query.type)
     columns = ("id", "type", "occurred_at", "request_id", "data", "position")

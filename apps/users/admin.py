@@ -119,10 +119,24 @@ class UserAdmin(ServiceAdmin[User]):
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None:
             return ["email", "name", "password", "is_staff"]
-        return ["email", "name", "is_active", "is_staff", "version", "created_at", "updated_at", "last_login"]
+        return [
+            "email",
+            "name",
+            "is_active",
+            "is_staff",
+            "email_verified_at",
+            "version",
+            "created_at",
+            "updated_at",
+            "last_login",
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        return [] if obj is None else ["email", "is_staff", "version", "created_at", "updated_at", "last_login"]
+        return (
+            []
+            if obj is None
+            else ["email", "is_staff", "email_verified_at", "version", "created_at", "updated_at", "last_login"]
+        )
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
         """Run the command instead of saving the row."""

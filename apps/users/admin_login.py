@@ -20,7 +20,7 @@ from apps.core.errors import TooMany
 from apps.core.http.client import client_network
 from apps.users import rules
 from apps.users.commands import CheckCredentials, ConfirmLogin, Login, SetPassword
-from apps.users.errors import WrongCredentials
+from apps.users.errors import EmailUnverified, WrongCredentials
 from apps.users.models import User
 
 
@@ -37,7 +37,7 @@ class LoginForm(AdminAuthenticationForm):
                 self.login = bus.execute(CheckCredentials(email, client_network(self.request), password))
             except WrongCredentials:
                 raise self.get_invalid_login_error() from None
-            except TooMany as error:
+            except (TooMany, EmailUnverified) as error:
                 raise ValidationError(str(error), code=error.code) from None
             self.user_cache = User.objects.filter(id=self.login.user_id, password=self.login.password).first()
             if self.user_cache is None:
@@ -88,7 +88,7 @@ class PasswordForm(AdminPasswordChangeForm):
         old: str = self.cleaned_data["old_password"]
         try:
             bus.execute(CheckCredentials(self.user.email, self._address, old))
-        except TooMany as error:
+        except (TooMany, EmailUnverified) as error:
             raise forms.ValidationError(str(error), code=error.code) from None
         except WrongCredentials:
             raise forms.ValidationError(self.error_messages["password_incorrect"], code="password_incorrect") from None

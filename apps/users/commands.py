@@ -21,6 +21,7 @@ class UserSnapshot:
     created_at: datetime
     updated_at: datetime
     version: int
+    email_verified_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,8 @@ class RegisterUser(Command[UserSnapshot]):
     name: str
     password: str | None = field(default=None, repr=False)
     is_staff: bool = False
+    # whoever makes the user answers for the address
+    verified: bool = False
 
 
 @dataclass(frozen=True)

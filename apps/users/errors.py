@@ -1,6 +1,6 @@
 """What the users' use cases refuse."""
 
-from apps.core.errors import Conflict, NotAuthenticated
+from apps.core.errors import Conflict, NotAllowed, NotAuthenticated
 
 
 class EmailTaken(Conflict):
@@ -43,3 +43,32 @@ class InvalidToken(NotAuthenticated):
     """A token is malformed, forged, expired, of the wrong kind, or withdrawn."""
 
     code = "invalid_token"
+
+
+class DeadLink(InvalidToken):
+    """The token of a link in a mail is damaged, used or expired, or what it is about was changed since it was sent."""
+
+    code = "invalid_token"
+
+    def __init__(self) -> None:
+        super().__init__("The link is damaged, used, expired or overtaken by a later change; ask for a new one.")
+
+
+class WrongPassword(NotAllowed):
+    """The password that a change of one's own account needs is not the caller's."""
+
+    code = "wrong_password"
+
+    def __init__(self) -> None:
+        super().__init__("This is not your password.")
+
+
+class EmailUnverified(NotAllowed):
+    """Whoever logs in has to confirm their address first: EMAIL_VERIFICATION is `required`."""
+
+    code = "email_unverified"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "Confirm your address first, by the link in the mail; POST /auth/email-verification/resend sends another."
+        )

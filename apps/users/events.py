@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from typing import Annotated, ClassVar
 
-from apps.events.bus import Event, event
+from apps.events.bus import INTERNAL, Event, event
+from apps.users.mailboxes import one_spelling
 
 UserId = Annotated[int, {"description": "The user's id.", "format": "int64", "examples": [7]}]
 Email = Annotated[
@@ -51,3 +53,83 @@ class UserDeleted(UserEvent):
     """A user was deleted."""
 
     type: ClassVar[str] = "user.deleted"
+
+
+# What follows is for this service's own mails. No token, password or secret is ever in an event: whoever sends the mail
+# makes the token.
+
+
+@event
+@dataclass(frozen=True)
+class PasswordChanged(UserEvent):
+    """A user has another password; the mail goes to the address of that moment."""
+
+    type: ClassVar[str] = f"{INTERNAL}password_changed"
+    version: int
+
+
+@event
+@dataclass(frozen=True)
+class PasswordResetRequested(Event):
+    """Somebody asked to reset the password of whoever has this e-mail, if anybody does."""
+
+    type: ClassVar[str] = f"{INTERNAL}password_reset_requested"
+    email: str
+
+    @property
+    def aggregate(self) -> str:
+        return about_address(self.email)
+
+
+@event
+@dataclass(frozen=True)
+class VerificationRequested(Event):
+    """Somebody asked for another link that verifies this address."""
+
+    type: ClassVar[str] = f"{INTERNAL}email_verification_requested"
+    email: str
+
+    @property
+    def aggregate(self) -> str:
+        return about_address(self.email)
+
+
+@dataclass(frozen=True)
+class ChangeEvent(Event):
+    """An event about a change of a user's address; the addresses stand in its row, which goes with the user."""
+
+    user_id: int
+    change_id: int
+
+    @property
+    def aggregate(self) -> str:
+        return f"user:{self.user_id}"
+
+
+@event
+@dataclass(frozen=True)
+class EmailChangeRequested(ChangeEvent):
+    """A user wants to have another address."""
+
+    type: ClassVar[str] = f"{INTERNAL}email_change_requested"
+
+
+@event
+@dataclass(frozen=True)
+class EmailChanged(ChangeEvent):
+    """A user has another address."""
+
+    type: ClassVar[str] = f"{INTERNAL}email_changed"
+
+
+@event
+@dataclass(frozen=True)
+class EmailChangeUndone(ChangeEvent):
+    """A user has their earlier address again, and no password."""
+
+    type: ClassVar[str] = f"{INTERNAL}email_change_undone"
+
+
+def about_address(email: str) -> str:
+    """The aggregate of events about an address of which nobody has looked yet whose it is."""
+    return f"address:{hashlib.sha256(one_spelling(email).lower().encode()).hexdigest()}"

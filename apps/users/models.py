@@ -1,4 +1,4 @@
-"""Users, their sessions and refresh tokens."""
+"""Users, their sessions and refresh tokens, and changes of their addresses."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ class User(AbstractBaseUser):
     name = models.CharField(max_length=NAME_LENGTH)
     is_active = models.BooleanField(default=True)
     is_staff = models.BooleanField(default=False)
+    email_verified_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(db_default=Now(), editable=False)
     updated_at = models.DateTimeField(db_default=Now(), editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)
@@ -77,6 +78,20 @@ class User(AbstractBaseUser):
     def has_module_perms(self, app_label: str) -> bool:
         """Whether the user may: active staff may do everything."""
         return self.is_active and self.is_staff
+
+
+class EmailChange(models.Model):
+    """A change of a user's address: asked for, confirmed from the new one, perhaps undone from the old one."""
+
+    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="email_changes")
+    old_email = models.EmailField(max_length=EMAIL_LENGTH)
+    new_email = models.EmailField(max_length=EMAIL_LENGTH)
+    requested_at = models.DateTimeField(db_default=Now())
+    confirmed_at = models.DateTimeField(null=True)
+    undone_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.old_email} → {self.new_email}"
 
 
 class Session(models.Model):

@@ -26,6 +26,7 @@ FIELDS: dict[str, str] = {
     "created_at": "created_at",
     "updated_at": "updated_at",
     "version": "version",
+    "email_verified_at": "email_verified_at",
     "profile_display_name": "profile__display_name",
     "profile_company": "profile__company",
     "profile_avatar_url": "profile__avatar_url",

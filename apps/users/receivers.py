@@ -1,13 +1,65 @@
-"""What follows from users' own events."""
+"""What follows from users' own events: mails, whose links are made at this moment."""
 
 from __future__ import annotations
 
+from apps.core.bus import bus
 from apps.events.bus import on
-from apps.users.events import UserRegistered
-from apps.users.mail import send_welcome
+from apps.users import letters, mail
+from apps.users.events import (
+    EmailChanged,
+    EmailChangeRequested,
+    EmailChangeUndone,
+    PasswordChanged,
+    PasswordResetRequested,
+    UserRegistered,
+    VerificationRequested,
+)
 
 
 @on(UserRegistered, waits=True)
 def send_welcome_email(event: UserRegistered) -> None:
     """Greet a new user; the Message-ID is the same on a repeat, so that a mail server can recognise it."""
-    send_welcome(event.email, event.name, message_id=f"<welcome-{event.user_id}@patterns>")
+    link = bus.ask(letters.WriteWelcome(event.user_id, event.email))
+    mail.send_welcome(event.email, event.name, link, message_id=f"<welcome-{event.user_id}@patterns>")
+
+
+@on(PasswordResetRequested, waits=True)
+def send_password_reset(event: PasswordResetRequested) -> None:
+    """Send the link to whoever has the address; nothing, if nobody has."""
+    if letter := bus.ask(letters.WriteReset(event.email)):
+        mail.send_letter(mail.PASSWORD_RESET, letter)
+
+
+@on(PasswordChanged, waits=True)
+def send_password_changed(event: PasswordChanged) -> None:
+    """Tell whoever had the account when its password changed."""
+    message_id = f"<password-{event.user_id}-{event.version}@patterns>"
+    mail.send_password_changed(event.email, event.name, message_id)
+
+
+@on(VerificationRequested, waits=True)
+def send_email_verification(event: VerificationRequested) -> None:
+    """Send the link to whoever has the address and has not verified it."""
+    if letter := bus.ask(letters.WriteVerification(event.email)):
+        mail.send_letter(mail.EMAIL_VERIFICATION, letter)
+
+
+@on(EmailChangeRequested, waits=True)
+def send_email_change(event: EmailChangeRequested) -> None:
+    """Send the link to the address that the user wants to have."""
+    if letter := bus.ask(letters.WriteChange(event.change_id)):
+        mail.send_letter(mail.EMAIL_CHANGE, letter)
+
+
+@on(EmailChanged, waits=True)
+def send_email_changed(event: EmailChanged) -> None:
+    """Tell the address that the user had, and let it undo the change."""
+    if undoing := bus.ask(letters.WriteUndo(event.change_id)):
+        mail.send_email_changed(undoing, message_id=f"<email-{event.change_id}@patterns>")
+
+
+@on(EmailChangeUndone, waits=True)
+def send_email_change_undone(event: EmailChangeUndone) -> None:
+    """Send a link for a new password to the address that is the user's again."""
+    if letter := bus.ask(letters.WriteUndone(event.change_id)):
+        mail.send_letter(mail.EMAIL_CHANGE_UNDONE, letter)

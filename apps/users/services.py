@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import secrets
+import uuid
+from datetime import UTC, datetime
+from typing import Any
 
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, UNUSABLE_PASSWORD_SUFFIX_LENGTH
 
+from apps.core.errors import FieldProblem
 from apps.core.repository import check_version
 from apps.events.bus import bulk, publish, publish_all
 from apps.users import passwords, rules
 from apps.users.commands import DeleteUser, ImportUsers, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.errors import LastStaff
-from apps.users.events import UserDeleted, UserRegistered, UserUpdated
+from apps.users.events import PasswordChanged, UserDeleted, UserRegistered, UserUpdated
 from apps.users.models import User
 from apps.users.repositories import Users
 from apps.users.sessions import Sessions
@@ -33,6 +37,8 @@ class UserService:
         rules.check(problems)
         password = unusable_password() if command.password is None else passwords.hash_of(command.password)
         row = User(email=email, name=name, is_staff=command.is_staff, password=password)
+        if command.verified:
+            row.email_verified_at = datetime.now(UTC)
         user = self._users.create(row)
         publish(UserRegistered(user.id, user.email, user.name))
         return snapshot(user)
@@ -77,11 +83,26 @@ class UserService:
         self._users.delete(user)
 
     def set_password(self, command: SetPassword) -> None:
-        """Keep the new password's hash and end every login made with the old one."""
-        user = self._users.lock(command.user_id)
-        rules.check([*rules.password_problems(command.password, user.email, user.name)])
-        self._users.update(user, password=passwords.hash_of(command.password))
-        self._sessions.end_all(user.id)
+        """Keep the new password's hash, end every login made with the old one, and have the user told."""
+        give_password(self._users, self._sessions, self._users.lock(command.user_id), command.password)
+
+
+def give_password(
+    users: Users,
+    sessions: Sessions,
+    user: User,
+    password: str,
+    *,
+    but: uuid.UUID | None = None,
+    at: str = "/password",
+    **more: Any,
+) -> None:
+    """Give a locked user another password and `more`; end their sessions `but` one. Raises Invalid, pointing `at`."""
+    found = rules.password_problems(password, user.email, user.name)
+    rules.check([FieldProblem(at, problem.code, problem.detail) for problem in found])
+    user = users.update(user, password=passwords.hash_of(password), **more)
+    sessions.end_all(user.id, but)
+    publish(PasswordChanged(user.id, user.email, user.name, user.version))
 
 
 def unusable_password() -> str:
@@ -100,4 +121,5 @@ def snapshot(user: User) -> UserSnapshot:
         created_at=user.created_at,
         updated_at=user.updated_at,
         version=user.version,
+        email_verified_at=user.email_verified_at,
     )

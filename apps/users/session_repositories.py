@@ -108,9 +108,9 @@ class DjangoSessions:
         """End one session."""
         Session.objects.filter(id=session_id, revoked_at=None).update(revoked_at=Now())
 
-    def end_all(self, user_id: int) -> None:
-        """End every session of a user, and delete the kept answers with their tokens."""
-        Session.objects.filter(user_id=user_id, revoked_at=None).update(revoked_at=Now())
+    def end_all(self, user_id: int, but: Any = None) -> None:
+        """End every session of a user but one, and delete the kept answers with their tokens."""
+        Session.objects.filter(user_id=user_id, revoked_at=None).exclude(id=but).update(revoked_at=Now())
         answers.forget_subject(user_id)
 
     def forget(self, user_id: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
+import uuid
 from datetime import timedelta
 
 import structlog
@@ -25,9 +26,9 @@ from apps.users.commands import (
     RefreshSession,
     TokenPair,
 )
-from apps.users.errors import InvalidToken, WrongCredentials
+from apps.users.errors import EmailUnverified, InvalidToken, WrongCredentials
 from apps.users.mailboxes import one_spelling
-from apps.users.models import Session
+from apps.users.models import Session, User
 from apps.users.session_repositories import Attempt, DjangoAttempts, DjangoSessions
 from apps.users.tokens import AccessTokens
 
@@ -63,15 +64,29 @@ class LoginLimit:
 class Sessions:
     """Handlers of the commands for logging in and for tokens."""
 
-    def __init__(self, sessions: DjangoSessions, tokens: AccessTokens, limit: LoginLimit, lifetime: timedelta) -> None:
+    def __init__(
+        self,
+        sessions: DjangoSessions,
+        tokens: AccessTokens,
+        limit: LoginLimit,
+        lifetime: timedelta,
+        *,
+        verified_only: bool = False,
+    ) -> None:
         self._sessions = sessions
         self._tokens = tokens
         self._limit = limit
         self._lifetime = lifetime
+        self._verified_only = verified_only
 
     def check(self, command: CheckCredentials) -> Login:
         """Find whose credentials these are; takes as long for an unknown e-mail as for a wrong password."""
-        return self._authenticated(command)
+        return self._admitted(command)
+
+    def own(self, email: str, password: str, address: str) -> Login:
+        """The login of a user who proves who they are, once more; refused, and counted, like a log-in."""
+        user = self._authenticated(CheckCredentials(email, address, password))
+        return Login(user.id, user.password)
 
     def confirm(self, command: ConfirmLogin) -> None:
         """Lock the user until the transaction ends, so that nothing is made for a login that no longer holds."""
@@ -82,14 +97,21 @@ class Sessions:
 
     def log_in(self, command: LogIn) -> TokenPair:
         """Open a session for the user whose credentials these are."""
-        login = self._authenticated(command)
+        login = self._admitted(command)
         with unit_of_work():
             # hashing takes long, and the user may be changed or gone by now
             self.confirm(ConfirmLogin(login))
             session = self._sessions.open(login.user_id, self._lifetime)
             return self._pair(session)
 
-    def _authenticated(self, given: LogIn | CheckCredentials) -> Login:
+    def _admitted(self, given: LogIn | CheckCredentials) -> Login:
+        user = self._authenticated(given)
+        if self._verified_only and user.email_verified_at is None:
+            log.info("login_unverified", user_id=user.id)
+            raise EmailUnverified
+        return Login(user.id, user.password)
+
+    def _authenticated(self, given: LogIn | CheckCredentials) -> User:
         email = one_spelling(given.email).lower()
         attempt = Attempt(_digest(f"address:{given.address}"), _digest(f"email:{email}"))
         self._limit.reserve(attempt)
@@ -99,7 +121,7 @@ class Sessions:
             log.info("login_failed", user_id=user and user.id)
             raise WrongCredentials
         self._limit.forgive(attempt)
-        return Login(user.id, user.password)
+        return user
 
     def refresh(self, command: RefreshSession) -> TokenPair:
         """Make a new pair for an unused token; a used one ends its session. Raises InvalidToken."""
@@ -125,9 +147,9 @@ class Sessions:
         session = self._sessions.open(user.id, timedelta(seconds=self._tokens.lifetime))
         return self._tokens.issue(user.id, session.id)
 
-    def end_all(self, user_id: int) -> None:
-        """End every session of a user, and delete the kept answers with their tokens."""
-        self._sessions.end_all(user_id)
+    def end_all(self, user_id: int, but: uuid.UUID | None = None) -> None:
+        """End every session of a user but one, and delete the kept answers with their tokens."""
+        self._sessions.end_all(user_id, but)
 
     def forget(self, user_id: int) -> None:
         """Delete every session of a user, and every answer that is kept about them or for them."""

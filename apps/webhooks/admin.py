@@ -19,7 +19,7 @@ from apps.core.backoffice.lists import by
 from apps.core.backoffice.site import HistoryAdmin, ServiceAdmin
 from apps.core.bus import bus
 from apps.core.errors import Invalid
-from apps.events.bus import EVENTS
+from apps.events.bus import public_types
 from apps.webhooks import overview  # noqa: F401 - registers the panel
 from apps.webhooks.commands import (
     CheckEndpoint,
@@ -38,7 +38,7 @@ class EndpointForm(VersionedForm[Endpoint]):
     """Checks an endpoint by the same rules as the API."""
 
     event_types = forms.MultipleChoiceField(
-        choices=lambda: [(name, name) for name in sorted(EVENTS)],
+        choices=lambda: [(name, name) for name in public_types()],
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text="None: all.",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from django.core.mail import EmailMessage
-
 from apps.core.bus import bus
-from apps.core.mail import send
+from apps.core.mail import Mail, send
 from apps.users.queries import ListStaffEmails
+
+DISABLED = Mail(
+    "webhooks/mail/disabled",
+    {"webhook_id": 3, "host": "example.com", "reason": "every attempt of the last 5 days failed"},
+)
 
 
 def tell_staff(webhook_id: int, host: str, reason: str) -> None:
@@ -14,5 +17,6 @@ def tell_staff(webhook_id: int, host: str, reason: str) -> None:
 
     Raises what the mail server's library raises.
     """
-    body = f"The webhook {webhook_id} at {host} was disabled: {reason}.\nSwitch it on again in the admin."
-    send(EmailMessage(subject="A webhook endpoint was disabled", body=body, bcc=bus.ask(ListStaffEmails())))
+    values = {"webhook_id": webhook_id, "host": host, "reason": reason}
+    emails = bus.ask(ListStaffEmails())
+    send(DISABLED.message(values, bcc=emails))

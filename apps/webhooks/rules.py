@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from apps.core.errors import FieldProblem, Invalid
 from apps.core.text import has_controls
-from apps.events.bus import EVENTS
+from apps.events.bus import public_types
 
 
 def check_event_types(types: Sequence[str]) -> None:
     """Raises Invalid, naming the types, if there are any that this service does not have."""
-    unknown = sorted(set(types) - set(EVENTS))
+    unknown = sorted(set(types) - set(public_types()))
     if unknown:
-        known = ", ".join(sorted(EVENTS))
+        known = ", ".join(public_types())
         raise Invalid([FieldProblem("/event_types", "unknown_type", f"{', '.join(unknown)}: there is {known}")])
 
 

@@ -20,6 +20,6 @@ STORAGES = {
 }
 SILENCED_SYSTEM_CHECKS = [
     *SILENCED_SYSTEM_CHECKS,  # noqa: F405 - from base
-    "security.W003",  # CSRF protection is there, as a subclass that works only under /admin/: the API has no cookies
+    "security.W003",  # CSRF protection is there, as a subclass that works only where forms are: the API has no cookies
     "security.W008",  # the redirect to https belongs to the proxy that ends TLS
 ]

@@ -64,6 +64,7 @@ class Plan:
         return {
             "DJANGO_SETTINGS_MODULE": "config.settings.development",
             "EXTERNAL_API_KEY": PEOPLE_KEY,
+            "PUBLIC_URL": self.url,
             **({"FORCE_COLOR": "1"} if coloured else {}),
             **inherited,
             **addresses,

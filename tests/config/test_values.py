@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from config.env import Settings
-from config.notices import say_where_mail_goes
+from config.notices import say_where_links_lead, say_where_mail_goes
 
 MARKER = "s3cr3t"
 Refusal = Callable[..., list[str]]
@@ -72,6 +72,16 @@ Refusal = Callable[..., list[str]]
         ("METRICS_PORT", "70000", "from 0 to 65535"),
         ("BODY_LIMIT", "64k", "from 1024"),
         ("SECRET_KEY_FALLBACKS", f"{'k' * 40},short", "entry 2: 32 characters or more"),
+        ("EMAIL_VERIFICATION", "always", "one of off, optional, required"),
+        ("PUBLIC_URL", "api.example.com", "starts with http://"),
+        ("PUBLIC_URL", "https://api.example.com/?x", "leave the query"),
+        ("PASSWORD_RESET_URL", "https://app.example.com/reset", "{token} in it once"),
+        ("PASSWORD_RESET_URL", "https://app.example.com/{token}?t={token}", "{token} in it once"),
+        ("PASSWORD_RESET_URL", "https://{token}.example.com/", "{token} belongs behind the host"),
+        ("PASSWORD_RESET_URL", "https://app.example.com/{user}/{token}", "percent-encode"),
+        ("PASSWORD_RESET_URL", "javascript://app.example.com/{token}", "starts with http://"),
+        ("PASSWORD_RESET_URL", "https://u:p@app.example.com/{token}", "leave user and password out"),
+        ("PASSWORD_RESET_URL", "https:///reset/{token}", "{token} belongs behind the host"),
     ],
 )
 def test_it_is_refused_with_a_word_on_how_to_put_it_right(refusal: Refusal, name: str, value: str, said: str) -> None:
@@ -98,10 +108,31 @@ def test_it_is_refused_with_a_word_on_how_to_put_it_right(refusal: Refusal, name
         ("EMAIL_URL", "filemail:////var/mail%20box"),
         ("API_TITLE", "Nr. #1"),
         ("API_TITLE", "C# API"),
+        ("PUBLIC_URL", "https://example.com:8443/service"),
+        ("PASSWORD_RESET_URL", "https://app.example.com/reset?lang=en&token={token}"),
+        ("PASSWORD_RESET_URL", "http://[::1]:3000/#/reset/{token}"),
     ],
 )
 def test_what_works_is_accepted(production: Callable[..., Settings], name: str, value: str) -> None:
     assert getattr(production(**{name: value}), name.lower()) == value
+
+
+@pytest.mark.parametrize(
+    ("hosts", "url", "said"),
+    [
+        ("api.example.com,other.example.com", "https://api.example.com", []),
+        ("*,.example.com", "https://example.com", []),
+        ("*", "https://localhost", ["links_lead_nowhere"]),
+    ],
+)
+def test_links_in_mails_lead_to_the_first_of_our_names(
+    production: Callable[..., Settings], hosts: str, url: str, said: list[str]
+) -> None:
+    env = production(ALLOWED_HOSTS=hosts)
+    with capture_logs() as lines:
+        say_where_links_lead(env)
+    assert (env.public_url, [line["event"] for line in lines]) == (url, said)
+    assert production(ALLOWED_HOSTS=hosts, PUBLIC_URL="https://me.example.com/").public_url == "https://me.example.com"
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ Register = Callable[..., UserSnapshot]
 ClientOf = Callable[[UserSnapshot | None], APIClient]
 
 V1 = {"id", "email", "name", "is_active", "created_at"}
-V2 = V1 | {"updated_at", "version", "profile"}
+V2 = V1 | {"updated_at", "version", "email_verified_at", "profile"}
 
 
 @pytest.fixture

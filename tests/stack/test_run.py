@@ -63,6 +63,8 @@ def test_one_life_of_the_stack(stack: Stack, tmp_path: Path) -> None:
         program.says("workers are ready", 240)
         nothing_in_the_state_folder_is_for_others(stack, program)
         the_commands_it_prints_work(program)
+        links_in_mails_lead_here(stack)
+        assert "Welcome" in httpx.get(f"{stack.url}/dev/mail", timeout=20, trust_env=False).text
         a_second_copy_is_told_why_it_cannot_start(stack, program)
         the_tour_breaks_things_and_nothing_is_lost(stack)
         every_killed_process_comes_back(stack, program)
@@ -75,6 +77,12 @@ def test_one_life_of_the_stack(stack: Stack, tmp_path: Path) -> None:
         program.says("Ctrl-C stops everything")
         assert stack.register("before@example.com") == 409
         it_stops_in_time_although_a_task_runs(stack, program)
+
+
+def links_in_mails_lead_here(stack: Stack) -> None:
+    link = f"{stack.url}/account/email-verification?token="
+    mails = Path(stack.environment["STATE_DIR"]) / "mail"
+    wait_for(lambda: any(link in file.read_text() for file in mails.glob("*")), "a mail has a link to this copy")
 
 
 def nothing_in_the_state_folder_is_for_others(stack: Stack, program: Program) -> None:

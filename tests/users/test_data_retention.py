@@ -79,6 +79,11 @@ def life(register: Callable[..., UserSnapshot], staff: APIClient, anyone: APICli
     tokens = anyone.post("/api/v1/auth/token", credentials, headers={"Idempotency-Key": "k2"}).json()
     anyone.post("/api/v1/auth/token", credentials | {"password": "wrong"})
     anyone.credentials(HTTP_AUTHORIZATION=f"Bearer {tokens['access']}")
+    for path, given in (
+        ("password-reset", {"email": EMAIL}),
+        ("email", {"email": f"new.{EMAIL}", "password": PASSWORD}),
+    ):
+        assert anyone.post(f"/api/v1/auth/{path}", given).status_code == 202
     anyone.post("/api/v1/process", {"rows": [{"who": NAME}]}, headers={"Idempotency-Key": "k3"})
     staff.generic("POST", "/api/v1/users/import", f"email,name\n{EMAIL},{NAME}\n{NAME},\n", content_type="text/csv")
     bus.execute(RecordEnrichment(user_id, Person(NAME, "Quixote & Co", "")))

@@ -115,7 +115,7 @@ class ProblemSchema(AutoSchema):
 
     def _get_request_body(self, *args: Any, **kwargs: Any) -> Any:
         body: Any = super()._get_request_body(*args, **kwargs)  # type: ignore[no-untyped-call]
-        return body and body | {"required": True}
+        return body and body | {"required": getattr(self.view, "needs_body", True)}
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies: dict[str, Any] = super()._get_response_bodies(direction=direction)

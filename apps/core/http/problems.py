@@ -31,6 +31,8 @@ from apps.core.outages import is_outage, sqlstate
 
 log = structlog.get_logger("problems")
 CONTENT_TYPE = "application/problem+json"
+# where people with browsers are, and errors are pages
+FOR_PEOPLE = ("/admin/", "/account/")
 
 STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.NotFound: 404,
@@ -178,8 +180,8 @@ def flatten(detail: Any, pointer: str = "") -> list[FieldProblem]:
 
 
 def page_or_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
-    """`answer`, made into a page for people in the admin."""
-    if not request.path_info.startswith("/admin/"):
+    """`answer`, made into a page if it is for people."""
+    if not request.path_info.startswith(FOR_PEOPLE):
         return answer
     context = orjson.loads(answer.content)
     page = render(request, "core/error.html", context, status=answer.status_code)

@@ -15,7 +15,7 @@ from apps.core.api.views import ApiView, IsStaff
 from apps.core.errors import FieldProblem, Invalid, together
 from apps.core.http.renderers import json_answer
 from apps.core.reads import Cursor
-from apps.events.bus import EVENTS
+from apps.events.bus import public_types
 from apps.events.queries import ReadFeed
 
 # the component that the schemas of the webhooks' bodies add
@@ -89,6 +89,6 @@ class EventFeed(ApiView):
 
 def read_type(text: str | None) -> str:
     """The only type of event to show; "", if none is given, shows all. Raises Invalid."""
-    if text is not None and text not in EVENTS:
-        raise Invalid([FieldProblem("/type", "invalid", f"must be one of {', '.join(sorted(EVENTS))}")])
+    if text is not None and text not in (known := public_types()):
+        raise Invalid([FieldProblem("/type", "invalid", f"must be one of {', '.join(known)}")])
     return text or ""

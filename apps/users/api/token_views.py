@@ -39,6 +39,8 @@ class OpenView(ApiView):
 class TokenObtain(OpenView):
     """Log in."""
 
+    problems: ClassVar = {"post": (401, 403)}
+
     @run_once
     @extend_schema(request=Credentials, responses={200: TokenAnswer}, operation_id="auth_token", auth=[])
     def post(self, request: Request) -> HttpResponse:

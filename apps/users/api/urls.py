@@ -2,11 +2,27 @@
 
 from django.urls import path
 
+from apps.users.api.account_views import (
+    EmailChange,
+    EmailUndo,
+    EmailVerification,
+    EmailVerificationResend,
+    PasswordChange,
+    PasswordReset,
+    PasswordResetConfirm,
+)
 from apps.users.api.import_view import UserImport
 from apps.users.api.token_views import TokenObtain, TokenRefresh
 from apps.users.api.views import Me, UserDetail, UserList
 
 urlpatterns = [
+    path("auth/password", PasswordChange.as_view(), name="password"),
+    path("auth/password-reset", PasswordReset.as_view(), name="password-reset"),
+    path("auth/password-reset/confirm", PasswordResetConfirm.as_view(), name="password-reset-confirm"),
+    path("auth/email-verification", EmailVerification.as_view(), name="email-verification"),
+    path("auth/email-verification/resend", EmailVerificationResend.as_view(), name="email-verification-resend"),
+    path("auth/email", EmailChange.as_view(), name="email"),
+    path("auth/email/undo", EmailUndo.as_view(), name="email-undo"),
     path("users", UserList.as_view(), name="users"),
     path("users/<key:user_id>", UserDetail.as_view(), name="user"),
     path("users/me", Me.as_view(), name="me"),

@@ -14,6 +14,7 @@ from apps.users.api import v1
 ADA = v1.ADA | {
     "updated_at": "2026-11-24T09:00:00Z",
     "version": 1,
+    "email_verified_at": None,
     "profile": {
         "display_name": "Ada Lovelace",
         "company": "Analytical Engines",
@@ -41,15 +42,19 @@ class UserV2(v1.UserV1):
 
     updated_at = serializers.DateTimeField()
     version = serializers.IntegerField()
+    email_verified_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the user confirmed, by a link in a mail, that the address is theirs."
+    )
     profile = ProfileV2(allow_null=True)
 
     version_name = "v2"
-    shows = (*v1.UserV1.shows, "updated_at", "version", *(f"profile_{name}" for name in PROFILE))
+    own = (*v1.UserV1.shows, "updated_at", "version", "email_verified_at")
+    shows = (*own, *(f"profile_{name}" for name in PROFILE))
     tagged_by = ()
 
     @classmethod
     def represent(cls, row: Mapping[str, Any]) -> dict[str, Any]:
-        shown = {name: row[name] for name in (*v1.UserV1.shows, "updated_at", "version")}
+        shown = {name: row[name] for name in cls.own}
         profile = {name: row[f"profile_{name}"] for name in PROFILE}
         return shown | {"profile": profile if has_profile(row) else None}
 

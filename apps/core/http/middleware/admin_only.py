@@ -1,11 +1,11 @@
-"""Django's session, CSRF, authentication and message middleware, which here work only under /admin/.
+"""Django's session, CSRF, authentication and message middleware, which here work only under /admin/, or for people.
 
 The API carries no cookies; each of these would cost it time on every request and mean nothing.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib.auth import middleware as auth
 from django.contrib.messages import middleware as messages
@@ -13,16 +13,19 @@ from django.contrib.sessions import middleware as sessions
 from django.http import HttpRequest
 from django.middleware import csrf
 
+from apps.core.http.problems import FOR_PEOPLE
+
 PREFIX = "/admin/"
 
 
 class AdminOnly:
-    """Mixin: passes the request on untouched unless its path begins with /admin/."""
+    """Mixin: passes the request on untouched unless its path begins with one of `prefixes`."""
 
     get_response: Any
+    prefixes: ClassVar[tuple[str, ...]] = (PREFIX,)
 
     def __call__(self, request: HttpRequest) -> Any:
-        if not request.path_info.startswith(PREFIX):
+        if not request.path_info.startswith(self.prefixes):
             return self.get_response(request)
         return super().__call__(request)  # type: ignore[misc] # the next class in line is a MiddlewareMixin
 
@@ -32,10 +35,12 @@ class SessionMiddleware(AdminOnly, sessions.SessionMiddleware):
 
 
 class CsrfViewMiddleware(AdminOnly, csrf.CsrfViewMiddleware):
-    """CSRF protection under /admin/."""
+    """CSRF protection of all forms: of the admin, and of the pages that links in mails lead to."""
+
+    prefixes = FOR_PEOPLE
 
     def process_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        if not request.path_info.startswith(PREFIX):
+        if not request.path_info.startswith(self.prefixes):
             return None
         return super().process_view(request, *args, **kwargs)
 

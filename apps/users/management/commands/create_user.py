@@ -27,7 +27,7 @@ class Command(BaseCommand):
 
     def run(self, **options: Any) -> None:
         password = read_password() if options["password_stdin"] else None
-        command = RegisterUser(options["email"], options["name"], password, is_staff=options["staff"])
+        command = RegisterUser(options["email"], options["name"], password, is_staff=options["staff"], verified=True)
         user = bus.execute(command)
         self.show([{**dataclasses.asdict(user)}], as_json=options["json"])
 

@@ -1,0 +1,32 @@
+"""/dev/mail, in development only: every mail as it would be sent, with example values."""
+
+from __future__ import annotations
+
+from csp.decorators import csp_update
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.module_loading import autodiscover_modules
+
+from apps.core.http.problems import only_safe
+from apps.core.mail import MAILS
+
+
+@only_safe
+def mail_list(request: HttpRequest) -> HttpResponse:
+    """Every kind of mail: its subject, its text, and a link to its HTML."""
+    # most are needed by workers only, and not loaded yet
+    autodiscover_modules("mail")
+    mails = {name: mail.render(mail.example) for name, mail in sorted(MAILS.items())}
+    return render(request, "core/mail_list.html", {"mails": mails})
+
+
+# what reads mail knows no style sheets
+@csp_update({"style-src": ["'unsafe-inline'"]})
+@only_safe
+def mail_page(request: HttpRequest, template: str) -> HttpResponse:
+    """The HTML of one."""
+    autodiscover_modules("mail")
+    if template not in MAILS:
+        raise Http404
+    mail = MAILS[template]
+    return HttpResponse(mail.render(mail.example).html)
