@@ -1,6 +1,6 @@
 """What each event looks like, for those who consume it: the AsyncAPI 3.0 document, made from the classes.
 
-Every event that the bus knows is told on every channel. An app that has a channel describes it in its `channels.py`.
+Every event that is not internal is told on every channel. An app that has a channel describes it in its `channels.py`.
 Source: https://www.asyncapi.com/docs/reference/specification/v3.0.0; its schemas are JSON Schema, draft 7.
 """
 
@@ -15,7 +15,7 @@ from django.utils.module_loading import autodiscover_modules
 from drf_spectacular.plumbing import resolve_type_hint
 from drf_spectacular.settings import spectacular_settings
 
-from apps.events.bus import EVENTS, Event
+from apps.events.bus import EVENTS, Event, public_types
 
 JsonObject = dict[str, Any]
 CHANGES = (
@@ -55,7 +55,7 @@ class Channel:
     @property
     def events(self) -> list[type[Event]]:
         """What it tells, by type."""
-        return sorted([*EVENTS.values(), *self.also], key=lambda cls: cls.type)
+        return sorted([*(EVENTS[name] for name in public_types()), *self.also], key=lambda cls: cls.type)
 
 
 CHANNELS: dict[str, Channel] = {}

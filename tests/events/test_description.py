@@ -16,7 +16,7 @@ from django.core.management import CommandError, call_command
 from django.db import transaction
 from rest_framework.test import APIClient
 
-from apps.events.bus import EVENTS, Event, publish
+from apps.events.bus import EVENTS, INTERNAL, Event, public_types, publish
 from apps.events.description import channels, data_schema, document, schemas_of_events
 from apps.events.relay import fan_out
 from apps.users.events import UserDeleted, UserRegistered
@@ -153,6 +153,13 @@ class TestDescription:
             assert f"bare.told: {missing}" in str(refused.value)
 
 
+def test_what_is_internal_is_not_described() -> None:
+    internal = {name for name in EVENTS if name.startswith(INTERNAL)}
+    assert internal
+    assert INTERNAL not in json.dumps(document())
+    assert schemas_of_events().keys() - {"webhook.test"} == EVENTS.keys() - internal
+
+
 class Wrong(UserRegistered):
     """Tells what no consumer was told of."""
 
@@ -171,7 +178,7 @@ class TestPublished:
                     publish(EVENTS[kind].read(schema["examples"][0]))
         fan_out()
         events = staff.get("/api/v1/events").json()["results"]
-        assert {event["type"] for event in events} == set(EVENTS)
+        assert {event["type"] for event in events} == set(public_types())
         for event in events:
             fitting("feed", "payload", event["type"]).validate(event)
             assert event.keys() == set(document()["components"]["schemas"]["feed.envelope"]["properties"])
