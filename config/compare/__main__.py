@@ -1,0 +1,42 @@
+"""Runs comparisons on the services that the environment names, and only there: config/compare/run.py starts it.
+
+python -m config.compare RESULTS NAME …    # adds a line of JSON for each to the file RESULTS
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+
+def main(results: Path, names: list[str]) -> None:
+    """Run the comparisons of these patterns, one after the other, each in a process of its own."""
+    import django  # noqa: PLC0415 - the settings must be read here
+
+    django.setup()
+    from django.core.management import call_command  # noqa: PLC0415
+
+    from config.compare.processes import Forked  # noqa: PLC0415
+
+    Forked(call_command, "migrate", "--verbosity", "0").answer()
+    for name in names:
+        result = Forked(_compared, name).answer()
+        with results.open("a") as file:
+            file.write(json.dumps({"pattern": name, **result}) + "\n")
+
+
+def _compared(name: str) -> dict[str, Any]:
+    result: dict[str, Any] = import_module(f"config.compare.{module_of(name)}").COMPARISON.run()
+    return result
+
+
+def module_of(name: str) -> str:
+    """The name of a pattern's module here and in `naive`."""
+    return name.lower().replace(" ", "_")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -1,0 +1,9 @@
+"""Settings of the process that compares: from its environment alone, which names throwaway services."""
+
+from config.env import load_or_exit
+from config.settings.base import *  # noqa: F403 - a settings module is its names
+from config.settings.base import django_settings
+
+ENV = load_or_exit("test")
+globals().update(django_settings(ENV))
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
