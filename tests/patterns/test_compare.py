@@ -8,7 +8,7 @@ import pytest
 
 from config.compare.run import compare
 
-PATTERNS = ("retry", "repository", "service layer")
+PATTERNS = ("CQRS", "retry", "repository", "service layer")
 
 
 @pytest.fixture(scope="module")
