@@ -55,7 +55,7 @@ def _environment(services: Services, folder: Path) -> dict[str, str]:
     return {
         **environment(),
         **{name: os.environ[name] for name in ("TMPDIR", "PYTHONPATH") if name in os.environ},
-        "DJANGO_SETTINGS_MODULE": "config.compare.settings",
+        "DJANGO_SETTINGS_MODULE": "config.compare.django_settings",
         "DATABASE_URL": services.postgres.url(),
         "REDIS_URL": services.valkey.url(),
         "SECRET_KEY": "only-for-a-comparison-only-for-a-comparison",

@@ -8,7 +8,7 @@ import pytest
 
 from config.compare.run import compare
 
-PATTERNS = ("dependency injection", "circuit breaker", "CQRS", "retry", "repository", "service layer")
+PATTERNS = ("settings", "dependency injection", "circuit breaker", "CQRS", "retry", "repository", "service layer")
 
 
 @pytest.fixture(scope="module")
