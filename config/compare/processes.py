@@ -17,7 +17,8 @@ from apps.core.postgresql.base import DatabaseWrapper
 from apps.core.resilience.valkey import valkey_at
 
 T = TypeVar("T")
-SECONDS = 60
+# how long anything is waited for, and how long a process lives
+SECONDS, LIFE_SECONDS = 25, 60
 FORK = multiprocessing.get_context("fork")
 
 
@@ -58,7 +59,7 @@ class Forked(Generic[T]):
 
 
 def _run(answer: Any, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
-    signal.alarm(SECONDS)
+    signal.alarm(LIFE_SECONDS)
     forget_connections()
     try:
         outcome: tuple[Exception | None, Any] = (None, work(*args))
@@ -107,7 +108,7 @@ def in_threads(number: int, work: Callable[[int], T]) -> list[T]:
 
 
 def wait_for(condition: Callable[[], object], what: str) -> None:
-    """Wait until `condition()` is true. Raises TimeoutError, with `what`, after a minute."""
+    """Wait until `condition()` is true. Raises TimeoutError, with `what`, if that takes long."""
     until = time.monotonic() + SECONDS
     while not condition():
         if time.monotonic() > until:

@@ -8,7 +8,16 @@ import pytest
 
 from config.compare.run import compare
 
-PATTERNS = ("settings", "dependency injection", "circuit breaker", "CQRS", "retry", "repository", "service layer")
+PATTERNS = (
+    "middleware",
+    "settings",
+    "dependency injection",
+    "circuit breaker",
+    "CQRS",
+    "retry",
+    "repository",
+    "service layer",
+)
 
 
 @pytest.fixture(scope="module")
