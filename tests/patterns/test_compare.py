@@ -9,6 +9,7 @@ import pytest
 from config.compare.run import compare
 
 PATTERNS = (
+    "API versioning",
     "middleware",
     "settings",
     "dependency injection",
