@@ -9,6 +9,7 @@ import pytest
 from config.compare.run import compare
 
 PATTERNS = (
+    "event bus",
     "API versioning",
     "middleware",
     "settings",
