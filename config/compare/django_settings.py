@@ -6,4 +6,7 @@ from config.settings.base import django_settings
 
 ENV = load_or_exit("test")
 globals().update(django_settings(ENV))
+# there is no folder of collected files, and no need for one
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = True
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

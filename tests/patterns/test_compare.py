@@ -9,6 +9,7 @@ import pytest
 from config.compare.run import compare
 
 PATTERNS = (
+    "structured logging",
     "event bus",
     "API versioning",
     "middleware",
