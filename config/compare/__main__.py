@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,9 @@ def main(results: Path, names: list[str]) -> None:
 
     Forked(call_command, "migrate", "--verbosity", "0").answer()
     for name in names:
+        start = time.monotonic()
         result = Forked(_compared, name).answer()
+        result["seconds"] = round(time.monotonic() - start, 1)
         with results.open("a") as file:
             file.write(json.dumps({"pattern": name, **result}) + "\n")
 

@@ -7,6 +7,7 @@ import os
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
@@ -22,8 +23,8 @@ SECONDS, LIFE_SECONDS = 25, 60
 FORK = multiprocessing.get_context("fork")
 
 
-class Died(Exception):
-    """A process ended before it had answered."""
+class Failed(Exception):
+    """The work of a process raised an error, or ended it before it had answered."""
 
 
 class Forked(Generic[T]):
@@ -36,14 +37,14 @@ class Forked(Generic[T]):
         answer.close()
 
     def answer(self) -> T:
-        """What `work` returned. Raises what it raised, or Died."""
+        """What `work` returned. Raises Failed."""
         try:
-            error, value = self._answers.recv()
+            trace, value = self._answers.recv()
         except EOFError:
-            raise Died(f"a process ended by itself, with the status {self.ended()}") from None
+            raise Failed(f"a process ended by itself, with the status {self.ended()}") from None
         self.ended()
-        if error is not None:
-            raise error
+        if trace:
+            raise Failed(trace)
         answer: T = value
         return answer
 
@@ -62,9 +63,9 @@ def _run(answer: Any, work: Callable[..., Any], args: tuple[Any, ...]) -> None:
     signal.alarm(LIFE_SECONDS)
     forget_connections()
     try:
-        outcome: tuple[Exception | None, Any] = (None, work(*args))
-    except Exception as error:  # whatever it was, it belongs to whoever asked for the work
-        outcome = (error, None)
+        outcome = ("", work(*args))
+    except Exception:  # whatever it was, it belongs to whoever asked for the work
+        outcome = (traceback.format_exc(), None)
     answer.send(outcome)
     answer.close()
     # without a clean-up that belongs to the process that was forked

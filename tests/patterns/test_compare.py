@@ -9,6 +9,7 @@ import pytest
 from config.compare.run import compare
 
 PATTERNS = (
+    "background tasks",
     "structured logging",
     "event bus",
     "API versioning",
