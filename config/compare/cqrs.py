@@ -23,7 +23,7 @@ from config.compare.naive.repository import Repository
 from config.compare.outcome import Comparison, Figures
 from config.compare.world import fresh
 
-USERS, REPEATS = 100, 15
+USERS, REPEATS = 100, 7
 FIELDS = ("id", "email", "name", "profile_company")
 # longer than its column: the database refuses it
 TOO_LONG = "x" * 201

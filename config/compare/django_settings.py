@@ -5,8 +5,11 @@ from config.settings.base import *  # noqa: F403 - a settings module is its name
 from config.settings.base import django_settings
 
 ENV = load_or_exit("test")
-globals().update(django_settings(ENV))
+settings = django_settings(ENV)
+# a pool has threads, which a fork does not take along
+del settings["DATABASES"]["default"]["OPTIONS"]["pool"]
+globals().update(settings)
+
 # there is no folder of collected files, and no need for one
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = True
-PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -14,7 +14,6 @@ from typing import Any, Generic, TypeVar
 
 from django.db import connection, connections
 
-from apps.core.postgresql.base import DatabaseWrapper
 from apps.core.resilience.valkey import valkey_at
 
 T = TypeVar("T")
@@ -76,8 +75,6 @@ def forget_connections() -> None:
     """Let go of sockets that a fork shares with its parent, without a word to the server."""
     for one in connections.all(initialized_only=True):
         one.connection = None
-    pools: dict[str, Any] = DatabaseWrapper._connection_pools  # type: ignore[attr-defined] # as in apps.core.postgresql
-    pools.clear()
     valkey_at.cache_clear()
 
 

@@ -61,7 +61,6 @@ def _environment(services: Services, folder: Path) -> dict[str, str]:
         "SECRET_KEY": "only-for-a-comparison-only-for-a-comparison",
         "EMAIL_URL": f"filemail:///{folder}/mail",
         "STATE_DIR": str(folder),
-        "DB_POOL_SIZE": "60",
         "RATE_LIMIT_PER_MINUTE": "1000000",
         "LOG_LEVEL": "ERROR",
         # on a busy machine any statement may be slow
