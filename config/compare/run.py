@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import tempfile
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,8 @@ from config.stack.child import Child
 from config.stack.throwaway import Services, throwaway_services
 from config.stack.wheels import ServiceError, environment
 
+# a comparison takes some, and its process ends it after a minute
+SECONDS = 90
 LAST_LINES = 30
 
 
@@ -22,39 +22,55 @@ class NotCompared(Exception):
     """The comparison could not be run; the message says why."""
 
 
-def compare(names: Sequence[str]) -> list[dict[str, Any]]:
-    """The outcome of each pattern's comparison, as `Comparison.run` returns it, with `pattern`. Raises NotCompared.
+def compare(names: Sequence[str]) -> Generator[dict[str, Any]]:
+    """What `Comparison.run` says of each pattern as soon as it is done, with `pattern`, `seconds`. Raises NotCompared.
 
     Nothing of the service that may be running is touched: PostgreSQL and Valkey are started for this and end with it,
     however it ends.
     """
     try:
-        with tempfile.TemporaryDirectory() as folder, throwaway_services() as services:
-            return _compare(names, services, Path(folder))
+        with throwaway_services() as services:
+            yield from _compare(names, services)
     except ServiceError as error:
         raise NotCompared(str(error)) from None
 
 
-def _compare(names: Sequence[str], services: Services, folder: Path) -> list[dict[str, Any]]:
-    results = folder / "results"
+def _compare(names: Sequence[str], services: Services) -> Generator[dict[str, Any]]:
+    # the guard removes it even if this process is killed
+    folder = services.postgres.folder.parent
+    results, supervisor = folder / "results", services.supervisor
+    results.touch()
     child = Child(
         name="compare",
         command=(sys.executable, "-m", "config.compare", str(results), *names),
         environment=_environment(services, folder),
         folder=ROOT,
     )
-    outcome = services.supervisor.run_once(child)
-    if outcome.status:
-        last = "\n".join(outcome.output.splitlines()[-LAST_LINES:])
-        raise NotCompared(f"The comparison ended with the status {outcome.status}:\n{last}")
-    return [json.loads(line) for line in results.read_text().splitlines()]
+    supervisor.start(child)
+    read: list[str] = []
+
+    def another() -> bool:
+        """Whether there is one more outcome, or will be none."""
+        return len(results.read_text().splitlines()) > len(read) or supervisor.failures(child.name) > 0
+
+    while len(read) < len(names):
+        supervisor.wait_for(another, SECONDS)
+        new = results.read_text().splitlines()[len(read) :]
+        if not new:
+            raise NotCompared(f"The comparison did not end:\n{_last_lines(supervisor.log(child.name))}")
+        read += new
+        yield from map(json.loads, new)
+
+
+def _last_lines(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-LAST_LINES:])
 
 
 def _environment(services: Services, folder: Path) -> dict[str, str]:
     """Nothing of the user's own settings: figures must not depend on them."""
     return {
         **environment(),
-        **{name: os.environ[name] for name in ("TMPDIR", "PYTHONPATH") if name in os.environ},
+        "TMPDIR": str(folder),
         "DJANGO_SETTINGS_MODULE": "config.compare.django_settings",
         "DATABASE_URL": services.postgres.url(),
         "REDIS_URL": services.valkey.url(),

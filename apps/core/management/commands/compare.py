@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import closing
 from importlib import import_module
 from typing import Any
 
@@ -33,15 +34,18 @@ class Command(BaseCommand):
         if settings.PROFILE == "production":
             raise CommandError("compare runs in development only: it starts servers that production does not have.")
         comparing = import_module(settings.COMPARISONS)
+        results: list[dict[str, Any]] = []
         try:
-            results: list[dict[str, Any]] = comparing.compare(names)
+            # closed at once on the way out, and with it all that it has started
+            with closing(comparing.compare(names)) as done:
+                for result in done:
+                    results.append(result)
+                    if not options["json"]:
+                        self._print(result)
         except comparing.NotCompared as error:
             raise CommandError(str(error)) from error
         if options["json"]:
             self.stdout.write(json.dumps(results if options["all"] else results[0], indent=2, ensure_ascii=False))
-        else:
-            for result in results:
-                self._print(result)
         if not all(result["kept"] for result in results):
             sys.exit(1)
 
@@ -53,7 +57,8 @@ class Command(BaseCommand):
             for name in {**naive, **ours}
         ]
         self.show(rows, as_json=False)
-        self.stdout.write(f"{result['headline']}. {result['verdict']}\n")
+        self.stdout.write(f"{result['headline']}. {result['verdict']}\n\n")
+        self.stdout.flush()
 
 
 def _chosen(name: str, *, everything: bool) -> list[str]:
