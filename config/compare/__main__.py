@@ -32,8 +32,10 @@ def main(results: Path, names: list[str]) -> None:
 
 
 def _compared(name: str) -> dict[str, Any]:
-    result: dict[str, Any] = import_module(f"config.compare.{module_of(name)}").COMPARISON.run()
-    return result
+    experiment = import_module(f"config.compare.{module_of(name)}")
+    naive = f"config/compare/naive/{module_of(name)}.py"
+    about = " ".join((experiment.__doc__ or "").partition(": ")[2].split())
+    return {"experiment": about[:1].upper() + about[1:], "naive_file": naive, **experiment.COMPARISON.run()}
 
 
 def module_of(name: str) -> str:

@@ -18,7 +18,7 @@ from apps.core.resilience.valkey import valkey_at
 
 T = TypeVar("T")
 # how long anything is waited for, and how long a process lives
-SECONDS, LIFE_SECONDS = 25, 60
+SECONDS, LIFE_SECONDS = 60, 120
 FORK = multiprocessing.get_context("fork")
 
 
@@ -27,7 +27,7 @@ class Failed(Exception):
 
 
 class Forked(Generic[T]):
-    """A process that runs `work(*args)`; it ends after a minute at the latest."""
+    """A process that runs `work(*args)`; it ends after two minutes at the latest."""
 
     def __init__(self, work: Callable[..., T], *args: Any) -> None:
         self._answers, answer = FORK.Pipe(duplex=False)

@@ -13,8 +13,8 @@ from config.stack.child import Child
 from config.stack.throwaway import Services, throwaway_services
 from config.stack.wheels import ServiceError, environment
 
-# a comparison takes some, and its process ends it after a minute
-SECONDS = 90
+# a comparison takes a few, and its process ends it after two minutes
+SECONDS = 150
 LAST_LINES = 30
 
 
@@ -72,13 +72,14 @@ def _environment(services: Services, folder: Path) -> dict[str, str]:
         **environment(),
         "TMPDIR": str(folder),
         "DJANGO_SETTINGS_MODULE": "config.compare.django_settings",
-        "DATABASE_URL": services.postgres.url(),
+        # in a race that is held up nobody may give up
+        "DATABASE_URL": f"{services.postgres.url()}?options=-c%20lock_timeout%3D60s",
         "REDIS_URL": services.valkey.url(),
         "SECRET_KEY": "only-for-a-comparison-only-for-a-comparison",
         "EMAIL_URL": f"filemail:///{folder}/mail",
         "STATE_DIR": str(folder),
         "RATE_LIMIT_PER_MINUTE": "1000000",
-        "LOG_LEVEL": "ERROR",
+        "LOG_LEVEL": "CRITICAL",
         # on a busy machine any statement may be slow
         "SLOW_QUERY_MS": "0",
     }

@@ -82,6 +82,17 @@ def test_ours_keeps_the_promise_and_the_naive_version_breaks_it(results: dict[st
     assert result["headline"] == f"{words}: {result['naive'][figure]:,} → {result['ours'][figure]:,}"
 
 
+def test_the_recorded_run_counts_the_same(results: dict[str, dict[str, Any]]) -> None:
+    def counted(run: list[dict[str, Any]]) -> list[tuple[str, list[str], list[str]]]:
+        return [(one["pattern"], list(one["naive"]), list(one["ours"])) for one in run]
+
+    recorded = json.loads((ROOT / "docs/comparisons.json").read_text())
+    assert counted(recorded) == counted(list(results.values())), (
+        "manage.py compare --all --json > docs/comparisons.json"
+    )
+    assert all(one["kept"] for one in recorded)
+
+
 @pytest.mark.parametrize("name", [pattern.name for pattern in PATTERNS])
 def test_the_naive_version_is_one_short_file(name: str) -> None:
     lines = (ROOT / "config/compare/naive" / f"{module_of(name)}.py").read_text().splitlines()

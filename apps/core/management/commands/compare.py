@@ -33,6 +33,8 @@ class Command(BaseCommand):
         names = _chosen(" ".join(options["pattern"]), everything=options["all"])
         if settings.PROFILE == "production":
             raise CommandError("compare runs in development only: it starts servers that production does not have.")
+        if sys.stderr.isatty():
+            self.stderr.write("Starting a PostgreSQL and a Valkey for it …", style_func=str)
         comparing = import_module(settings.COMPARISONS)
         results: list[dict[str, Any]] = []
         try:
@@ -50,14 +52,14 @@ class Command(BaseCommand):
             sys.exit(1)
 
     def _print(self, result: dict[str, Any]) -> None:
-        self.stdout.write(f"{result['pattern']}: {result['promise']}")
+        self.stdout.write(f"{result['pattern']}: {result['promise']}\n\n{result['experiment']}")
         naive, ours = result["naive"], result["ours"]
         rows = [
             {"": name.replace("_", " "), "naive": _shown(naive.get(name)), "ours": _shown(ours.get(name))}
             for name in {**naive, **ours}
         ]
         self.show(rows, as_json=False)
-        self.stdout.write(f"{result['headline']}. {result['verdict']}\n\n")
+        self.stdout.write(f"{result['headline']}. {result['verdict']}\nThe naive version: {result['naive_file']}\n\n")
         self.stdout.flush()
 
 
