@@ -165,6 +165,8 @@ MIDDLEWARE = [
 
 # called once every app is ready; wires handlers to the bus
 COMPOSITION_ROOT = "config.container.compose"
+# what `manage.py compare` runs
+COMPARISONS = "config.compare.run"
 
 SILENCED_SYSTEM_CHECKS = [
     "auth.E003",  # e-mails are unique over lower(email), a constraint that this check does not see

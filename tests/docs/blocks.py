@@ -1,8 +1,8 @@
 """What docs/patterns/ shows of the code and of recorded runs: `python -m tests.docs.blocks` writes it anew.
 
 Between `<!-- code: FILE NAME -->` and `<!-- end -->` stands the source of that name, found by parsing the file, so it
-cannot go stale: a test compares. Likewise `compare: PATTERN` (docs/comparisons.json), `costs: PATTERN`
-(docs/performance.json), `take: PATTERN` and `next: PATTERN` (apps/core/patterns.py).
+cannot go stale: a test compares. Likewise `compare: PATTERN` (docs/comparisons.json, from `manage.py compare`), `costs:
+PATTERN` (docs/performance.json), `take: PATTERN` and `next: PATTERN` (apps/core/patterns.py).
 """
 
 from __future__ import annotations
@@ -83,12 +83,24 @@ def _recorded(file: Path) -> Any:
 
 
 def _comparison(name: str) -> str:
-    run = next((one for one in _recorded(COMPARISONS).get("comparisons", []) if one["pattern"] == name), None)
+    run = next((one for one in _recorded(COMPARISONS) or [] if one["pattern"] == name), None)
     if run is None:
         return "Not in the recorded run."
-    rows = [f"| {what} | {run['naive'].get(what, '')} | {run['ours'].get(what, '')} |" for what in run["naive"]]
+    rows = [
+        f"| {figure.replace('_', ' ')} | {_shown(run['naive'].get(figure))} | {_shown(run['ours'].get(figure))} |"
+        for figure in {**run["naive"], **run["ours"]}
+    ]
     table = "\n".join(["| | without it | here |", "| --- | ---: | ---: |", *rows])
-    return f'{run["promise"]}\n\n{table}\n\n`manage.py compare "{name}"` runs both again.'
+    naive = f"[`{run['naive_file']}`]({UP}/{run['naive_file']})"
+    headline = run["headline"][:1].upper() + run["headline"][1:]
+    return (
+        f"{run['experiment']}\n\n{table}\n\n**{headline}.** {run['promise']} Without it is {naive};"
+        f' `manage.py compare "{name}"` runs both again.'
+    )
+
+
+def _shown(figure: float | None) -> str:
+    return "" if figure is None else f"{figure:,}"
 
 
 def _costs(pattern: Pattern) -> str:

@@ -26,7 +26,7 @@ from tests.processes import ROOT, Processes
 
 Register = Callable[..., UserSnapshot]
 COMMANDS = {
-    "core": ("patterns", "breakers", "rotate_keys"),
+    "core": ("patterns", "compare", "breakers", "rotate_keys"),
     "users": ("create_user", "issue_token"),
     "events": ("outbox", "relay"),
     "jobs": ("jobs",),
@@ -83,6 +83,10 @@ class TestCreateUser:
             (("issue_token", "nobody@example.com"), "nobody@example.com"),
             (("issue_token", "\udcff@example.com"), "UTF-8"),
             (("breakers", "--reset", "nothing"), "nothing"),
+            (("compare", "nothing"), "nothing"),
+            (("compare", "service", "layers"), "service layer, dependency injection"),
+            (("compare",), "--all"),
+            (("compare", "retry", "--all"), "not both"),
             (("jobs", "--limit", "0"), "--limit"),
             (("jobs", "--limit", "ten"), "--limit"),
             (("jobs", "--cancel", "7"), "--cancel"),
