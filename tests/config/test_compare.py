@@ -37,15 +37,16 @@ BOTH_SIDES = {
     "middleware": ("requests_admitted", 200, 100),
     "structured logging": ("lines_that_its_id_does_not_find", 4, 0),
 }
-# nothing may be asked there: the services of whoever compares are left alone
-ELSEWHERE = {"DATABASE_URL": "postgres://app@127.0.0.1:1/app", "REDIS_URL": "redis://127.0.0.1:1/0"}
+# no `make run` need have been there, and the services of whoever compares are left alone
+UNSET = ("DATABASE_URL", "REDIS_URL")
 
 
 @contextmanager
 def comparing(*words: str) -> Iterator[subprocess.Popen[str]]:
     """manage.py compare, as a person starts it."""
     command = [sys.executable, "manage.py", "compare", *words]
-    environment = os.environ | ELSEWHERE | {"DJANGO_SETTINGS_MODULE": "config.settings.development"}
+    environment = {name: value for name, value in os.environ.items() if name not in UNSET}
+    environment |= {"DJANGO_SETTINGS_MODULE": "config.settings.development", "STATE_DIR": "/nowhere"}
     with subprocess.Popen(
         command,
         cwd=ROOT,
