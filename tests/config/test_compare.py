@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -14,10 +15,12 @@ from typing import Any
 import psutil
 import pytest
 from django.core.management import CommandError, call_command
+from django.test import override_settings
 
 from apps.core.patterns import PATTERNS
 from config.compare.__main__ import module_of
 from config.compare.outcome import NOT_KEPT, Comparison
+from config.compare.run import NotCompared
 from tests.configured import configured
 from tests.processes import ROOT
 from tests.waiting import wait_for
@@ -103,6 +106,31 @@ def test_the_naive_version_is_one_short_file(name: str) -> None:
 def test_a_run_that_does_not_show_it_says_so() -> None:
     same = Comparison("Less.", "lost", lambda: {"lost": 1}, lambda: {"lost": 1}, lambda naive, ours: naive != ours)
     assert (same.run()["kept"], same.run()["verdict"]) == (False, NOT_KEPT)
+
+
+def compare(names: list[str]) -> Iterator[dict[str, Any]]:
+    """In place of config.compare.run's: what was recorded, but that `retry` does not show it, and `settings` fails."""
+    recorded = json.loads((ROOT / "docs/comparisons.json").read_text())
+    for name in names:
+        if name == "settings":
+            raise NotCompared("no room left on the device")
+        (result,) = [one for one in recorded if one["pattern"] == name]
+        yield result | ({"kept": False, "verdict": NOT_KEPT} if name == "retry" else {})
+
+
+@override_settings(COMPARISONS=__name__)
+def test_people_read_a_table_and_the_verdict(capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("compare", "service layer")
+    (result,) = compare(["service layer"])
+    printed = capsys.readouterr().out
+    for part in ("promise", "experiment", "headline", "verdict", "naive_file"):
+        assert result[part] in printed
+    assert re.search(r"│ duplicates or 500s +│ 49 +│ 0 +│", printed)
+    with pytest.raises(SystemExit, match="1"):
+        call_command("compare", "retry")
+    assert NOT_KEPT in capsys.readouterr().out
+    with pytest.raises(CommandError, match="no room left"):
+        call_command("compare", "settings", "--json")
 
 
 def test_ctrl_c_ends_all_that_it_started() -> None:

@@ -46,6 +46,8 @@ class Command(BaseCommand):
                         self._print(result)
         except comparing.NotCompared as error:
             raise CommandError(str(error)) from error
+        if options["all"] and not options["json"]:
+            self.show([{"pattern": one["pattern"], "naive → ours": one["headline"]} for one in results], as_json=False)
         if options["json"]:
             self.stdout.write(json.dumps(results if options["all"] else results[0], indent=2, ensure_ascii=False))
         if not all(result["kept"] for result in results):
