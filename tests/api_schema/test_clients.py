@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +19,7 @@ from apps.jobs.models import Job, Status
 from apps.users.commands import RegisterUser
 from apps.users.models import User
 from tests.api_schema.conftest import TYPESCRIPT
+from tests.api_schema.mailbox import Mailbox, open_mailbox
 from tests.conftest import PASSWORD
 from tests.processes import ROOT, Process, Processes
 
@@ -48,16 +49,25 @@ def web(processes: Processes) -> Process:
     """A real server whose log names every request; the webhooks' hosts are not looked up."""
     for name in ("admin", *VERSIONS):
         bus.execute(RegisterUser(f"staff-{name}@example.com", name, password=PASSWORD, is_staff=True))
+    for version in VERSIONS:
+        bus.execute(RegisterUser(f"account-{version}@example.com", version, password=PASSWORD))
     return processes.web(
         WEB_THREADS="2", LOGIN_RATE_LIMIT_PER_MINUTE="1000", WEBHOOK_ALLOW_PRIVATE_NETWORKS="true", LOG_LEVEL="INFO"
     )
 
 
 @pytest.fixture
-def run(tmp_path: Path) -> Run:
-    """Runs a command to its end, in the test's folder, and returns what it printed; an import is run meanwhile.
+def mailbox() -> Iterator[Mailbox]:
+    """Where the clients find the links that they are mailed."""
+    with open_mailbox() as box:
+        yield box
 
-    Other jobs are not: the clients cancel them.
+
+@pytest.fixture
+def run(tmp_path: Path, mailbox: Mailbox) -> Run:
+    """Runs a command to its end, in the test's folder, and returns what it printed.
+
+    Meanwhile mails are sent and an import is run. Other jobs are not: the clients cancel them.
     """
 
     def to_its_end(*command: str | Path) -> str:
@@ -68,6 +78,7 @@ def run(tmp_path: Path) -> Run:
                     # first the events so far: a client that sees the job's end must find them in the feed
                     fan_out()
                     bus.execute(RunNextJob())
+                mailbox.fetch()
                 try:
                     process.wait(0.1)
                 except subprocess.TimeoutExpired:
@@ -99,11 +110,18 @@ def scripts(folder: Path, source: Path, web: Process, language: str) -> list[Pat
     return [folder / f"{name}{source.suffix}" for name in (*VERSIONS, "example")]
 
 
-def use(run: Run, web: Process, program: str | Path, files: list[Path], operations: dict[str, re.Pattern[str]]) -> None:
+def use(
+    run: Run,
+    web: Process,
+    mailbox: Mailbox,
+    program: str | Path,
+    files: list[Path],
+    operations: dict[str, re.Pattern[str]],
+) -> None:
     """Run the scripts; every operation has to succeed, and the example to find all users."""
     *versions, example = files
     for version, script in zip(VERSIONS, versions, strict=True):
-        run(program, script, web.url, f"staff-{version}@example.com", PASSWORD)
+        run(program, script, web.url, f"staff-{version}@example.com", PASSWORD, mailbox.url)
     lines = [line for line in web.lines() if line["event"] == "request_finished" and line["status"] < 300]
     requests = [f"{line['method']} {line['path']}" for line in lines]
     assert {name for name, pattern in operations.items() if any(map(pattern.fullmatch, requests))} == set(operations)
@@ -112,7 +130,7 @@ def use(run: Run, web: Process, program: str | Path, files: list[Path], operatio
 
 
 def test_the_python_client_has_and_does_it_all(
-    web: Process, tmp_path: Path, run: Run, operations: dict[str, re.Pattern[str]]
+    web: Process, mailbox: Mailbox, tmp_path: Path, run: Run, operations: dict[str, re.Pattern[str]]
 ) -> None:
     tools, client = Path(sys.executable).parent, tmp_path / "api_client"
     configuration = PAGE.with_suffix("") / "python.yaml"
@@ -132,11 +150,16 @@ def test_the_python_client_has_and_does_it_all(
     files = scripts(tmp_path, PYTHON / "usage.py", web, "python")
     cache = ROOT / ".mypy_cache" / "clients"
     run(tools / "mypy", "--strict", "--warn-unreachable", "--config-file=", f"--cache-dir={cache}", *files)
-    use(run, web, sys.executable, files, operations)
+    use(run, web, mailbox, sys.executable, files, operations)
 
 
 def test_the_typescript_client_has_and_does_it_all(
-    web: Process, tmp_path: Path, run: Run, operations: dict[str, re.Pattern[str]], node_modules: Path
+    web: Process,
+    mailbox: Mailbox,
+    tmp_path: Path,
+    run: Run,
+    operations: dict[str, re.Pattern[str]],
+    node_modules: Path,
 ) -> None:
     (tmp_path / "node_modules").symlink_to(node_modules)
     for name in ("package.json", "tsconfig.json"):
@@ -149,4 +172,4 @@ def test_the_typescript_client_has_and_does_it_all(
 
     files = scripts(tmp_path, TYPESCRIPT / "usage.ts", web, "ts")
     run(node_modules / ".bin" / "tsc", "--project", tmp_path)
-    use(run, web, "node", [file.with_suffix(".js") for file in files], operations)
+    use(run, web, mailbox, "node", [file.with_suffix(".js") for file in files], operations)

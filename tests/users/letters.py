@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.core import mail
+from django.core.mail import EmailMessage
 
 from apps.events import deliveries
 from apps.events.models import Delivery
@@ -33,6 +34,12 @@ def link(address: str = "ada@example.com") -> str:
     html, _ = sent.alternatives[0]
     assert f'href="{found}"' in str(html)
     return str(found)
+
+
+def token_in(message: EmailMessage) -> str:
+    """The token of the link in `message`; empty if it has none."""
+    found = re.search(r"[?]token=(\S+)", str(message.body))
+    return found[1] if found else ""
 
 
 def token(address: str = "ada@example.com") -> str:

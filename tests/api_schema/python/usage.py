@@ -1,6 +1,6 @@
 """Every operation of v1 through the generated Python client; the test runs it with v2 in v1's place, too.
 
-    python usage.py URL EMAIL PASSWORD    # of a staff user who may be deleted
+    python usage.py URL EMAIL PASSWORD MAILBOX    # of a staff user who may be deleted; MAILBOX has the links in mails
 
 mypy checks it beside the client that it is made for, with --strict.
 """
@@ -12,8 +12,16 @@ import time
 from io import BytesIO
 from uuid import UUID, uuid4
 
+import httpx
 from api_client import AuthenticatedClient, Client
 from api_client.api.v1 import (
+    v1_auth_email,
+    v1_auth_email_undo,
+    v1_auth_email_verification,
+    v1_auth_email_verification_resend,
+    v1_auth_password,
+    v1_auth_password_reset,
+    v1_auth_password_reset_confirm,
     v1_auth_token,
     v1_auth_token_refresh,
     v1_events_list,
@@ -44,6 +52,7 @@ from api_client.models import (
     CredentialsRequest,
     DeliveryAccepted,
     DeliveryPage,
+    EmailBodyRequest,
     EndpointAnswer,
     EndpointBodyRequest,
     EndpointChangesRequest,
@@ -52,15 +61,19 @@ from api_client.models import (
     EventType,
     Feed,
     JobStatus,
+    NewPasswordBodyRequest,
     NewUserRequest,
+    PasswordBodyRequest,
     ProblemDocument,
     RefreshBodyRequest,
+    ResetBodyRequest,
     TableRequest,
     TableRequestRowsItem,
     Task,
     TaskAccepted,
     TaskResultType0,
     TokenAnswer,
+    TokenBodyRequest,
     UserChangesRequest,
     UserPageV1,
     UserV1,
@@ -81,6 +94,34 @@ def tokens(client: Client, email: str, password: str) -> str:
     assert isinstance(first, TokenAnswer)
     assert first == second
     return first.access
+
+
+def account(url: str, password: str, mailbox: str) -> None:
+    """Verify an address, change it and undo that, change the password and reset it; of a user who is there already."""
+    old, new, another = "account-v1@example.com", "changed-v1@example.com", "quite another phrase"
+
+    def mailed(address: str) -> TokenBodyRequest:
+        return TokenBodyRequest(httpx.get(f"{mailbox}/{address}", timeout=60, trust_env=False).raise_for_status().text)
+
+    with Client(url, raise_on_unexpected_status=True) as anyone:
+        access = tokens(anyone, old, password)
+        with AuthenticatedClient(url, access, raise_on_unexpected_status=True) as client:
+            mailed(old)
+            assert v1_auth_email_verification_resend.sync_detailed(client=client).status_code == 202
+            verified = v1_auth_email_verification.sync_detailed(client=anyone, body=mailed(old))
+            assert verified.status_code == 204
+            used = v1_auth_email_verification.sync(client=anyone, body=TokenBodyRequest("used"))
+            assert isinstance(used, ProblemDocument)
+            assert used.code == "invalid_token"
+            change = PasswordBodyRequest(current=password, new=another)
+            assert v1_auth_password.sync_detailed(client=client, body=change).status_code == 204
+            assert v1_auth_email.sync_detailed(client=client, body=EmailBodyRequest(new, another)).status_code == 202
+        assert v1_auth_email_verification.sync_detailed(client=anyone, body=mailed(new)).status_code == 204
+        assert v1_auth_email_undo.sync_detailed(client=anyone, body=mailed(old)).status_code == 204
+        assert v1_auth_password_reset.sync_detailed(client=anyone, body=ResetBodyRequest(old)).status_code == 202
+        body = NewPasswordBodyRequest(token=mailed(old).token, password=password)
+        assert v1_auth_password_reset_confirm.sync_detailed(client=anyone, body=body).status_code == 204
+        tokens(anyone, old, password)
 
 
 def users(client: AuthenticatedClient) -> None:
@@ -204,8 +245,9 @@ def me(client: AuthenticatedClient) -> None:
     assert v1_users_me_delete.sync_detailed(client=client).status_code == 204
 
 
-def main(url: str, email: str, password: str) -> None:
+def main(url: str, email: str, password: str, mailbox: str) -> None:
     """Use every operation."""
+    account(url, password, mailbox)
     with Client(url, raise_on_unexpected_status=True) as client:
         access = tokens(client, email, password)
     with AuthenticatedClient(url, access, raise_on_unexpected_status=True) as client_of_staff:

@@ -1,5 +1,6 @@
 // Every operation of v1 through openapi-fetch and the types made by openapi-typescript; the test runs it with v2 in
-// v1's place, too: node usage.js URL EMAIL PASSWORD, of a staff user who may be deleted.
+// v1's place, too: node usage.js URL EMAIL PASSWORD MAILBOX, of a staff user who may be deleted; MAILBOX has the links in
+// mails.
 
 import createClient from "openapi-fetch";
 import type { components, paths } from "./schema.js";
@@ -7,8 +8,8 @@ import type { components, paths } from "./schema.js";
 type Task = components["schemas"]["Task"];
 declare const process: { argv: string[] };
 
-const [, , url, email, password] = process.argv;
-if (!url || !email || !password) throw new Error("usage: node usage.js URL EMAIL PASSWORD");
+const [, , url, email, password, mailbox] = process.argv;
+if (!url || !email || !password || !mailbox) throw new Error("usage: node usage.js URL EMAIL PASSWORD MAILBOX");
 const client = createClient<paths>({ baseUrl: url });
 
 function check(right: boolean, what: unknown): asserts right {
@@ -28,6 +29,26 @@ async function tokens(email: string, password: string): Promise<string> {
   const second = await client.POST("/api/v1/auth/token/refresh", again);
   check(first.data !== undefined && first.data.refresh === second.data?.refresh, second.error);
   return first.data.access;
+}
+
+async function account(password: string): Promise<void> {
+  const [old, changed, another] = ["account-v1@example.com", "changed-v1@example.com", "quite another phrase"];
+  const mailed = async (address: string) => ({ token: await (await fetch(`${mailbox}/${address}`)).text() });
+  const done = (answer: { response: Response }, status: number) => check(answer.response.status === status, answer);
+  const headers = { Authorization: `Bearer ${await tokens(old, password)}` };
+  await mailed(old);
+  done(await client.POST("/api/v1/auth/email-verification/resend", { headers }), 202);
+  done(await client.POST("/api/v1/auth/email-verification", { body: await mailed(old) }), 204);
+  const used = await client.POST("/api/v1/auth/email-verification", { body: { token: "used" } });
+  check(used.error?.code === "invalid_token", used.error);
+  done(await client.POST("/api/v1/auth/password", { headers, body: { current: password, new: another } }), 204);
+  done(await client.POST("/api/v1/auth/email", { headers, body: { email: changed, password: another } }), 202);
+  done(await client.POST("/api/v1/auth/email-verification", { body: await mailed(changed) }), 204);
+  done(await client.POST("/api/v1/auth/email/undo", { body: await mailed(old) }), 204);
+  done(await client.POST("/api/v1/auth/password-reset", { body: { email: old } }), 202);
+  const body = { ...(await mailed(old)), password };
+  done(await client.POST("/api/v1/auth/password-reset/confirm", { body }), 204);
+  await tokens(old, password);
 }
 
 async function users(): Promise<void> {
@@ -139,6 +160,7 @@ async function me(): Promise<void> {
   check(gone.response.status === 204, gone.error);
 }
 
+await account(password);
 const access = await tokens(email, password);
 client.use({
   onRequest({ request }) {
