@@ -41,7 +41,7 @@ from apps.profiles.repositories import Profiles, SqlProfiles
 from apps.profiles.services import ProfileService
 from apps.users import account_commands as accounts
 from apps.users import commands as users
-from apps.users import letters
+from apps.users import letters, session_queries
 from apps.users import queries as user_queries
 from apps.users.account_repositories import DjangoAccounts
 from apps.users.accounts import Accounts
@@ -174,9 +174,12 @@ class Container(Parts):
         bus.register(users.LogIn, self.sessions.log_in)
         bus.register(users.RefreshSession, self.sessions.refresh)
         bus.register(users.IssueToken, self.sessions.issue)
+        bus.register(users.EndSession, self.sessions.end_one)
+        bus.register(users.EndSessions, self.sessions.end_others)
         bus.register(users.PruneSessions, self.sessions.prune)
         bus.register(user_queries.ReadToken, user_queries.TokenReader(self.tokens).read)
         bus.register(user_queries.GetCaller, user_queries.get_caller)
+        bus.register(session_queries.ListSessions, session_queries.list_sessions)
         bus.register(user_queries.FindUser, user_queries.find_user)
         bus.register(user_queries.GetUser, user_queries.get_user)
         bus.register(user_queries.ListUsers, user_queries.list_users)

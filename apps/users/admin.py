@@ -23,6 +23,7 @@ from apps.users import (
     rules,
 )
 from apps.users.admin_import import upload
+from apps.users.admin_sessions import LOG_OUT
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser
 from apps.users.models import User
 from apps.users.search import searchable
@@ -98,7 +99,7 @@ class UserAdmin(ServiceAdmin[User]):
     sortable_by = ("created_at", "id")
     date_hierarchy = "created_at"
     tools: ClassVar = (("Import users", "admin:users_user_import"),)
-    actions = (DEACTIVATE, ACTIVATE, DELETE)
+    actions = (LOG_OUT, DEACTIVATE, ACTIVATE, DELETE)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page that takes a file to Django's own."""
@@ -158,7 +159,8 @@ is_aggregate("user", "users.user")
 
 @related("users.user")
 def of_user(user: User) -> Iterable[Link]:
-    """Link a user to what happened to them, and staff to what they did."""
+    """Link a user to their sessions and to what happened to them, and staff to what they did."""
+    yield Link("Sessions", list_of("users.session", user=user.pk, state="live"))
     yield Link("Events", list_of("events.outboxevent", aggregate=f"user:{user.pk}"))
     yield Link("Event deliveries", list_of("events.delivery", aggregate=f"user:{user.pk}"))
     if user.is_staff:

@@ -72,3 +72,12 @@ class EmailUnverified(NotAllowed):
         super().__init__(
             "Confirm your address first, by the link in the mail; POST /auth/email-verification/resend sends another."
         )
+
+
+class NoSession(Conflict):
+    """The token belongs to no session, so there is nothing to log out of: it ends by itself, at the time in `exp`."""
+
+    code = "no_session"
+
+    def __init__(self) -> None:
+        super().__init__("This token belongs to no session; it ends by itself when it expires.")

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-import uuid
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
@@ -19,6 +19,9 @@ from apps.users import passwords
 from apps.users.commands import (
     CheckCredentials,
     ConfirmLogin,
+    Device,
+    EndSession,
+    EndSessions,
     IssueToken,
     LogIn,
     Login,
@@ -33,6 +36,7 @@ from apps.users.session_repositories import Attempt, DjangoAttempts, DjangoSessi
 from apps.users.tokens import AccessTokens
 
 log = structlog.get_logger("sessions")
+BY_COMMAND = Device(user_agent="manage.py issue_token")
 
 
 class LoginLimit:
@@ -86,13 +90,12 @@ class Sessions:
     def own(self, email: str, password: str, address: str) -> Login:
         """The login of a user who proves who they are, once more; refused, and counted, like a log-in."""
         user = self._authenticated(CheckCredentials(email, address, password))
-        return Login(user.id, user.password)
+        return Login(user.id, user.password, user.generation)
 
     def confirm(self, command: ConfirmLogin) -> None:
         """Lock the user until the transaction ends, so that nothing is made for a login that no longer holds."""
-        login = command.login
-        if not self._sessions.hold_login(login.user_id, login.password):
-            log.info("login_overtaken", user_id=login.user_id)
+        if not self._sessions.hold_login(command.login):
+            log.info("login_overtaken", user_id=command.login.user_id)
             raise WrongCredentials
 
     def log_in(self, command: LogIn) -> TokenPair:
@@ -101,7 +104,7 @@ class Sessions:
         with unit_of_work():
             # hashing takes long, and the user may be changed or gone by now
             self.confirm(ConfirmLogin(login))
-            session = self._sessions.open(login.user_id, self._lifetime)
+            session = self._sessions.open(login.user_id, self._lifetime, command.device)
             return self._pair(session)
 
     def _admitted(self, given: LogIn | CheckCredentials) -> Login:
@@ -109,7 +112,7 @@ class Sessions:
         if self._verified_only and user.email_verified_at is None:
             log.info("login_unverified", user_id=user.id)
             raise EmailUnverified
-        return Login(user.id, user.password)
+        return Login(user.id, user.password, user.generation)
 
     def _authenticated(self, given: LogIn | CheckCredentials) -> User:
         email = one_spelling(given.email).lower()
@@ -131,7 +134,7 @@ class Sessions:
             user = self._sessions.hold_owner(digest)
             token = user and self._sessions.lock_token(digest)
             if user and token and token.used_at is None and user.is_active and token.is_alive:
-                self._sessions.mark_used(digest)
+                self._sessions.mark_used(digest, command.device)
                 return self._pair(token.session)
             if user and token and token.used_at is not None:
                 log.warning("refresh_token_reused", session_id=str(token.session_id), user_id=user.id)
@@ -143,12 +146,23 @@ class Sessions:
         user = self._sessions.hold_active(command.email)
         if user is None:
             raise NotFound(f"There is no active user with the e-mail {command.email}.")
-        # a session of its own, so that deactivating the user ends this token for good
-        session = self._sessions.open(user.id, timedelta(seconds=self._tokens.lifetime))
+        # a session of its own, so that the user sees this token and can end it, and deactivating them ends it for good
+        session = self._sessions.open(user.id, timedelta(seconds=self._tokens.lifetime), BY_COMMAND)
         return self._tokens.issue(user.id, session.id)
 
-    def end_all(self, user_id: int, but: uuid.UUID | None = None) -> None:
-        """End every session of a user but one, and delete the kept answers with their tokens."""
+    def end_one(self, command: EndSession) -> None:
+        """End the session. Raises NotFound."""
+        # the user first, as everywhere: a refresh of this session must have happened, or find it ended
+        if not self._sessions.hold(command.user_id) or not self._sessions.end_own(command.user_id, command.session_id):
+            raise NotFound(f"There is no session {command.session_id}, or it has ended.")
+
+    def end_others(self, command: EndSessions) -> None:
+        """End the sessions."""
+        if self._sessions.hold(command.user_id):
+            self._sessions.end_all(command.user_id, command.but)
+
+    def end_all(self, user_id: int, but: UUID | None = None) -> None:
+        """End every session of a locked user but one, and delete the kept answers with their tokens."""
         self._sessions.end_all(user_id, but)
 
     def forget(self, user_id: int) -> None:

@@ -104,3 +104,34 @@ class TokenAnswer(serializers.Serializer[Any]):
     refresh = serializers.CharField()
     token_type = serializers.CharField()
     expires_in = serializers.IntegerField()
+
+
+SESSION = {
+    "id": "8f14e45f-ceea-467f-a8d2-8c0d9d1c2b3a",
+    "created_at": "2026-11-24T09:00:00Z",
+    "last_used_at": "2026-11-25T17:30:00Z",
+    "expires_at": "2026-12-08T09:00:00Z",
+    "network": "203.0.113.0/24",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "current": True,
+}
+
+
+@example(SESSION)
+class SessionAnswer(serializers.Serializer[Any]):
+    """A log-in of the caller: when it was last refreshed, from where (/24 or /48) and by what, if that is known."""
+
+    id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    network = serializers.CharField(allow_null=True)
+    user_agent = serializers.CharField(allow_null=True)
+    current = serializers.BooleanField()
+
+
+@example({"results": [SESSION]})
+class SessionList(serializers.Serializer[Any]):
+    """The caller's sessions, newest first."""
+
+    results = SessionAnswer(many=True)

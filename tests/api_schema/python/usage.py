@@ -14,6 +14,10 @@ from uuid import UUID, uuid4
 
 from api_client import AuthenticatedClient, Client
 from api_client.api.v1 import (
+    v1_auth_logout,
+    v1_auth_sessions_end,
+    v1_auth_sessions_end_others,
+    v1_auth_sessions_list,
     v1_auth_token,
     v1_auth_token_refresh,
     v1_events_list,
@@ -55,6 +59,7 @@ from api_client.models import (
     NewUserRequest,
     ProblemDocument,
     RefreshBodyRequest,
+    SessionList,
     TableRequest,
     TableRequestRowsItem,
     Task,
@@ -81,6 +86,25 @@ def tokens(client: Client, email: str, password: str) -> str:
     assert isinstance(first, TokenAnswer)
     assert first == second
     return first.access
+
+
+def sessions(url: str, email: str, password: str) -> None:
+    """Log in twice, see both, end the other one, then all others, and log out."""
+    with Client(url, raise_on_unexpected_status=True) as client:
+        first, second = tokens(client, email, password), tokens(client, email, password)
+    with AuthenticatedClient(url, second, raise_on_unexpected_status=True) as client_of_second:
+        listed = v1_auth_sessions_list.sync(client=client_of_second)
+        assert isinstance(listed, SessionList)
+        newest, before = listed.results[:2]
+        assert (newest.current, before.current) == (True, False)
+        assert newest.network == "127.0.0.0/24"
+        assert v1_auth_sessions_end.sync_detailed(before.id, client=client_of_second).status_code == 204
+        assert v1_auth_sessions_end_others.sync_detailed(client=client_of_second).status_code == 204
+        assert v1_auth_logout.sync_detailed(client=client_of_second).status_code == 204
+    with AuthenticatedClient(url, first, raise_on_unexpected_status=True) as client_of_first:
+        refused = v1_auth_sessions_list.sync(client=client_of_first)
+        assert isinstance(refused, ProblemDocument)
+        assert refused.status == 401
 
 
 def users(client: AuthenticatedClient) -> None:
@@ -206,6 +230,7 @@ def me(client: AuthenticatedClient) -> None:
 
 def main(url: str, email: str, password: str) -> None:
     """Use every operation."""
+    sessions(url, email, password)
     with Client(url, raise_on_unexpected_status=True) as client:
         access = tokens(client, email, password)
     with AuthenticatedClient(url, access, raise_on_unexpected_status=True) as client_of_staff:

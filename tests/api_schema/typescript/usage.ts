@@ -30,6 +30,23 @@ async function tokens(email: string, password: string): Promise<string> {
   return first.data.access;
 }
 
+async function sessions(email: string, password: string): Promise<void> {
+  const [first, second] = [await tokens(email, password), await tokens(email, password)];
+  const headers = { Authorization: `Bearer ${second}` };
+  const listed = await client.GET("/api/v1/auth/sessions", { headers });
+  const [newest, before] = listed.data?.results ?? [];
+  check(newest?.current === true && newest.network === "127.0.0.0/24" && before?.current === false, listed);
+  const path = { session_id: before.id };
+  const ended = await client.DELETE("/api/v1/auth/sessions/{session_id}", { headers, params: { path } });
+  check(ended.response.status === 204, ended.error);
+  const others = await client.DELETE("/api/v1/auth/sessions", { headers });
+  check(others.response.status === 204, others.error);
+  const out = await client.POST("/api/v1/auth/logout", { headers });
+  check(out.response.status === 204, out.error);
+  const refused = await client.GET("/api/v1/auth/sessions", { headers: { Authorization: `Bearer ${first}` } });
+  check(refused.response.status === 401, refused.data);
+}
+
 async function users(): Promise<void> {
   const refused = await client.POST("/api/v1/users", { body: { email: "v1@example.com", name: "" } });
   check(refused.error?.errors?.[0]?.pointer === "/name", refused.error);
@@ -139,6 +156,7 @@ async function me(): Promise<void> {
   check(gone.response.status === 204, gone.error);
 }
 
+await sessions(email, password);
 const access = await tokens(email, password);
 client.use({
   onRequest({ request }) {
