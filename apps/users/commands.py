@@ -108,6 +108,8 @@ class Device:
 class CheckCredentials(Command[Login]):
     """Find the active user with this e-mail and password; the attempt counts against the limit of logins.
 
+    For somebody who is logged in and proves once more that it is them: a log-in takes CheckLogin.
+
     Not atomic as a whole: a failed attempt must be remembered, though the login itself is refused. Refused with
     WrongCredentials, or TooMany after too many failures.
     """
@@ -130,13 +132,14 @@ class ConfirmLogin(Command[None]):
 
 @dataclass(frozen=True)
 class LogIn(Command[TokenPair]):
-    """Open a session; not atomic, and refused, as CheckCredentials is."""
+    """Open a session; not atomic, and refused, as CheckLogin is. `otp` is a code of the second factor, if any."""
 
     atomic: ClassVar[bool] = False
     email: str
     address: str
     password: str = field(repr=False)
     device: Device = Device()
+    otp: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

@@ -74,6 +74,12 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.email
 
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether a second factor is in force; no query for whoever was read with `select_related`."""
+        factor: SecondFactor | None = getattr(self, "second_factor", None)
+        return factor is not None and factor.confirmed_at is not None
+
     def set_password(self, raw_password: str | None) -> None:
         """Django's hook; the use case is the command SetPassword."""
         self.password = passwords.hash_of(raw_password) if raw_password is not None else make_password(None)
@@ -151,6 +157,32 @@ class RefreshToken(models.Model):
     digest = models.CharField(max_length=64, primary_key=True)
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tokens")
     used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.digest[:8]}…"
+
+
+class SecondFactor(models.Model):
+    """What a user's authenticator app makes its codes of; in force once confirmed.
+
+    The secret is encrypted (apps/core/crypto.py). No code of `last_step`, a number of time steps, or before it counts.
+    """
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="second_factor")
+    secret = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+    confirmed_at = models.DateTimeField(null=True)
+    last_step = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"second factor of {self.user_id}"
+
+
+class RecoveryCode(models.Model):
+    """A recovery code by its digest; deleted by its use."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    factor = models.ForeignKey(SecondFactor, on_delete=models.CASCADE, related_name="recovery_codes")
 
     def __str__(self) -> str:
         return f"{self.digest[:8]}…"

@@ -76,8 +76,8 @@ class DjangoSessions:
     """Sessions and refresh tokens in PostgreSQL; what ends a session, or adds to it, locks its user first."""
 
     def user_with(self, email: str) -> User | None:
-        """The user with this e-mail in any letter case, not locked."""
-        return User.objects.with_email(email).first()
+        """The user with this e-mail in any letter case, not locked; whether they have a second factor is read along."""
+        return User.objects.with_email(email).select_related("second_factor").first()
 
     def hold(self, user_id: int) -> bool:
         """Lock the user until the transaction ends; False if they are gone."""
@@ -96,9 +96,10 @@ class DjangoSessions:
         return User.objects.with_email(email).filter(is_active=True).select_for_update(no_key=True).first()
 
     def hold_owner(self, digest: str) -> User | None:
-        """The user whose refresh token this is, locked until the transaction ends; only `is_active` is read."""
+        """The user whose refresh token this is, locked until the transaction ends; only what a refresh asks is read."""
         owner = User.objects.filter(sessions__tokens__digest=digest).select_for_update(of=("self",), no_key=True)
-        return owner.only("is_active").first()
+        asked = owner.select_related("second_factor").only("is_active", "is_staff", "second_factor__confirmed_at")
+        return asked.first()
 
     def lock_token(self, digest: str) -> Any:
         """The refresh token, locked, with its session, and `is_alive`: whether that has neither ended nor expired."""

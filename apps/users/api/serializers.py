@@ -15,6 +15,8 @@ from apps.users import rules
 from apps.users.models import EMAIL_LENGTH, NAME_LENGTH
 
 PASSWORD_LENGTH = 128
+# a recovery code, with whatever people put between its letters
+CODE_LENGTH = 64
 # 8 characters and "not only digits" are rules of AUTH_PASSWORD_VALIDATORS, which also refuse common passwords
 NEW_PASSWORD = {
     "type": "string",
@@ -76,10 +78,11 @@ class UserChanges(Body):
 
 @example({"email": "ada@example.com", "password": "correct horse battery"})
 class Credentials(Body):
-    """The body of POST /auth/token."""
+    """The body of POST /auth/token; `otp` is a code of the second factor, or a recovery code, if there is one."""
 
     email = Text(max_length=EMAIL_LENGTH, trim_whitespace=False)
     password = Text(max_length=PASSWORD_LENGTH, trim_whitespace=False)
+    otp = Text(required=False, max_length=CODE_LENGTH)
 
 
 @example({"refresh": "vS2n4pXyq1k0dH7m"})
@@ -135,3 +138,33 @@ class SessionList(serializers.Serializer[Any]):
     """The caller's sessions, newest first."""
 
     results = SessionAnswer(many=True)
+
+
+@example({"code": "287082"})
+class OtpCode(Body):
+    """A code of the second factor."""
+
+    code = Text(max_length=CODE_LENGTH)
+
+
+@example(
+    {
+        "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+        "uri": "otpauth://totp/Patterns%20API:ada%40example.com?digits=6&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+        "&algorithm=SHA1&issuer=Patterns%20API&period=30",
+        "qr": '<svg xmlns="http://www.w3.org/2000/svg" width="228" height="228"><path d="M0 0h57v57h-57z"/></svg>',
+    }
+)
+class TotpAnswer(serializers.Serializer[Any]):
+    """What an authenticator app is given: the secret, the otpauth address, and that as a QR code (an SVG element)."""
+
+    secret = serializers.CharField()
+    uri = serializers.CharField()
+    qr = serializers.CharField()
+
+
+@example({"recovery_codes": ["mfrg-gzdf-mztw-q2lk", "nnwg-23tp-obyx-e43u"]})
+class RecoveryAnswer(serializers.Serializer[Any]):
+    """Ten codes, each good for one log-in without the app; shown this once."""
+
+    recovery_codes = serializers.ListField(child=serializers.CharField())

@@ -45,14 +45,16 @@ class TokenObtain(OpenView):
     @run_once
     @extend_schema(request=Credentials, responses={200: TokenAnswer}, operation_id="auth_token", auth=[])
     def post(self, request: Request) -> HttpResponse:
-        """A pair of tokens for an e-mail and a password."""
+        """A pair of tokens for an e-mail and a password; 401 `otp_required` asks for a code of the second factor."""
         given = self.valid(Credentials, request)
-        command = LogIn(given["email"], client_network(request), given["password"], device_of(request))
-        return self.tokens(self.bus.execute(command))
+        who = (given["email"], client_network(request), given["password"], device_of(request))
+        return self.tokens(self.bus.execute(LogIn(*who, given.get("otp", ""))))
 
 
 class TokenRefresh(OpenView):
     """Go on with a login."""
+
+    problems: ClassVar = {"post": (401, 403)}
 
     @run_once
     @extend_schema(request=RefreshBody, responses={200: TokenAnswer}, operation_id="auth_token_refresh", auth=[])

@@ -7,6 +7,8 @@ mypy checks it beside the client that it is made for, with --strict.
 
 from __future__ import annotations
 
+import base64
+import hmac
 import sys
 import time
 from io import BytesIO
@@ -20,6 +22,9 @@ from api_client.api.v1 import (
     v1_auth_sessions_list,
     v1_auth_token,
     v1_auth_token_refresh,
+    v1_auth_totp_begin,
+    v1_auth_totp_confirm,
+    v1_auth_totp_remove,
     v1_events_list,
     v1_process,
     v1_tasks_cancel,
@@ -57,7 +62,9 @@ from api_client.models import (
     Feed,
     JobStatus,
     NewUserRequest,
+    OtpCodeRequest,
     ProblemDocument,
+    RecoveryAnswer,
     RefreshBodyRequest,
     SessionList,
     TableRequest,
@@ -66,6 +73,7 @@ from api_client.models import (
     TaskAccepted,
     TaskResultType0,
     TokenAnswer,
+    TotpAnswer,
     UserChangesRequest,
     UserPageV1,
     UserV1,
@@ -105,6 +113,35 @@ def sessions(url: str, email: str, password: str) -> None:
         refused = v1_auth_sessions_list.sync(client=client_of_first)
         assert isinstance(refused, ProblemDocument)
         assert refused.status == 401
+
+
+def second_factor(url: str, email: str, password: str) -> None:
+    """Set it up, log in with it, and remove it."""
+    with Client(url, raise_on_unexpected_status=True) as client:
+        access = tokens(client, email, password)
+        with AuthenticatedClient(url, access, raise_on_unexpected_status=True) as client_of_user:
+            drawn = v1_auth_totp_begin.sync(client=client_of_user)
+            assert isinstance(drawn, TotpAnswer)
+            assert drawn.qr.startswith("<svg")
+            code = OtpCodeRequest(code_of(drawn.secret))
+            codes = v1_auth_totp_confirm.sync(client=client_of_user, body=code)
+            assert isinstance(codes, RecoveryAnswer)
+            asked = v1_auth_token.sync(client=client, body=CredentialsRequest(email, password))
+            assert isinstance(asked, ProblemDocument)
+            assert (asked.status, asked.code) == (401, "otp_required")
+            first, second = codes.recovery_codes[:2]
+            pair = v1_auth_token.sync(client=client, body=CredentialsRequest(email, password, otp=first))
+            assert isinstance(pair, TokenAnswer)
+            removed = v1_auth_totp_remove.sync_detailed(client=client_of_user, body=OtpCodeRequest(second))
+            assert removed.status_code == 204
+
+
+def code_of(secret: str) -> str:
+    """What an authenticator app shows now (RFC 6238)."""
+    counter = (int(time.time()) // 30).to_bytes(8, "big")
+    digest = hmac.digest(base64.b32decode(secret), counter, "sha1")
+    at = digest[-1] & 15
+    return f"{(int.from_bytes(digest[at : at + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
 
 
 def users(client: AuthenticatedClient) -> None:
@@ -231,6 +268,7 @@ def me(client: AuthenticatedClient) -> None:
 def main(url: str, email: str, password: str) -> None:
     """Use every operation."""
     sessions(url, email, password)
+    second_factor(url, email, password)
     with Client(url, raise_on_unexpected_status=True) as client:
         access = tokens(client, email, password)
     with AuthenticatedClient(url, access, raise_on_unexpected_status=True) as client_of_staff:
