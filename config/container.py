@@ -213,11 +213,12 @@ class Container(Parts):
         bus.register(user_queries.FindMadeSince, user_queries.find_made_since)
 
     def _wire_accounts(self, bus: Bus) -> None:
-        service = Accounts(self.users, self.sessions, DjangoAccounts(), self.links)
+        parts = (self.users, self.sessions, DjangoAccounts(), self.links)
+        service = Accounts(*parts)
         bus.register(accounts.ChangePassword, service.change_password)
         bus.register(accounts.RequestPasswordReset, service.request_reset)
         bus.register(accounts.ConfirmPasswordReset, service.confirm_reset)
-        addresses = Addresses(self.users, self.sessions, DjangoAccounts(), self.links, service)
+        addresses = Addresses(*parts, service, self.second_factors)
         bus.register(accounts.RequestVerification, addresses.request_verification)
         bus.register(accounts.VerifyEmail, addresses.verify)
         bus.register(accounts.RequestEmailChange, addresses.request_change)

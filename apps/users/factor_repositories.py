@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db.models.functions import Now
 
 from apps.users.models import RecoveryCode, SecondFactor, User
+
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class DjangoFactors:
@@ -42,6 +44,6 @@ class DjangoFactors:
         """Use up a recovery code; False if there is none."""
         return RecoveryCode.objects.filter(factor_id=user_id, digest=digest).delete()[0] > 0
 
-    def delete(self, user_id: int) -> bool:
-        """Delete the second factor with its recovery codes; False if there was none in force."""
-        return SecondFactor.objects.filter(user_id=user_id, confirmed_at__isnull=False).delete()[0] > 0
+    def delete(self, user_id: int, since: datetime = BEGINNING) -> bool:
+        """Delete the second factor with its recovery codes; False if none came into force after `since`."""
+        return SecondFactor.objects.filter(user_id=user_id, confirmed_at__gt=since).delete()[0] > 0

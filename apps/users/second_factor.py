@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from uuid import UUID
 
 import structlog
@@ -11,6 +12,7 @@ import structlog
 from apps.core.bus import unit_of_work
 from apps.core.crypto import Box, Unreadable
 from apps.core.errors import NotFound
+from apps.events.bus import publish
 from apps.users import totp
 from apps.users.errors import (
     TotpEnabled,
@@ -19,6 +21,7 @@ from apps.users.errors import (
     WrongCode,
     WrongCredentials,
 )
+from apps.users.events import SecondFactorChanged
 from apps.users.factor_commands import BeginTotp, ConfirmTotp, NewTotp, RemoveTotp, ResetTotp, ShowTotp
 from apps.users.factor_repositories import DjangoFactors
 from apps.users.login_limit import LoginLimit, digest
@@ -84,6 +87,7 @@ class SecondFactors:
             self._factors.confirm(user.id, sealed, step, [digest(totp.as_typed(code)) for code in codes])
             # they were opened without a second factor
             self._sessions.end_all(user.id, command.session_id)
+            _tell(user, in_force=True)
         log.info("second_factor_enrolled", user_id=user.id)
         return tuple(codes)
 
@@ -92,11 +96,16 @@ class SecondFactors:
         with self._attempt(command.user_id, command.address):
             user = self._locked(command.user_id)
             self.spend(user.id, command.code)
-            self._delete(user.id, None if self.is_missing(user.is_staff, has_one=False) else command.session_id)
+            self._delete(user, None if self.is_missing(user.is_staff, has_one=False) else command.session_id)
 
     def reset(self, command: ResetTotp) -> None:
         """Remove the second factor without a code."""
-        self._delete(self._locked(command.user_id).id, None)
+        self._delete(self._locked(command.user_id), None)
+
+    def remove_since(self, user: User, moment: datetime) -> None:
+        """Remove the second factor of a locked user if it came into force after `moment`; end no session."""
+        if self._factors.delete(user.id, since=moment):
+            log.info("second_factor_removed", user_id=user.id)
 
     def spend(self, user_id: int, code: str) -> None:
         """Use up a code, or a recovery code, of a locked user. Raises WrongCode, TotpNotEnabled."""
@@ -127,11 +136,12 @@ class SecondFactors:
             return False
         return step is not None and self._factors.use_step(user_id, step, renewed)
 
-    def _delete(self, user_id: int, but: UUID | None) -> None:
-        if not self._factors.delete(user_id):
+    def _delete(self, user: User, but: UUID | None) -> None:
+        if not self._factors.delete(user.id):
             raise TotpNotEnabled
-        self._sessions.end_all(user_id, but)
-        log.info("second_factor_removed", user_id=user_id)
+        self._sessions.end_all(user.id, but)
+        _tell(user, in_force=False)
+        log.info("second_factor_removed", user_id=user.id)
 
     @contextmanager
     def _attempt(self, user_id: int, address: str) -> Iterator[None]:
@@ -159,3 +169,8 @@ class SecondFactors:
             return self._box.open(sealed)
         except Unreadable:
             raise TotpNotBegun from None
+
+
+def _tell(user: User, *, in_force: bool) -> None:
+    # that of the log-ins that ended with it
+    publish(SecondFactorChanged(user.id, user.email, user.name, in_force, user.generation))

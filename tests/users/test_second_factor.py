@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.conf import settings
+from django.core import mail
 from django.core.management import call_command
 from django.db import connection
 from django.test import override_settings
@@ -22,15 +23,17 @@ from structlog.testing import capture_logs
 
 from apps.core.bus import Bus, bus
 from apps.core.crypto import Box
+from apps.events.models import OutboxEvent
 from apps.users import totp
 from apps.users.commands import LogIn, RefreshSession, SetPassword, UserSnapshot
-from apps.users.factor_commands import CheckLogin, ConfirmTotp, RemoveTotp
+from apps.users.factor_commands import CheckLogin, ConfirmTotp, RemoveTotp, ResetTotp
 from apps.users.models import LoginAttempts, RecoveryCode, SecondFactor, Session
 from apps.users.queries import FindUser
 from config.container import Container
 from tests.conftest import PASSWORD
 from tests.core.racing import at_once, held_open, waiting_for_a_lock
 from tests.users.codes import CONFIRM, TOTP, code_of, enrol, forget_steps
+from tests.users.letters import post, subjects, token
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
@@ -373,6 +376,52 @@ class TestRemoval:
         assert staff.delete(f"/api/v1/users/{ada.id}").status_code == 204
         assert not SecondFactor.objects.exists()
         assert not RecoveryCode.objects.exists()
+
+
+class TestTold:
+    """A mail tells of each change, if and only if it was made."""
+
+    def test_who_sets_it_up_or_removes_it_is_told(self, client: APIClient, ada: UserSnapshot) -> None:
+        secret = client.post(TOTP).json()["secret"]
+        client.post(CONFIRM, {"code": "000000"})
+        post()
+        assert subjects() == []
+        secret, codes = enrol(client)
+        client.delete(TOTP, {"code": "000000"})
+        assert client.delete(TOTP, {"code": codes[0]}).status_code == 204
+        enrol(client)
+        bus.execute(ResetTotp(ada.id))
+        post()
+        on, off = "A second factor was set up", "Your second factor was removed"
+        assert subjects() == [on, off, on, off]
+        said = "".join(f"{sent.body}{sent.message()}" for sent in mail.outbox)
+        assert not [one for one in (secret, *codes) if one in said]
+        identifiers = [sent.message()["Message-ID"] for sent in mail.outbox]
+        assert len(set(identifiers)) == len(identifiers)
+        assert not [row for row in OutboxEvent.objects.all() if secret in str(row.data)]
+
+    def test_undoing_a_change_of_the_address_takes_along_what_was_set_up_since(
+        self, client: APIClient, ada: UserSnapshot
+    ) -> None:
+        body = {"email": "thief@example.org", "password": PASSWORD}
+        assert client.post("/api/v1/auth/email", body).status_code == 202
+        post()
+        confirmed = client.post("/api/v1/auth/email-verification", {"token": token("thief@example.org")})
+        assert confirmed.status_code == 204
+        enrol(client)
+        post()
+        assert client.post("/api/v1/auth/email/undo", {"token": token()}).status_code == 204
+        assert not SecondFactor.objects.exists()
+
+    def test_and_leaves_what_was_there_before(self, client: APIClient, ada: UserSnapshot) -> None:
+        enrol(client)
+        body = {"email": "other@example.org", "password": PASSWORD}
+        assert client.post("/api/v1/auth/email", body).status_code == 202
+        post()
+        assert client.post("/api/v1/auth/email-verification", {"token": token("other@example.org")}).status_code == 204
+        post()
+        assert client.post("/api/v1/auth/email/undo", {"token": token()}).status_code == 204
+        assert SecondFactor.objects.exists()
 
 
 class TestRequiredOfStaff:
