@@ -16,6 +16,7 @@ from typing import Any
 from django.conf import settings
 
 from apps.core.bus import Bus, bus
+from apps.core.crypto import Box
 from apps.core.key_rotation import KeyRotation, RotateKeys
 from apps.core.parts import Parts
 from apps.core.resilience.breaker_state import ValkeyState
@@ -41,18 +42,23 @@ from apps.profiles.repositories import Profiles, SqlProfiles
 from apps.profiles.services import ProfileService
 from apps.users import account_commands as accounts
 from apps.users import commands as users
-from apps.users import letters
+from apps.users import factor_commands as factors
+from apps.users import letters, session_queries
 from apps.users import queries as user_queries
 from apps.users.account_repositories import DjangoAccounts
 from apps.users.accounts import Accounts
 from apps.users.addresses import Addresses
+from apps.users.factor_repositories import DjangoFactors
 from apps.users.imports import run_import
 from apps.users.links import Links, Purpose
+from apps.users.login_limit import LoginLimit
 from apps.users.repositories import DjangoUsers, Users
+from apps.users.second_factor import SecondFactors
 from apps.users.services import UserService
 from apps.users.session_repositories import DjangoAttempts, DjangoSessions
-from apps.users.sessions import LoginLimit, Sessions
+from apps.users.sessions import Sessions
 from apps.users.tokens import AccessTokens
+from apps.users.totp import PURPOSE as SECOND_FACTORS
 from apps.webhooks import commands as webhooks
 from apps.webhooks import queries as webhook_queries
 from apps.webhooks.addresses import AddressPolicy
@@ -136,10 +142,23 @@ class Container(Parts):
     @cached_property
     def sessions(self) -> Sessions:
         """Logins."""
-        limit = LoginLimit(DjangoAttempts(), self.env.login_rate_limit_per_minute)
-        lifetime = timedelta(days=self.env.refresh_token_expire_days)
-        required = self.env.email_verification == "required"
-        return Sessions(DjangoSessions(), self.tokens, limit, lifetime, verified_only=required)
+        env = self.env
+        lifetime = timedelta(days=env.refresh_token_expire_days)
+        parts = (DjangoSessions(), self.tokens, self.login_limit, self.second_factors)
+        return Sessions(*parts, lifetime, verified_only=env.email_verification == "required")
+
+    @cached_property
+    def login_limit(self) -> LoginLimit:
+        """How often a password or a code may be guessed."""
+        return LoginLimit(DjangoAttempts(), self.env.login_rate_limit_per_minute)
+
+    @cached_property
+    def second_factors(self) -> SecondFactors:
+        """Second factors."""
+        env = self.env
+        box = Box(env.secret_key, SECOND_FACTORS, env.secret_key_fallbacks)
+        parts = (DjangoFactors(), DjangoSessions(), self.login_limit, box)
+        return SecondFactors(*parts, issuer=env.api_title, staff_required=env.staff_otp_required)
 
     @cached_property
     def links(self) -> Links:
@@ -174,9 +193,18 @@ class Container(Parts):
         bus.register(users.LogIn, self.sessions.log_in)
         bus.register(users.RefreshSession, self.sessions.refresh)
         bus.register(users.IssueToken, self.sessions.issue)
+        bus.register(users.EndSession, self.sessions.end_one)
+        bus.register(users.EndSessions, self.sessions.end_others)
+        bus.register(factors.CheckLogin, self.sessions.check_login)
+        bus.register(factors.BeginTotp, self.second_factors.begin)
+        bus.register(factors.ShowTotp, self.second_factors.show)
+        bus.register(factors.ConfirmTotp, self.second_factors.confirm)
+        bus.register(factors.RemoveTotp, self.second_factors.remove)
+        bus.register(factors.ResetTotp, self.second_factors.reset)
         bus.register(users.PruneSessions, self.sessions.prune)
         bus.register(user_queries.ReadToken, user_queries.TokenReader(self.tokens).read)
         bus.register(user_queries.GetCaller, user_queries.get_caller)
+        bus.register(session_queries.ListSessions, session_queries.list_sessions)
         bus.register(user_queries.FindUser, user_queries.find_user)
         bus.register(user_queries.GetUser, user_queries.get_user)
         bus.register(user_queries.ListUsers, user_queries.list_users)
@@ -185,11 +213,12 @@ class Container(Parts):
         bus.register(user_queries.FindMadeSince, user_queries.find_made_since)
 
     def _wire_accounts(self, bus: Bus) -> None:
-        service = Accounts(self.users, self.sessions, DjangoAccounts(), self.links)
+        parts = (self.users, self.sessions, DjangoAccounts(), self.links)
+        service = Accounts(*parts)
         bus.register(accounts.ChangePassword, service.change_password)
         bus.register(accounts.RequestPasswordReset, service.request_reset)
         bus.register(accounts.ConfirmPasswordReset, service.confirm_reset)
-        addresses = Addresses(self.users, self.sessions, DjangoAccounts(), self.links, service)
+        addresses = Addresses(*parts, service, self.second_factors)
         bus.register(accounts.RequestVerification, addresses.request_verification)
         bus.register(accounts.VerifyEmail, addresses.verify)
         bus.register(accounts.RequestEmailChange, addresses.request_change)

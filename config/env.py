@@ -150,6 +150,7 @@ class Settings:
         "https://app.example.com/password-reset?token={token}; empty: a plain page of this service",
         service_urls.with_token,
     )
+    staff_otp_required: bool = flag("Staff need a second factor to log in, at the API and the admin, which sets one up")
     cors_allowed_origins: tuple[str, ...] = each(
         (),
         "Origins of web pages that may call the API from a browser, e.g. https://app.example.com; empty: none",

@@ -15,8 +15,8 @@ from apps.core.resilience.valkey import valkey_at
 from apps.users.api.authentication import caller_id
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
-# where passwords are typed and mails asked for: that costs as much here as at the API
-GUESSED_AT = ("/admin/login/", "/admin/password_change/", "/account/")
+# where passwords and codes are typed and mails asked for: that costs as much here as at the API
+GUESSED_AT = ("/admin/login/", "/admin/password_change/", "/admin/second-factor/", "/account/")
 
 
 def version(get_response: GetResponse) -> VersionMiddleware:

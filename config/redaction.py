@@ -11,7 +11,18 @@ from collections.abc import Mapping, MutableMapping
 from functools import lru_cache
 from typing import Any
 
-SECRET_WORDS = ("password", "passwd", "secret", "token", "authorization", "cookie", "api_key", "credential", "dsn")
+SECRET_WORDS = (
+    "password",
+    "passwd",
+    "otp",
+    "secret",
+    "token",
+    "authorization",
+    "cookie",
+    "api_key",
+    "credential",
+    "dsn",
+)
 # names that hold one of the words above but no secret
 HARMLESS = frozenset({"token_type", "tokens", "attempt_token"})
 HIDDEN = "[hidden]"
@@ -44,7 +55,7 @@ RULES: tuple[tuple[re.Pattern[str], str], ...] = (
     # name=value, 'name': 'value', "name": "value"
     (
         re.compile(
-            r"((?:password|passwd|pwd|secret|token|api[_-]?key|credential|dsn)[\w-]{0,40}\\*[\"']?\s{0,5}[:=]\s{0,5})"
+            r"((?:password|passwd|pwd|otp|secret|token|api[_-]?key|credential|dsn)[\w-]{0,40}\\*[\"']?\s{0,5}[:=]\s{0,5})"
             rf"(?:{_QUOTED}|[^\s,;&\"')}}\]]+)",
             re.IGNORECASE | re.MULTILINE,
         ),

@@ -15,6 +15,7 @@ from apps.jobs.api.urls import urlpatterns as jobs
 from apps.tour.urls import urlpatterns as tour
 from apps.users.account_pages import urlpatterns as account_pages
 from apps.users.admin_login import change_password, log_in
+from apps.users.admin_second_factor import second_factor
 from apps.users.api.urls import urlpatterns as users
 from apps.webhooks.api.urls import urlpatterns as webhooks
 
@@ -42,6 +43,7 @@ urlpatterns = [
     *account_pages,
     path("admin/breakers/", admin.site.admin_view(breakers_admin.breakers), name="breakers"),
     path("admin/login/", log_in),
+    path("admin/second-factor/", second_factor, name="second-factor"),
     path("admin/password_change/", admin.site.admin_view(change_password)),
     path("admin/", admin.site.urls),
     *(mails if settings.ENV.profile == "development" else []),

@@ -12,7 +12,7 @@ from apps.events.bus import publish
 from apps.users import rules
 from apps.users.account_commands import ChangePassword, CheckLink, ConfirmPasswordReset, RequestPasswordReset
 from apps.users.account_repositories import DjangoAccounts, Owner
-from apps.users.commands import ConfirmLogin, Login
+from apps.users.commands import CheckCredentials, ConfirmLogin, Login
 from apps.users.errors import DeadLink, WrongCredentials, WrongPassword
 from apps.users.events import PasswordResetRequested
 from apps.users.letters import reset_state
@@ -80,7 +80,7 @@ class Accounts:
     def _own(self, user_id: int, password: str, address: str) -> Login:
         email = self._users.get(user_id).email
         try:
-            login = self._sessions.own(email, password, address)
+            login = self._sessions.check(CheckCredentials(email, address, password))
         except WrongCredentials:
             raise WrongPassword from None
         if login.user_id != user_id:

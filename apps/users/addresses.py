@@ -25,6 +25,7 @@ from apps.users.letters import change_state, verify_state
 from apps.users.links import Links, Purpose
 from apps.users.models import User
 from apps.users.repositories import Users
+from apps.users.second_factor import SecondFactors
 from apps.users.services import unusable_password
 from apps.users.sessions import Sessions
 
@@ -39,13 +40,20 @@ class Addresses:
     """Handlers of the commands about addresses in apps/users/account_commands.py."""
 
     def __init__(
-        self, users: Users, sessions: Sessions, accounts: DjangoAccounts, links: Links, passwords: Accounts
+        self,
+        users: Users,
+        sessions: Sessions,
+        accounts: DjangoAccounts,
+        links: Links,
+        passwords: Accounts,
+        second_factors: SecondFactors,
     ) -> None:
         self._users = users
         self._sessions = sessions
         self._accounts = accounts
         self._links = links
         self._passwords = passwords
+        self._second_factors = second_factors
 
     def request_verification(self, command: RequestVerification) -> None:
         """Write down that somebody asked; a worker looks up whose address it is, and if that is verified already."""
@@ -97,6 +105,9 @@ class Addresses:
         changes = {"email": found.change.old_email, "email_verified_at": found.now, "password": unusable_password()}
         user = self._users.update(found.user, **changes)
         self._accounts.mark_undone(found.change, found.now)
+        if found.change.confirmed_at:
+            # whoever set one up since would lock the owner out with it
+            self._second_factors.remove_since(user, found.change.confirmed_at)
         self._sessions.end_all(user.id)
         _tell(user)
         publish(EmailChangeUndone(user.id, found.change.pk))

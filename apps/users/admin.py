@@ -23,7 +23,9 @@ from apps.users import (
     rules,
 )
 from apps.users.admin_import import upload
+from apps.users.admin_sessions import LOG_OUT
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser
+from apps.users.factor_commands import ResetTotp
 from apps.users.models import User
 from apps.users.search import searchable
 
@@ -82,7 +84,20 @@ ACTIVATE = CommandAction[User](
 )
 
 
+RESET = CommandAction[User](
+    "remove_second_factor",
+    "Remove second factor",
+    "For somebody who lost it, once you are sure that it is them who asks. Their sessions end; if staff need a "
+    "second factor, their next log-in sets up another one.",
+    "second factor removed",
+    lambda user, request: ResetTotp(user.pk),
+    lambda user: user.has_second_factor,
+)
 DELETE = deletion(User, lambda user, request: DeleteUser(user.pk))
+
+
+# on the page of a user, not to be changed there
+SHOWN = ("email_verified_at", "its_second_factor", "version", "created_at", "updated_at", "last_login")
 
 
 @admin.register(User)
@@ -98,7 +113,7 @@ class UserAdmin(ServiceAdmin[User]):
     sortable_by = ("created_at", "id")
     date_hierarchy = "created_at"
     tools: ClassVar = (("Import users", "admin:users_user_import"),)
-    actions = (DEACTIVATE, ACTIVATE, DELETE)
+    actions = (LOG_OUT, RESET, DEACTIVATE, ACTIVATE, DELETE)
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page that takes a file to Django's own."""
@@ -119,24 +134,18 @@ class UserAdmin(ServiceAdmin[User]):
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
         if obj is None:
             return ["email", "name", "password", "is_staff"]
-        return [
-            "email",
-            "name",
-            "is_active",
-            "is_staff",
-            "email_verified_at",
-            "version",
-            "created_at",
-            "updated_at",
-            "last_login",
-        ]
+        return ["email", "name", "is_active", "is_staff", *SHOWN]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> Any:
-        return (
-            []
-            if obj is None
-            else ["email", "is_staff", "email_verified_at", "version", "created_at", "updated_at", "last_login"]
-        )
+        return [] if obj is None else ["email", "is_staff", *SHOWN]
+
+    @admin.display(description="second factor")
+    def its_second_factor(self, user: User) -> str:
+        """Since when there is one, and how many recovery codes are left."""
+        if not user.has_second_factor:
+            return "none"
+        factor = user.second_factor
+        return f"since {factor.confirmed_at:%Y-%m-%d %H:%M}, {factor.recovery_codes.count()} recovery codes left"
 
     def save_model(self, request: HttpRequest, obj: User, form: ModelForm[User], change: bool) -> None:
         """Run the command instead of saving the row."""
@@ -158,7 +167,8 @@ is_aggregate("user", "users.user")
 
 @related("users.user")
 def of_user(user: User) -> Iterable[Link]:
-    """Link a user to what happened to them, and staff to what they did."""
+    """Link a user to their sessions and to what happened to them, and staff to what they did."""
+    yield Link("Sessions", list_of("users.session", user=user.pk, state="live"))
     yield Link("Events", list_of("events.outboxevent", aggregate=f"user:{user.pk}"))
     yield Link("Event deliveries", list_of("events.delivery", aggregate=f"user:{user.pk}"))
     if user.is_staff:

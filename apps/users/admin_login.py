@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -19,25 +19,41 @@ from apps.core.bus import bus, unit_of_work
 from apps.core.errors import TooMany
 from apps.core.http.client import client_network
 from apps.users import rules
+from apps.users.admin_second_factor import begin_enrolment
+from apps.users.api.serializers import CODE_LENGTH
 from apps.users.commands import CheckCredentials, ConfirmLogin, Login, SetPassword
-from apps.users.errors import EmailUnverified, WrongCredentials
+from apps.users.errors import EmailUnverified, OtpEnrolmentRequired, OtpRequired, WrongCredentials, WrongOtp
+from apps.users.factor_commands import CheckLogin
 from apps.users.models import User
 
 
 class LoginForm(AdminAuthenticationForm):
-    """Asks the bus whose credentials these are; a refusal becomes the form's error."""
+    """Asks the bus whose credentials these are; a refusal becomes the form's error.
+
+    `must_enrol` says that they are staff who need a second factor and have none.
+    """
 
     login: Login
+    must_enrol = False
+    otp = forms.CharField(
+        label="Code of your second factor, if you have one",
+        required=False,
+        max_length=CODE_LENGTH,
+        widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
+    )
 
     def clean(self) -> dict[str, Any]:
         """Set `login` and `user_cache`. Raises ValidationError, also for a user who is not staff."""
         email, password = self.cleaned_data.get("username"), self.cleaned_data.get("password")
         if email and password and self.request is not None:
+            command = CheckLogin(email, client_network(self.request), password, self.cleaned_data.get("otp", ""))
             try:
-                self.login = bus.execute(CheckCredentials(email, client_network(self.request), password))
+                self.login = bus.execute(command)
             except WrongCredentials:
                 raise self.get_invalid_login_error() from None
-            except (TooMany, EmailUnverified) as error:
+            except OtpEnrolmentRequired as error:
+                self.login, self.must_enrol = cast(Login, error.login), True
+            except (TooMany, EmailUnverified, OtpRequired, WrongOtp) as error:
                 raise ValidationError(str(error), code=error.code) from None
             self.user_cache = User.objects.filter(id=self.login.user_id, password=self.login.password).first()
             if self.user_cache is None:
@@ -54,6 +70,8 @@ class AdminLogin(LoginView):
         try:
             with unit_of_work():
                 bus.execute(ConfirmLogin(form.login))
+                if form.must_enrol:
+                    return begin_enrolment(self.request, form.login, self.get_success_url())
                 return super().form_valid(form)
         except WrongCredentials:
             form.add_error(None, form.get_invalid_login_error())
@@ -69,7 +87,7 @@ def log_in(request: HttpRequest) -> HttpResponseBase:
     context = {**admin.site.each_context(request), "title": "Log in", "app_path": request.get_full_path()}
     if "next" not in {*request.GET, *request.POST}:
         context["next"] = index
-    view = AdminLogin.as_view(authentication_form=LoginForm, template_name="admin/login.html", extra_context=context)
+    view = AdminLogin.as_view(authentication_form=LoginForm, template_name="users/login.html", extra_context=context)
     return view(request)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
+from uuid import UUID
 
 from apps.core.bus import Command
 
@@ -88,15 +89,26 @@ class TokenPair:
 
 @dataclass(frozen=True)
 class Login:
-    """A user whose password was checked: their id, and the hash that it matched."""
+    """A user whose password was checked: their id, the hash that it matched, and their generation at that time."""
 
     user_id: int
     password: str = field(repr=False)
+    generation: int
+
+
+@dataclass(frozen=True)
+class Device:
+    """What a session's owner can recognise it by: the client's network ("203.0.113.0/24") and how it calls itself."""
+
+    network: str = ""
+    user_agent: str = ""
 
 
 @dataclass(frozen=True)
 class CheckCredentials(Command[Login]):
     """Find the active user with this e-mail and password; the attempt counts against the limit of logins.
+
+    For somebody who is logged in and proves once more that it is them: a log-in takes CheckLogin.
 
     Not atomic as a whole: a failed attempt must be remembered, though the login itself is refused. Refused with
     WrongCredentials, or TooMany after too many failures.
@@ -112,7 +124,7 @@ class CheckCredentials(Command[Login]):
 class ConfirmLogin(Command[None]):
     """Lock the user of a login until the transaction ends; send it in the transaction that uses the login.
 
-    Refused with WrongCredentials if the user is gone, inactive, or has another password by now.
+    Refused with WrongCredentials if the user is gone, inactive, has another password or was logged out by now.
     """
 
     login: Login
@@ -120,12 +132,14 @@ class ConfirmLogin(Command[None]):
 
 @dataclass(frozen=True)
 class LogIn(Command[TokenPair]):
-    """Open a session; not atomic, and refused, as CheckCredentials is."""
+    """Open a session; not atomic, and refused, as CheckLogin is. `otp` is a code of the second factor, if any."""
 
     atomic: ClassVar[bool] = False
     email: str
     address: str
     password: str = field(repr=False)
+    device: Device = Device()
+    otp: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)
@@ -134,6 +148,23 @@ class RefreshSession(Command[TokenPair]):
 
     atomic: ClassVar[bool] = False
     refresh: str = field(repr=False)
+    device: Device = Device()
+
+
+@dataclass(frozen=True)
+class EndSession(Command[None]):
+    """End one session of a user, with all its tokens. Refused with NotFound, if it has ended too."""
+
+    user_id: int
+    session_id: UUID
+
+
+@dataclass(frozen=True)
+class EndSessions(Command[None]):
+    """End every session of a user `but` one, those in the admin too; nothing if the user is gone."""
+
+    user_id: int
+    but: UUID | None = None
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """What the users' use cases refuse."""
 
 from apps.core.errors import Conflict, NotAllowed, NotAuthenticated
+from apps.users.commands import Login
 
 
 class EmailTaken(Conflict):
@@ -72,3 +73,81 @@ class EmailUnverified(NotAllowed):
         super().__init__(
             "Confirm your address first, by the link in the mail; POST /auth/email-verification/resend sends another."
         )
+
+
+class NoSession(Conflict):
+    """The token belongs to no session, so there is nothing to log out of: it ends by itself, at the time in `exp`."""
+
+    code = "no_session"
+
+    def __init__(self) -> None:
+        super().__init__("This token belongs to no session; it ends by itself when it expires.")
+
+
+class OtpRequired(NotAuthenticated):
+    """The password is right, and the user has a second factor: send the same again with `otp`, a code of it."""
+
+    code = "otp_required"
+
+    def __init__(self) -> None:
+        super().__init__("A code of your second factor is needed as well; a recovery code will do.")
+
+
+class WrongOtp(NotAuthenticated):
+    """The code that came with a log-in is not one of the user's second factor at this time, or was used before."""
+
+    code = "wrong_otp"
+
+    def __init__(self) -> None:
+        super().__init__("The code is wrong, or was used before; wait for the next one.")
+
+
+class WrongCode(NotAllowed):
+    """The code that a change of the second factor needs is not one of it at this time, or was used before."""
+
+    code = "wrong_code"
+
+    def __init__(self) -> None:
+        super().__init__("The code is wrong, or was used before; wait for the next one.")
+
+
+class OtpEnrolmentRequired(NotAllowed):
+    """Staff need a second factor here (STAFF_OTP_REQUIRED), and this user has none: the admin's log-in sets one up.
+
+    `login` is whose password was right, at a log-in.
+    """
+
+    meaning = "Staff need a second factor here, and this user has none: the log-in at /admin/ sets one up."
+
+    code = "otp_enrolment_required"
+
+    def __init__(self, login: Login | None = None) -> None:
+        self.login = login
+        super().__init__("Staff need a second factor here; log in at /admin/, which sets one up, and come back.")
+
+
+class TotpEnabled(Conflict):
+    """The user has a second factor already."""
+
+    code = "totp_enabled"
+
+    def __init__(self) -> None:
+        super().__init__("There is a second factor already; remove it first, by one of its codes.")
+
+
+class TotpNotBegun(Conflict):
+    """There is no secret to confirm."""
+
+    code = "totp_not_begun"
+
+    def __init__(self) -> None:
+        super().__init__("There is no secret to confirm; ask for one first, at POST /auth/totp.")
+
+
+class TotpNotEnabled(Conflict):
+    """The user has no second factor."""
+
+    code = "totp_not_enabled"
+
+    def __init__(self) -> None:
+        super().__init__("There is no second factor.")

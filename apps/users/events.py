@@ -70,6 +70,16 @@ class PasswordChanged(UserEvent):
 
 @event
 @dataclass(frozen=True)
+class SecondFactorChanged(UserEvent):
+    """A user has a second factor now, or has none any more; each change is of another generation."""
+
+    type: ClassVar[str] = f"{INTERNAL}second_factor_changed"
+    in_force: bool
+    generation: int
+
+
+@event
+@dataclass(frozen=True)
 class PasswordResetRequested(Event):
     """Somebody asked to reset the password of whoever has this e-mail, if anybody does."""
 

@@ -16,6 +16,8 @@ EMAIL_CHANGED = Mail("users/mail/email_changed", {"name": NAME, "link": LINK, "n
 EMAIL_CHANGE_UNDONE = Mail("users/mail/email_change_undone", {"name": NAME, "link": LINK})
 PASSWORD_RESET = Mail("users/mail/password_reset", {"name": NAME, "link": LINK})
 PASSWORD_CHANGED = Mail("users/mail/password_changed", {"name": NAME})
+SECOND_FACTOR_ON = Mail("users/mail/second_factor_on", {"name": NAME})
+SECOND_FACTOR_OFF = Mail("users/mail/second_factor_off", {"name": NAME})
 # what a reader of mail makes a link of
 LINKED = re.compile(r"[/:@\\]|\.\S")
 
@@ -45,3 +47,9 @@ def send_email_changed(undoing: Undoing, message_id: str) -> None:
 def send_password_changed(email: str, name: str, message_id: str) -> None:
     """Tell the user that their password was changed. Raises as above."""
     send(PASSWORD_CHANGED.message({"name": called(name)}, to=[email], message_id=message_id))
+
+
+def send_second_factor_changed(email: str, name: str, message_id: str, *, in_force: bool) -> None:
+    """Tell the user that their second factor came into force, or was removed. Raises as above."""
+    mail = SECOND_FACTOR_ON if in_force else SECOND_FACTOR_OFF
+    send(mail.message({"name": called(name)}, to=[email], message_id=message_id))

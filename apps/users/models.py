@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.hashers import make_password
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower, Now
+from django.utils.crypto import salted_hmac
 
 from apps.users import passwords
 from apps.users.mailboxes import one_spelling
 
 EMAIL_LENGTH, NAME_LENGTH = 254, 150
+# the longest network, 2001:db8:ffff::/48 spelt out; and as much of a User-Agent as tells a browser from a phone
+NETWORK_LENGTH, USER_AGENT_LENGTH = 43, 200
+
+
+# Django's own, in AbstractBaseUser
+SESSION_SALT = "django.contrib.auth.models.AbstractBaseUser.get_session_auth_hash"
 
 
 class UserManager(BaseUserManager["User"]):
@@ -43,6 +52,8 @@ class User(AbstractBaseUser):
     version = models.PositiveIntegerField(default=1, editable=False)
     # name and e-mail as apps/users/search.py folds them; the repository keeps it up to date
     search = models.TextField(default="", db_default="", editable=False)
+    # counts up when every log-in of the user ends: one that was checked or opened before is of an earlier generation
+    generation = models.PositiveIntegerField(default=0, db_default=0, editable=False)
 
     objects = UserManager()
 
@@ -63,6 +74,12 @@ class User(AbstractBaseUser):
     def __str__(self) -> str:
         return self.email
 
+    @property
+    def has_second_factor(self) -> bool:
+        """Whether a second factor is in force; no query for whoever was read with `select_related`."""
+        factor: SecondFactor | None = getattr(self, "second_factor", None)
+        return factor is not None and factor.confirmed_at is not None
+
     def set_password(self, raw_password: str | None) -> None:
         """Django's hook; the use case is the command SetPassword."""
         self.password = passwords.hash_of(raw_password) if raw_password is not None else make_password(None)
@@ -70,6 +87,19 @@ class User(AbstractBaseUser):
     def check_password(self, raw_password: str | None) -> bool:
         """Whether `raw_password` is the user's password, in any of its spellings."""
         return raw_password is not None and passwords.matches(raw_password, self.password)
+
+    def get_session_auth_hash(self) -> str:
+        """What a session of the admin must have been opened with: it ends with the password or the generation."""
+        return self._opened_with(settings.SECRET_KEY)
+
+    def get_session_auth_fallback_hash(self) -> Iterator[str]:
+        """The same, for sessions from the time of an earlier SECRET_KEY."""
+        return map(self._opened_with, settings.SECRET_KEY_FALLBACKS)
+
+    def _opened_with(self, secret: str | bytes) -> str:
+        # as Django makes it while the generation is 0, so that an upgrade logs nobody out
+        opened = self.password + (f" {self.generation}" if self.generation else "")
+        return salted_hmac(SESSION_SALT, opened, secret=secret, algorithm="sha256").hexdigest()
 
     def has_perm(self, perm: str, obj: object = None) -> bool:
         """Whether the user may: active staff may do everything."""
@@ -95,16 +125,27 @@ class EmailChange(models.Model):
 
 
 class Session(models.Model):
-    """One login; every token that descends from it ends when it is revoked."""
+    """One login; every token that descends from it ends when it is revoked.
+
+    Network and user agent are those of the log-in or, after it, of the last refresh; a session that a command has
+    opened has no network.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="sessions")
     created_at = models.DateTimeField(db_default=Now())
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+    refreshed_at = models.DateTimeField(null=True)
+    network = models.CharField(max_length=NETWORK_LENGTH, default="", db_default="")
+    user_agent = models.CharField(max_length=USER_AGENT_LENGTH, default="", db_default="")
 
     class Meta:
-        indexes: ClassVar = [models.Index(fields=["expires_at"], name="users_session_expiry")]
+        indexes: ClassVar = [
+            models.Index(fields=["expires_at"], name="users_session_expiry"),
+            # the list of a user's sessions, however many of theirs have ended
+            models.Index(fields=["user", "-created_at"], name="users_session_live", condition=Q(revoked_at=None)),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -116,6 +157,32 @@ class RefreshToken(models.Model):
     digest = models.CharField(max_length=64, primary_key=True)
     session = models.ForeignKey(Session, on_delete=models.CASCADE, related_name="tokens")
     used_at = models.DateTimeField(null=True)
+
+    def __str__(self) -> str:
+        return f"{self.digest[:8]}…"
+
+
+class SecondFactor(models.Model):
+    """What a user's authenticator app makes its codes of; in force once confirmed.
+
+    The secret is encrypted (apps/core/crypto.py). No code of `last_step`, a number of time steps, or before it counts.
+    """
+
+    user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="second_factor")
+    secret = models.TextField()
+    created_at = models.DateTimeField(db_default=Now())
+    confirmed_at = models.DateTimeField(null=True)
+    last_step = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"second factor of {self.user_id}"
+
+
+class RecoveryCode(models.Model):
+    """A recovery code by its digest; deleted by its use."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    factor = models.ForeignKey(SecondFactor, on_delete=models.CASCADE, related_name="recovery_codes")
 
     def __str__(self) -> str:
         return f"{self.digest[:8]}…"

@@ -11,6 +11,7 @@ from apps.users.events import (
     EmailChangeUndone,
     PasswordChanged,
     PasswordResetRequested,
+    SecondFactorChanged,
     UserRegistered,
     VerificationRequested,
 )
@@ -35,6 +36,13 @@ def send_password_changed(event: PasswordChanged) -> None:
     """Tell whoever had the account when its password changed."""
     message_id = f"<password-{event.user_id}-{event.version}@patterns>"
     mail.send_password_changed(event.email, event.name, message_id)
+
+
+@on(SecondFactorChanged, waits=True)
+def send_second_factor_changed(event: SecondFactorChanged) -> None:
+    """Tell the user that a log-in needs a code now, or no longer does."""
+    message_id = f"<second-factor-{event.user_id}-{event.generation}@patterns>"
+    mail.send_second_factor_changed(event.email, event.name, message_id, in_force=event.in_force)
 
 
 @on(VerificationRequested, waits=True)

@@ -1,4 +1,4 @@
-"""The service of logins: sessions, rotating refresh tokens, and the limit on failed attempts.
+"""The service of logins: sessions, and rotating refresh tokens.
 
 A refresh token is used once. If it comes a second time, it was stolen: either the thief or the user came first, and
 nobody can tell which. So the session it belongs to ends, with all its tokens (RFC 9700, section 4.14.2).
@@ -6,19 +6,21 @@ nobody can tell which. So the session it belongs to ends, with all its tokens (R
 
 from __future__ import annotations
 
-import hashlib
 import secrets
-import uuid
 from datetime import timedelta
+from uuid import UUID
 
 import structlog
 
 from apps.core.bus import unit_of_work
-from apps.core.errors import NotFound, TooMany
+from apps.core.errors import NotFound
 from apps.users import passwords
 from apps.users.commands import (
     CheckCredentials,
     ConfirmLogin,
+    Device,
+    EndSession,
+    EndSessions,
     IssueToken,
     LogIn,
     Login,
@@ -26,39 +28,25 @@ from apps.users.commands import (
     RefreshSession,
     TokenPair,
 )
-from apps.users.errors import EmailUnverified, InvalidToken, WrongCredentials
+from apps.users.errors import (
+    EmailUnverified,
+    InvalidToken,
+    OtpEnrolmentRequired,
+    OtpRequired,
+    WrongCode,
+    WrongCredentials,
+    WrongOtp,
+)
+from apps.users.factor_commands import CheckLogin
+from apps.users.login_limit import LoginLimit, digest
 from apps.users.mailboxes import one_spelling
 from apps.users.models import Session, User
-from apps.users.session_repositories import Attempt, DjangoAttempts, DjangoSessions
+from apps.users.second_factor import SecondFactors
+from apps.users.session_repositories import DjangoSessions
 from apps.users.tokens import AccessTokens
 
 log = structlog.get_logger("sessions")
-
-
-class LoginLimit:
-    """Limits the failed logins in a minute, of one address and of one e-mail."""
-
-    def __init__(self, attempts: DjangoAttempts, per_minute: int) -> None:
-        self._attempts = attempts
-        self._per_minute = per_minute
-
-    def reserve(self, attempt: Attempt) -> None:
-        """Count an attempt before it is made, so that racing ones cannot slip through. Raises TooMany.
-
-        Attempts refused for their address count against no e-mail: otherwise they could lock others out.
-        """
-        count, seconds = self._attempts.count(attempt, self._per_minute)
-        if count > self._per_minute:
-            log.warning("login_limited", seconds=seconds)
-            raise TooMany(f"Too many failed logins; try again in {seconds} s.", max(seconds, 1))
-
-    def forgive(self, attempt: Attempt) -> None:
-        """Take a successful attempt back."""
-        self._attempts.forget(attempt)
-
-    def prune(self) -> None:
-        """Delete what no longer counts."""
-        self._attempts.prune()
+BY_COMMAND = Device(user_agent="manage.py issue_token")
 
 
 class Sessions:
@@ -69,11 +57,13 @@ class Sessions:
         sessions: DjangoSessions,
         tokens: AccessTokens,
         limit: LoginLimit,
+        factors: SecondFactors,
         lifetime: timedelta,
         *,
         verified_only: bool = False,
     ) -> None:
         self._sessions = sessions
+        self._factors = factors
         self._tokens = tokens
         self._limit = limit
         self._lifetime = lifetime
@@ -81,57 +71,72 @@ class Sessions:
 
     def check(self, command: CheckCredentials) -> Login:
         """Find whose credentials these are; takes as long for an unknown e-mail as for a wrong password."""
-        return self._admitted(command)
+        with self._limit.attempt(command.email, command.address):
+            return _login(self._with_password(command))
 
-    def own(self, email: str, password: str, address: str) -> Login:
-        """The login of a user who proves who they are, once more; refused, and counted, like a log-in."""
-        user = self._authenticated(CheckCredentials(email, address, password))
-        return Login(user.id, user.password)
+    def check_login(self, command: CheckLogin) -> Login:
+        """Find whose credentials these are, and use up a code of their second factor if they have one."""
+        return self._proven(command)
 
     def confirm(self, command: ConfirmLogin) -> None:
         """Lock the user until the transaction ends, so that nothing is made for a login that no longer holds."""
-        login = command.login
-        if not self._sessions.hold_login(login.user_id, login.password):
-            log.info("login_overtaken", user_id=login.user_id)
+        if not self._sessions.hold_login(command.login):
+            log.info("login_overtaken", user_id=command.login.user_id)
             raise WrongCredentials
 
     def log_in(self, command: LogIn) -> TokenPair:
         """Open a session for the user whose credentials these are."""
-        login = self._admitted(command)
+        login = self._proven(command)
         with unit_of_work():
             # hashing takes long, and the user may be changed or gone by now
             self.confirm(ConfirmLogin(login))
-            session = self._sessions.open(login.user_id, self._lifetime)
+            session = self._sessions.open(login.user_id, self._lifetime, command.device)
             return self._pair(session)
 
-    def _admitted(self, given: LogIn | CheckCredentials) -> Login:
-        user = self._authenticated(given)
-        if self._verified_only and user.email_verified_at is None:
-            log.info("login_unverified", user_id=user.id)
-            raise EmailUnverified
-        return Login(user.id, user.password)
+    def _proven(self, given: LogIn | CheckLogin) -> Login:
+        # what a right password is not enough for is no guess at it
+        with self._limit.attempt(given.email, given.address, EmailUnverified, OtpRequired, OtpEnrolmentRequired):
+            user = self._with_password(given)
+            login = _login(user)
+            if self._verified_only and user.email_verified_at is None:
+                log.info("login_unverified", user_id=user.id)
+                raise EmailUnverified
+            if self._factors.is_missing(user.is_staff, has_one=user.has_second_factor):
+                raise OtpEnrolmentRequired(login)
+            if user.has_second_factor:
+                if not given.otp:
+                    raise OtpRequired
+                self._spend(login, given.otp)
+            return login
 
-    def _authenticated(self, given: LogIn | CheckCredentials) -> User:
-        email = one_spelling(given.email).lower()
-        attempt = Attempt(_digest(f"address:{given.address}"), _digest(f"email:{email}"))
-        self._limit.reserve(attempt)
-        user = self._sessions.user_with(email)
+    def _spend(self, login: Login, otp: str) -> None:
+        try:
+            with unit_of_work():
+                self.confirm(ConfirmLogin(login))
+                self._factors.spend(login.user_id, otp)
+        except WrongCode:
+            raise WrongOtp from None
+
+    def _with_password(self, given: LogIn | CheckLogin | CheckCredentials) -> User:
+        user = self._sessions.user_with(one_spelling(given.email).lower())
+        # whatever else there is to say, this comes first: no answer to a wrong password tells anything about the user
         fits = passwords.matches(given.password, user.password if user else None)
         if user is None or not fits or not user.is_active:
             log.info("login_failed", user_id=user and user.id)
             raise WrongCredentials
-        self._limit.forgive(attempt)
         return user
 
     def refresh(self, command: RefreshSession) -> TokenPair:
         """Make a new pair for an unused token; a used one ends its session. Raises InvalidToken."""
-        digest = _digest(command.refresh)
+        presented = digest(command.refresh)
         with unit_of_work():
             # the user first: whatever ends a session locks its user first, and then the tokens
-            user = self._sessions.hold_owner(digest)
-            token = user and self._sessions.lock_token(digest)
+            user = self._sessions.hold_owner(presented)
+            token = user and self._sessions.lock_token(presented)
             if user and token and token.used_at is None and user.is_active and token.is_alive:
-                self._sessions.mark_used(digest)
+                if self._factors.is_missing(user.is_staff, has_one=user.has_second_factor):
+                    raise OtpEnrolmentRequired
+                self._sessions.mark_used(presented, command.device)
                 return self._pair(token.session)
             if user and token and token.used_at is not None:
                 log.warning("refresh_token_reused", session_id=str(token.session_id), user_id=user.id)
@@ -143,12 +148,23 @@ class Sessions:
         user = self._sessions.hold_active(command.email)
         if user is None:
             raise NotFound(f"There is no active user with the e-mail {command.email}.")
-        # a session of its own, so that deactivating the user ends this token for good
-        session = self._sessions.open(user.id, timedelta(seconds=self._tokens.lifetime))
+        # a session of its own, so that the user sees this token and can end it, and deactivating them ends it for good
+        session = self._sessions.open(user.id, timedelta(seconds=self._tokens.lifetime), BY_COMMAND)
         return self._tokens.issue(user.id, session.id)
 
-    def end_all(self, user_id: int, but: uuid.UUID | None = None) -> None:
-        """End every session of a user but one, and delete the kept answers with their tokens."""
+    def end_one(self, command: EndSession) -> None:
+        """End the session. Raises NotFound."""
+        # the user first, as everywhere: a refresh of this session must have happened, or find it ended
+        if not self._sessions.hold(command.user_id) or not self._sessions.end_own(command.user_id, command.session_id):
+            raise NotFound(f"There is no session {command.session_id}, or it has ended.")
+
+    def end_others(self, command: EndSessions) -> None:
+        """End the sessions."""
+        if self._sessions.hold(command.user_id):
+            self._sessions.end_all(command.user_id, command.but)
+
+    def end_all(self, user_id: int, but: UUID | None = None) -> None:
+        """End every session of a locked user but one, and delete the kept answers with their tokens."""
         self._sessions.end_all(user_id, but)
 
     def forget(self, user_id: int) -> None:
@@ -163,10 +179,10 @@ class Sessions:
 
     def _pair(self, session: Session) -> TokenPair:
         refresh = secrets.token_urlsafe(32)
-        self._sessions.add_token(session, _digest(refresh))
+        self._sessions.add_token(session, digest(refresh))
         access = self._tokens.issue(session.user_id, session.id)
         return TokenPair(access, refresh, self._tokens.lifetime, session.user_id)
 
 
-def _digest(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
+def _login(user: User) -> Login:
+    return Login(user.id, user.password, user.generation)

@@ -21,7 +21,7 @@ from apps.jobs.commands import SubmitJob
 from apps.jobs.models import Job
 from apps.jobs.overview import KINDS
 from apps.profiles.models import Profile
-from apps.users.commands import RegisterUser, UserSnapshot
+from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from apps.users.models import User
 from apps.webhooks.commands import FanOut, RegisterEndpoint
 from apps.webhooks.models import WebhookDelivery
@@ -29,7 +29,7 @@ from apps.webhooks.models import WebhookDelivery
 pytestmark = pytest.mark.django_db
 LISTS = [
     "users/user", "profiles/profile", "events/outboxevent", "events/delivery", "jobs/job", "webhooks/endpoint",
-    "webhooks/webhookdelivery", "core/adminnote",
+    "webhooks/webhookdelivery", "core/adminnote", "users/session",
 ]  # fmt: skip
 
 
@@ -37,6 +37,7 @@ def make(first: int, last: int) -> None:
     """A row of everything for each number."""
     for number in range(first, last):
         user = bus.execute(RegisterUser(f"user{number}@example.com", f"User {number}"))
+        bus.execute(IssueToken(user.email))
         Profile.objects.create(user_id=user.id)
         bus.execute(SubmitJob("process", user.id, {"rows": []}))
         bus.execute(RegisterEndpoint(f"https://93.184.216.34/{number}"))

@@ -21,7 +21,9 @@ from apps.core.bus import Bus, bus
 from apps.core.crypto import Box, Unreadable
 from apps.core.key_rotation import RotateKeys
 from apps.core.models import IdempotentAnswer
+from apps.users import totp
 from apps.users.commands import UserSnapshot
+from apps.users.models import SecondFactor
 from apps.users.queries import ReadToken
 from apps.webhooks.models import Endpoint
 from apps.webhooks.secrets import PURPOSE, SecretBox
@@ -121,6 +123,8 @@ class TestRotation:
         row = self.endpoint(OLD, previous_secret=SecretBox(OLD).close("whsec_y"), previous_secret_until=day)
         ada, key = {"email": "ada@example.com", "name": "Ada"}, {"Idempotency-Key": "k1"}
         first = anyone.post("/api/v1/users", ada, headers=key)
+        closed = Box(OLD, totp.PURPOSE).close("a secret")
+        factor = SecondFactor.objects.create(user_id=first.json()["id"], secret=closed)
         with with_keys(NEW, OLD):
             assert anyone.post("/api/v1/users", ada, headers=key).content == first.content
             said = rotate(capsys)
@@ -128,8 +132,11 @@ class TestRotation:
                 "idempotent answers": (1, []),
                 "webhook secrets": (1, []),
                 "previous webhook secrets": (1, []),
+                "second factors": (1, []),
             }
             assert (said["old_keys"], said["old_keys_can_go"], said["status"]) == (1, True, 0)
+            factor.refresh_from_db()
+            assert Box(NEW, totp.PURPOSE).open(factor.secret) == "a secret"
             assert {renewed for renewed, _ in counts(rotate(capsys)).values()} == {0}, "a second time it finds nothing"
         with with_keys(NEW):
             assert anyone.post("/api/v1/users", ada, headers=key).content == first.content

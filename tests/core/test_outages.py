@@ -18,7 +18,8 @@ from rest_framework.test import APIClient
 
 from apps.core.bus import bus
 from apps.core.outages import is_outage
-from apps.users.commands import CheckCredentials, IssueToken, RegisterUser, UserSnapshot
+from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
+from apps.users.factor_commands import CheckLogin
 from apps.users.queries import ListUsers
 
 PASSING = [
@@ -96,7 +97,7 @@ def test_a_session_that_postgresql_ends_is_503_everywhere(
     assert client.get("/api/v1/users").status_code == 200, "the next request has a connection of its own"
 
     browser = Client(raise_request_exception=False)
-    with bus.replaced(CheckCredentials, idle):
+    with bus.replaced(CheckLogin, idle):
         page = browser.post("/admin/login/", {"username": "boss@example.com", "password": "x"})
     assert (page.status_code, page["Retry-After"]) == (503, "1")
 

@@ -27,7 +27,7 @@ from tests.processes import ROOT, Processes
 Register = Callable[..., UserSnapshot]
 COMMANDS = {
     "core": ("patterns", "compare", "breakers", "rotate_keys"),
-    "users": ("create_user", "issue_token"),
+    "users": ("create_user", "issue_token", "remove_second_factor"),
     "events": ("outbox", "relay"),
     "jobs": ("jobs",),
 }

@@ -17,7 +17,8 @@ from rest_framework.test import APIClient
 
 from apps.core.bus import Bus, bus
 from apps.events.models import OutboxEvent
-from apps.users.commands import CheckCredentials, LogIn, RegisterUser, UserSnapshot
+from apps.users.commands import LogIn, RegisterUser, UserSnapshot
+from apps.users.factor_commands import CheckLogin
 from apps.users.letters import WriteVerification, WriteWelcome
 from apps.users.models import User
 from config.container import Container
@@ -38,7 +39,7 @@ def verification(mode: str) -> Iterator[None]:
     Container(replace(settings.ENV, email_verification=mode)).wire(other)
     with ExitStack() as stack:
         stack.enter_context(bus.replaced(LogIn, other.execute))
-        stack.enter_context(bus.replaced(CheckCredentials, other.execute))
+        stack.enter_context(bus.replaced(CheckLogin, other.execute))
         stack.enter_context(bus.replaced(WriteWelcome, other.ask))
         stack.enter_context(bus.replaced(WriteVerification, other.ask))
         yield

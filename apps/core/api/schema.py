@@ -114,7 +114,13 @@ class ProblemSchema(AutoSchema):
         return answers(self._version()) if answers else super().get_response_serializers()
 
     def _get_request_body(self, *args: Any, **kwargs: Any) -> Any:
-        body: Any = super()._get_request_body(*args, **kwargs)  # type: ignore[no-untyped-call]
+        method = self.method
+        # the library gives a DELETE no body (RFC 9110, section 9.3.5, lets a service agree on one with its clients)
+        self.method = "POST" if self._deletes_by_body() else method
+        try:
+            body: Any = super()._get_request_body(*args, **kwargs)  # type: ignore[no-untyped-call]
+        finally:
+            self.method = method
         return body and body | {"required": getattr(self.view, "needs_body", True)}
 
     def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
@@ -135,6 +141,9 @@ class ProblemSchema(AutoSchema):
     def _runs_once(self) -> bool:
         return self.method == "POST" and getattr(getattr(self.view, "post", None), "runs_once", False)
 
+    def _deletes_by_body(self) -> bool:
+        return self.method == "DELETE" and getattr(self.view, "deletes_by_body", False)
+
     def _version(self) -> str:
         return self.path.split("/")[2]
 
@@ -142,7 +151,7 @@ class ProblemSchema(AutoSchema):
         found = set(getattr(self.view, "problems", {}).get(self.method.lower(), ()))
         if self.view.permission_classes and self.view.authentication_classes:
             found.add(401)
-        if self.method in ("POST", "PUT", "PATCH"):
+        if self.method in ("POST", "PUT", "PATCH") or self._deletes_by_body():
             found |= {400, 411, 413, 415}
         if self._runs_once():
             found |= {409, 422}

@@ -79,9 +79,9 @@ class ApiView(APIView):
     """Parses, checks and answers; the work itself goes to the bus.
 
     `authenticates` names the authentication of a method, if it is not the default one: a read whose own statement
-    checks the caller needs no other. For the schema, by method: `problems` lists the error statuses beyond the usual,
-    `answers` has a function from a version to the serializers by status, `sends` the headers of an answer that is
-    not an error.
+    checks the caller needs no other. For the schema, `deletes_by_body` says that a DELETE takes a body; and by method,
+    `problems` lists the error statuses beyond the usual, `answers` has a function from a version to the serializers by
+    status, `sends` the headers of an answer that is not an error.
     """
 
     bus = bus
@@ -95,6 +95,7 @@ class ApiView(APIView):
     taken: Taken | None = None
     authenticates: ClassVar[dict[str, type[BaseAuthentication]]] = {}
     problems: ClassVar[dict[str, tuple[int, ...]]] = {}
+    deletes_by_body: ClassVar[bool] = False
     answers: ClassVar[dict[str, Callable[[str], dict[int, Any]]]] = {}
     sends: ClassVar[dict[str, tuple[str, ...]]] = {}
 

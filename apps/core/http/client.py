@@ -38,6 +38,14 @@ def client_network(request: HttpRequest) -> str:
     return text
 
 
+def client_area(request: HttpRequest) -> str:
+    """About where the client is, for people: the /24 of an IPv4 address, the /48 of an IPv6 one; "" for no address."""
+    address = _address(client_address(request))
+    if address is None:
+        return ""
+    return str(ipaddress.ip_network((address, 24 if address.version == 4 else 48), strict=False))
+
+
 @lru_cache(maxsize=4096)
 def _address(hop: str) -> Address | None:
     """The address in `hop`, without port, brackets, quotes and zone; None if there is none."""

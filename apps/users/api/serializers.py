@@ -15,6 +15,8 @@ from apps.users import rules
 from apps.users.models import EMAIL_LENGTH, NAME_LENGTH
 
 PASSWORD_LENGTH = 128
+# a recovery code, with whatever people put between its letters
+CODE_LENGTH = 64
 # 8 characters and "not only digits" are rules of AUTH_PASSWORD_VALIDATORS, which also refuse common passwords
 NEW_PASSWORD = {
     "type": "string",
@@ -76,10 +78,11 @@ class UserChanges(Body):
 
 @example({"email": "ada@example.com", "password": "correct horse battery"})
 class Credentials(Body):
-    """The body of POST /auth/token."""
+    """The body of POST /auth/token; `otp` is a code of the second factor, or a recovery code, if there is one."""
 
     email = Text(max_length=EMAIL_LENGTH, trim_whitespace=False)
     password = Text(max_length=PASSWORD_LENGTH, trim_whitespace=False)
+    otp = Text(required=False, max_length=CODE_LENGTH)
 
 
 @example({"refresh": "vS2n4pXyq1k0dH7m"})
@@ -104,3 +107,64 @@ class TokenAnswer(serializers.Serializer[Any]):
     refresh = serializers.CharField()
     token_type = serializers.CharField()
     expires_in = serializers.IntegerField()
+
+
+SESSION = {
+    "id": "8f14e45f-ceea-467f-a8d2-8c0d9d1c2b3a",
+    "created_at": "2026-11-24T09:00:00Z",
+    "last_used_at": "2026-11-25T17:30:00Z",
+    "expires_at": "2026-12-08T09:00:00Z",
+    "network": "203.0.113.0/24",
+    "user_agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "current": True,
+}
+
+
+@example(SESSION)
+class SessionAnswer(serializers.Serializer[Any]):
+    """A log-in of the caller: when it was last refreshed, from where (/24 or /48) and by what, if that is known."""
+
+    id = serializers.UUIDField()
+    created_at = serializers.DateTimeField()
+    last_used_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField()
+    network = serializers.CharField(allow_null=True)
+    user_agent = serializers.CharField(allow_null=True)
+    current = serializers.BooleanField()
+
+
+@example({"results": [SESSION]})
+class SessionList(serializers.Serializer[Any]):
+    """The caller's sessions, newest first."""
+
+    results = SessionAnswer(many=True)
+
+
+@example({"code": "287082"})
+class OtpCode(Body):
+    """A code of the second factor."""
+
+    code = Text(max_length=CODE_LENGTH)
+
+
+@example(
+    {
+        "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
+        "uri": "otpauth://totp/Patterns%20API:ada%40example.com?digits=6&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+        "&algorithm=SHA1&issuer=Patterns%20API&period=30",
+        "qr": '<svg xmlns="http://www.w3.org/2000/svg" width="228" height="228"><path d="M0 0h57v57h-57z"/></svg>',
+    }
+)
+class TotpAnswer(serializers.Serializer[Any]):
+    """What an authenticator app is given: the secret, the otpauth address, and that as a QR code (an SVG element)."""
+
+    secret = serializers.CharField()
+    uri = serializers.CharField()
+    qr = serializers.CharField()
+
+
+@example({"recovery_codes": ["mfrg-gzdf-mztw-q2lk", "nnwg-23tp-obyx-e43u"]})
+class RecoveryAnswer(serializers.Serializer[Any]):
+    """Ten codes, each good for one log-in without the app; shown this once."""
+
+    recovery_codes = serializers.ListField(child=serializers.CharField())

@@ -13,6 +13,7 @@ from apps.core.api.views import ApiView, run_once
 from apps.core.http.client import client_network
 from apps.core.http.renderers import json_answer
 from apps.users.api.serializers import Credentials, RefreshBody, TokenAnswer
+from apps.users.api.session_views import device_of
 from apps.users.commands import LogIn, RefreshSession, TokenPair
 
 # bytes that anybody may send without a token; the longest e-mail, name and password, every letter escaped, need half
@@ -44,17 +45,20 @@ class TokenObtain(OpenView):
     @run_once
     @extend_schema(request=Credentials, responses={200: TokenAnswer}, operation_id="auth_token", auth=[])
     def post(self, request: Request) -> HttpResponse:
-        """A pair of tokens for an e-mail and a password."""
+        """A pair of tokens for an e-mail and a password; 401 `otp_required` asks for a code of the second factor."""
         given = self.valid(Credentials, request)
-        command = LogIn(email=given["email"], password=given["password"], address=client_network(request))
-        return self.tokens(self.bus.execute(command))
+        who = (given["email"], client_network(request), given["password"], device_of(request))
+        return self.tokens(self.bus.execute(LogIn(*who, given.get("otp", ""))))
 
 
 class TokenRefresh(OpenView):
     """Go on with a login."""
 
+    problems: ClassVar = {"post": (401, 403)}
+
     @run_once
     @extend_schema(request=RefreshBody, responses={200: TokenAnswer}, operation_id="auth_token_refresh", auth=[])
     def post(self, request: Request) -> HttpResponse:
         """A new pair for a refresh token, which is used up by it."""
-        return self.tokens(self.bus.execute(RefreshSession(self.valid(RefreshBody, request)["refresh"])))
+        given = self.valid(RefreshBody, request)
+        return self.tokens(self.bus.execute(RefreshSession(given["refresh"], device_of(request))))

@@ -11,7 +11,9 @@ from apps.users.api.account_views import (
     PasswordReset,
     PasswordResetConfirm,
 )
+from apps.users.api.factor_views import Totp, TotpConfirm
 from apps.users.api.import_view import UserImport
+from apps.users.api.session_views import LogOut, SessionDetail, Sessions
 from apps.users.api.token_views import TokenObtain, TokenRefresh
 from apps.users.api.views import Me, UserDetail, UserList
 
@@ -29,4 +31,9 @@ urlpatterns = [
     path("users/import", UserImport.as_view(), name="user-import"),
     path("auth/token", TokenObtain.as_view(), name="token"),
     path("auth/token/refresh", TokenRefresh.as_view(), name="token-refresh"),
+    path("auth/sessions", Sessions.as_view(), name="sessions"),
+    path("auth/sessions/<any_case_uuid:session_id>", SessionDetail.as_view(), name="session"),
+    path("auth/logout", LogOut.as_view(), name="logout"),
+    path("auth/totp", Totp.as_view(), name="totp"),
+    path("auth/totp/confirm", TotpConfirm.as_view(), name="totp-confirm"),
 ]

@@ -7,6 +7,8 @@ mypy checks it beside the client that it is made for, with --strict.
 
 from __future__ import annotations
 
+import base64
+import hmac
 import sys
 import time
 from io import BytesIO
@@ -19,11 +21,18 @@ from api_client.api.v1 import (
     v1_auth_email_undo,
     v1_auth_email_verification,
     v1_auth_email_verification_resend,
+    v1_auth_logout,
     v1_auth_password,
     v1_auth_password_reset,
     v1_auth_password_reset_confirm,
+    v1_auth_sessions_end,
+    v1_auth_sessions_end_others,
+    v1_auth_sessions_list,
     v1_auth_token,
     v1_auth_token_refresh,
+    v1_auth_totp_begin,
+    v1_auth_totp_confirm,
+    v1_auth_totp_remove,
     v1_events_list,
     v1_process,
     v1_tasks_cancel,
@@ -63,10 +72,13 @@ from api_client.models import (
     JobStatus,
     NewPasswordBodyRequest,
     NewUserRequest,
+    OtpCodeRequest,
     PasswordBodyRequest,
     ProblemDocument,
+    RecoveryAnswer,
     RefreshBodyRequest,
     ResetBodyRequest,
+    SessionList,
     TableRequest,
     TableRequestRowsItem,
     Task,
@@ -74,6 +86,7 @@ from api_client.models import (
     TaskResultType0,
     TokenAnswer,
     TokenBodyRequest,
+    TotpAnswer,
     UserChangesRequest,
     UserPageV1,
     UserV1,
@@ -122,6 +135,54 @@ def account(url: str, password: str, mailbox: str) -> None:
         body = NewPasswordBodyRequest(token=mailed(old).token, password=password)
         assert v1_auth_password_reset_confirm.sync_detailed(client=anyone, body=body).status_code == 204
         tokens(anyone, old, password)
+
+
+def sessions(url: str, email: str, password: str) -> None:
+    """Log in twice, see both, end the other one, then all others, and log out."""
+    with Client(url, raise_on_unexpected_status=True) as client:
+        first, second = tokens(client, email, password), tokens(client, email, password)
+    with AuthenticatedClient(url, second, raise_on_unexpected_status=True) as client_of_second:
+        listed = v1_auth_sessions_list.sync(client=client_of_second)
+        assert isinstance(listed, SessionList)
+        newest, before = listed.results[:2]
+        assert (newest.current, before.current) == (True, False)
+        assert newest.network == "127.0.0.0/24"
+        assert v1_auth_sessions_end.sync_detailed(before.id, client=client_of_second).status_code == 204
+        assert v1_auth_sessions_end_others.sync_detailed(client=client_of_second).status_code == 204
+        assert v1_auth_logout.sync_detailed(client=client_of_second).status_code == 204
+    with AuthenticatedClient(url, first, raise_on_unexpected_status=True) as client_of_first:
+        refused = v1_auth_sessions_list.sync(client=client_of_first)
+        assert isinstance(refused, ProblemDocument)
+        assert refused.status == 401
+
+
+def second_factor(url: str, email: str, password: str) -> None:
+    """Set it up, log in with it, and remove it."""
+    with Client(url, raise_on_unexpected_status=True) as client:
+        access = tokens(client, email, password)
+        with AuthenticatedClient(url, access, raise_on_unexpected_status=True) as client_of_user:
+            drawn = v1_auth_totp_begin.sync(client=client_of_user)
+            assert isinstance(drawn, TotpAnswer)
+            assert drawn.qr.startswith("<svg")
+            code = OtpCodeRequest(code_of(drawn.secret))
+            codes = v1_auth_totp_confirm.sync(client=client_of_user, body=code)
+            assert isinstance(codes, RecoveryAnswer)
+            asked = v1_auth_token.sync(client=client, body=CredentialsRequest(email, password))
+            assert isinstance(asked, ProblemDocument)
+            assert (asked.status, asked.code) == (401, "otp_required")
+            first, second = codes.recovery_codes[:2]
+            pair = v1_auth_token.sync(client=client, body=CredentialsRequest(email, password, otp=first))
+            assert isinstance(pair, TokenAnswer)
+            removed = v1_auth_totp_remove.sync_detailed(client=client_of_user, body=OtpCodeRequest(second))
+            assert removed.status_code == 204
+
+
+def code_of(secret: str) -> str:
+    """What an authenticator app shows now (RFC 6238)."""
+    counter = (int(time.time()) // 30).to_bytes(8, "big")
+    digest = hmac.digest(base64.b32decode(secret), counter, "sha1")
+    at = digest[-1] & 15
+    return f"{(int.from_bytes(digest[at : at + 4], 'big') & 0x7FFFFFFF) % 10**6:06}"
 
 
 def users(client: AuthenticatedClient) -> None:
@@ -248,6 +309,8 @@ def me(client: AuthenticatedClient) -> None:
 def main(url: str, email: str, password: str, mailbox: str) -> None:
     """Use every operation."""
     account(url, password, mailbox)
+    sessions(url, email, password)
+    second_factor(url, email, password)
     with Client(url, raise_on_unexpected_status=True) as client:
         access = tokens(client, email, password)
     with AuthenticatedClient(url, access, raise_on_unexpected_status=True) as client_of_staff:

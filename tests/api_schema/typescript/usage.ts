@@ -51,6 +51,53 @@ async function account(password: string): Promise<void> {
   await tokens(old, password);
 }
 
+async function sessions(email: string, password: string): Promise<void> {
+  const [first, second] = [await tokens(email, password), await tokens(email, password)];
+  const headers = { Authorization: `Bearer ${second}` };
+  const listed = await client.GET("/api/v1/auth/sessions", { headers });
+  const [newest, before] = listed.data?.results ?? [];
+  check(newest?.current === true && newest.network === "127.0.0.0/24" && before?.current === false, listed);
+  const path = { session_id: before.id };
+  const ended = await client.DELETE("/api/v1/auth/sessions/{session_id}", { headers, params: { path } });
+  check(ended.response.status === 204, ended.error);
+  const others = await client.DELETE("/api/v1/auth/sessions", { headers });
+  check(others.response.status === 204, others.error);
+  const out = await client.POST("/api/v1/auth/logout", { headers });
+  check(out.response.status === 204, out.error);
+  const refused = await client.GET("/api/v1/auth/sessions", { headers: { Authorization: `Bearer ${first}` } });
+  check(refused.response.status === 401, refused.data);
+}
+
+async function secondFactor(email: string, password: string): Promise<void> {
+  const headers = { Authorization: `Bearer ${await tokens(email, password)}` };
+  const { data: drawn, error } = await client.POST("/api/v1/auth/totp", { headers });
+  check(drawn?.qr.startsWith("<svg") === true, error);
+  const code = await codeOf(drawn.secret);
+  const { data: codes, error: wrong } = await client.POST("/api/v1/auth/totp/confirm", { headers, body: { code } });
+  const [first, second] = codes?.recovery_codes ?? [];
+  check(first !== undefined && second !== undefined, wrong);
+  const asked = await client.POST("/api/v1/auth/token", { body: { email, password } });
+  check(asked.error?.code === "otp_required" && asked.error.status === 401, asked.error);
+  const pair = await client.POST("/api/v1/auth/token", { body: { email, password, otp: first } });
+  check(pair.data !== undefined, pair.error);
+  const removed = await client.DELETE("/api/v1/auth/totp", { headers, body: { code: second } });
+  check(removed.response.status === 204, removed.error);
+}
+
+// what an authenticator app shows now (RFC 6238)
+async function codeOf(secret: string): Promise<string> {
+  const bits = [...secret].map((letter) => "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567".indexOf(letter).toString(2).padStart(5, "0"));
+  const bytes = bits.join("").match(/.{8}/g) ?? [];
+  const hmac = { name: "HMAC", hash: "SHA-1" };
+  const raw = new Uint8Array(bytes.map((byte) => parseInt(byte, 2)));
+  const key = await crypto.subtle.importKey("raw", raw, hmac, false, ["sign"]);
+  const counter = new DataView(new ArrayBuffer(8));
+  counter.setBigUint64(0, BigInt(Math.floor(Date.now() / 30_000)));
+  const digest = new DataView(await crypto.subtle.sign("HMAC", key, counter.buffer));
+  const number = digest.getUint32(digest.getUint8(19) & 15) & 0x7fffffff;
+  return String(number % 1_000_000).padStart(6, "0");
+}
+
 async function users(): Promise<void> {
   const refused = await client.POST("/api/v1/users", { body: { email: "v1@example.com", name: "" } });
   check(refused.error?.errors?.[0]?.pointer === "/name", refused.error);
@@ -161,6 +208,8 @@ async function me(): Promise<void> {
 }
 
 await account(password);
+await sessions(email, password);
+await secondFactor(email, password);
 const access = await tokens(email, password);
 client.use({
   onRequest({ request }) {

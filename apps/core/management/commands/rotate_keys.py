@@ -46,7 +46,8 @@ def _verdict(*, lost: bool) -> str:
     if lost:
         return (
             "The old keys must stay: what is unreadable needs another one. Add its key to SECRET_KEY_FALLBACKS and run"
-            " this again; if it is lost, give those webhooks a new secret (kept answers go by themselves in a day)."
+            " this again; if it is lost, give those webhooks a new secret and remove those second factors"
+            " (their recovery codes still work; kept answers go by themselves in a day)."
         )
     if not settings.SECRET_KEY_FALLBACKS:
         return "Everything is encrypted with SECRET_KEY, and there is no old key."
