@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import NamedTuple
@@ -97,24 +97,18 @@ def fan_out(limit: int = BATCH, *, only: int | None = None, but: Iterable[int] =
         events = _chosen(limit, but) if only is None else _one(only)
         if not events:
             return 0
-        parents = {event.traceparent for event in events}
-        with span("relay", "producer", {"messaging.batch.message_count": len(events)}, parents=parents):
-            _give_out(events)
+        with span("relay", "producer", parents={event.traceparent for event in events}):
+            cursor.execute(POSITIONS, [len(events)])
+            positions = sorted(position for (position,) in cursor.fetchall())
+            cursor.execute(SEQUENCE, [[event.id for event in events], positions])
+            # asked after the events were read: what was committed before any of them is seen
+            receivers = receivers_with_a_use({event.type for event in events})
+            rows = [(e.id, r.name, e.aggregate, r.waits, e.bulk) for e in events for r in receivers[e.type]]
+            if rows:
+                cursor.execute(FAN_OUT, [list(column) for column in zip(*rows, strict=True)])
+            if hurried := [(name, aggregate) for _, name, aggregate, _, bulk in rows if not bulk]:
+                cursor.execute(HURRY, [list(column) for column in zip(*hurried, strict=True)])
         return len(events)
-
-
-def _give_out(events: Sequence[Taken]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(POSITIONS, [len(events)])
-        positions = sorted(position for (position,) in cursor.fetchall())
-        cursor.execute(SEQUENCE, [[event.id for event in events], positions])
-        # asked after the events were read: what was committed before any of them is seen
-        receivers = receivers_with_a_use({event.type for event in events})
-        rows = [(e.id, r.name, e.aggregate, r.waits, e.bulk) for e in events for r in receivers[e.type]]
-        if rows:
-            cursor.execute(FAN_OUT, [list(column) for column in zip(*rows, strict=True)])
-        if hurried := [(name, aggregate) for _, name, aggregate, _, bulk in rows if not bulk]:
-            cursor.execute(HURRY, [list(column) for column in zip(*hurried, strict=True)])
 
 
 def _chosen(limit: int, but: Iterable[int]) -> list[Taken]:

@@ -6,7 +6,7 @@ import httpx
 import orjson
 import structlog
 
-from apps.core.context import Span, carried, span
+from apps.core.context import carried, span
 from apps.core.http.dates import retry_after
 from apps.core.resilience.circuit_breaker import CircuitOpen, SharedCircuitBreaker
 from apps.core.resilience.retry import Retry, TransientError
@@ -50,13 +50,12 @@ class PeopleClient:
         return self._breaker.call(self._ask, address)
 
     def _ask(self, address: str) -> Person | None:
-        facts = {"http.request.method": "GET", "server.address": self._client.base_url.host}
-        with span("GET /people", "client", facts) as traced:
-            return self._answer(address, traced)
-
-    def _answer(self, address: str, traced: Span) -> Person | None:
+        asked = {"email": address}
         try:
-            with self._client.stream("GET", "/people", params={"email": address}, headers=carried()) as response:
+            with (
+                span("GET /people", "client", {"server.address": self._client.base_url.host}) as traced,
+                self._client.stream("GET", "/people", params=asked, headers=carried()) as response,
+            ):
                 traced.note({"http.response.status_code": response.status_code})
                 if response.status_code == 404:
                     return None

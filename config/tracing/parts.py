@@ -28,13 +28,12 @@ from config.tracing.sdk import Tracing
 # a collector that does not answer holds up the end of a process for so long at most
 LAST_SECONDS = 2.0
 KEEP_SECONDS = 1.0
-SERVICE = "patterns"
 
 
 def trace(env: Settings, exporters: list[str]) -> None:
     """Trace this process, and send what it does to `exporters`."""
     attributes = {
-        "service.name": SERVICE,
+        "service.name": env.otel_service_name,
         "service.version": env.api_version,
         "deployment.environment.name": env.profile,
     }

@@ -115,7 +115,7 @@ class Tracing:
 
     @cached_property
     def _tracer(self) -> SdkTracer:
-        return self._provider.get_tracer("patterns")
+        return self._provider.get_tracer("apps")
 
     def span(self, name: str, kind: Kind, parents: Collection[str] | None, attributes: Attributes) -> Span:
         if parents is None:
