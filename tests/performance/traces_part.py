@@ -60,14 +60,17 @@ def _whole(plain: Contender, traced: Contender, op: str) -> float:
     """What a request costs more in all threads of its process."""
     rounds = [[_cpu(contender, op) for contender in (plain, traced)] for _ in range(WHOLE_ROUNDS)]
     least = [min(costs) for costs in zip(*rounds, strict=True)]
-    return least[1] - least[0]
+    return float(least[1] - least[0])
 
 
 def _cpu(contender: Contender, op: str) -> float:
-    before = sum(psutil.Process(contender.pid).cpu_times()[:2])
+    process = psutil.Process(contender.pid)
+    before = process.cpu_times()
     contender.cost(op, WHOLE_TURN)
     time.sleep(EXPORTED_SECONDS)
-    return (sum(psutil.Process(contender.pid).cpu_times()[:2]) - before) / WHOLE_TURN * MICROSECONDS
+    after = process.cpu_times()
+    seconds = float(after.user + after.system - before.user - before.system)
+    return seconds / WHOLE_TURN * MICROSECONDS
 
 
 def _spans(collector: Collector, traced: Contender, op: str) -> dict[str, Value]:

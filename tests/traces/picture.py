@@ -1,6 +1,6 @@
 """A trace as a picture: `python -m tests.traces.picture TRACE_ID > docs/tracing.svg`, of a running `make run`.
 
-Every span is a line: whose child it is shows by its indent, when it ran by its bar, in which process by the bar's colour.
+Every span is a line: its indent shows whose child it is, its bar when it ran, the bar's colour in which process.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ def drawn(spans: Sequence[KeptSpan]) -> str:
     colours = dict(zip(roles, COLOURS, strict=False))
     height = LINE * (len(lines) + 2) + 10
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif" font-size="12">',
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" font-family="sans-serif"',
+        ' font-size="12">',
         f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>',
     ]
     for number, role in enumerate(roles):
-        x = 10 + number * 190
-        parts.append(f'<rect x="{x}" y="8" width="12" height="12" fill="{colours[role]}"/>')
-        parts.append(f'<text x="{x + 18}" y="18">{escape(role)}</text>')
+        left = 10 + number * 190
+        parts.append(f'<rect x="{left}" y="8" width="12" height="12" fill="{colours[role]}"/>')
+        parts.append(f'<text x="{left + 18}" y="18">{escape(role)}</text>')
     scale = (WIDTH - BARS - RIGHT) / seconds
     for number, (depth, span) in enumerate(lines, start=1):
         y, x = LINE * number + 26, BARS + (span.start - begin) * scale
@@ -67,7 +68,8 @@ def main() -> None:
     from apps.core.bus import bus
     from apps.core.telemetry.spans import GetTrace
 
-    sys.stdout.write(drawn(bus.ask(GetTrace(sys.argv[1]))))
+    spans = bus.ask(GetTrace(sys.argv[1]))
+    sys.stdout.write(drawn(spans))
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ REGISTRATION = [
                         [
                             ["deliver profiles.create_profile", ["CreateProfiles"]],
                             ["deliver profiles.enrich_profile", [DIRECTORY, ENRICHED]],
-                            "deliver users.send_welcome_email",
+                            ["deliver users.send_welcome_email", ["WriteWelcome"]],
                             # the first attempt failed
                             ["deliver webhooks.fan_out", [["FanOut", ["POST webhook", "POST webhook"]]]],
                             RELAY,

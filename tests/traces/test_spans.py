@@ -160,6 +160,8 @@ def test_commands_attempts_and_breakers_are_spans(seen: InMemorySpanExporter) ->
         (("BEGIN", 'INSERT INTO "users_user" ("name") VALUES (%s)'), "INSERT users_user"),
         (("INSERT INTO events_outboxevent (type) VALUES (%s)", "COMMIT"), "INSERT events_outboxevent"),
         (("SELECT 1",), "SELECT"),
+        (("SELECT nextval('p') FROM generate_series(1, %s)",), "SELECT"),
+        (("SELECT t FROM unnest(%s) t WHERE EXISTS (SELECT 1 FROM webhooks_endpoint)",), "SELECT webhooks_endpoint"),
         (("", "COMMIT"), "COMMIT"),
         (
             ("WITH held AS (SELECT id FROM users_user WHERE id = %s) INSERT INTO p SELECT id FROM held",),

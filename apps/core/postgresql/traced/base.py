@@ -15,7 +15,8 @@ from apps.core.context import Span, sampled, span
 from apps.core.postgresql import base
 
 LONGEST_TEXT = 2000
-TABLE = re.compile(r"\b(?:INTO|FROM|UPDATE|JOIN)\s+\"?(\w+)", re.IGNORECASE)
+# a name before a bracket is a table in INSERT INTO, and a function elsewhere
+TABLE = re.compile(r'\b(?:(?:INTO|UPDATE)\s+"?(\w+)|(?:FROM|JOIN)\s+"?(\w+)\b(?!\s*\())', re.IGNORECASE)
 SYSTEM = "postgresql"
 
 
@@ -91,7 +92,7 @@ def name(texts: tuple[str, ...]) -> str:
 def summary(sql: str) -> str:
     """The statement's first word, and the first table in it."""
     word, table = sql.split(None, 1)[0].upper().strip('("'), TABLE.search(sql)
-    return f"{word} {table[1]}" if table else word
+    return f"{word} {table[1] or table[2]}" if table else word
 
 
 def text(query: Any) -> str:
