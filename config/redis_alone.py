@@ -20,10 +20,13 @@ class NotForRedis(MetaPathFinder):
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         """Raises ModuleNotFoundError for `opentelemetry` while redis-py is being imported."""
-        if fullname == "opentelemetry" and any(
-            name in sys.modules and not hasattr(sys.modules[name], HAS_ASKED) for name in WHO_ASKS
-        ):
+        if fullname != "opentelemetry":
+            return
+        asking = [name for name in WHO_ASKS if name in sys.modules and not hasattr(sys.modules[name], HAS_ASKED)]
+        if asking:
             raise ModuleNotFoundError("redis-py gets no OpenTelemetry here", name=fullname)
+        if set(WHO_ASKS) <= sys.modules.keys():
+            sys.meta_path.remove(self)
 
 
 def keep_out() -> None:

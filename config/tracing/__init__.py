@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 from config.env import Settings
 
 ENDPOINTS = ("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
 OTLP, VALKEY = "otlp", "valkey"
+_tracer: Any = None
 
 
 def wanted(environment: Mapping[str, str] = os.environ) -> list[str]:
@@ -31,5 +33,12 @@ def wanted(environment: Mapping[str, str] = os.environ) -> list[str]:
 
 def start(env: Settings) -> None:
     """Trace this process, if that is wanted; Django's apps must be ready."""
+    global _tracer  # noqa: PLW0603 - one for the process
     if names := wanted():
-        import_module("config.tracing.parts").trace(env, names)
+        _tracer = import_module("config.tracing.parts").trace(env, names)
+
+
+def ready() -> None:
+    """Make what the first span needs now, so that no request waits for it; in a process that does not fork."""
+    if _tracer:
+        _tracer.ready()

@@ -30,8 +30,8 @@ LAST_SECONDS = 2.0
 KEEP_SECONDS = 1.0
 
 
-def trace(env: Settings, exporters: list[str]) -> None:
-    """Trace this process, and send what it does to `exporters`."""
+def trace(env: Settings, exporters: list[str]) -> Tracing:
+    """Trace this process, and send what it does to `exporters`; returns its tracer."""
     attributes = {
         "service.name": env.otel_service_name,
         "service.version": env.api_version,
@@ -46,6 +46,7 @@ def trace(env: Settings, exporters: list[str]) -> None:
     atexit.register(end)
     # a child of a worker's pool ends without Python's own end
     worker_process_shutdown.connect(end, weak=False)
+    return tracer
 
 
 def processor(exporters: list[str], redis_url: str) -> SpanProcessor:

@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import threading
 from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
-from functools import cached_property
 from time import time_ns
 from typing import Self, cast
 
@@ -101,9 +101,20 @@ class Tracing:
     def __init__(self, attributes: dict[str, str], make_processor: Callable[[], SpanProcessor]) -> None:
         self._attributes = attributes
         self._make_processor = make_processor
+        self._lock = threading.Lock()
+        self._provider: TracerProvider | None = None
+        self._tracer: SdkTracer | None = None
 
-    @cached_property
-    def _provider(self) -> TracerProvider:
+    def ready(self) -> SdkTracer:
+        """Make what the first span needs, and its threads; afterwards this process should not fork."""
+        if self._tracer is None:
+            with self._lock:
+                if self._tracer is None:
+                    self._provider = self._made()
+                    self._tracer = self._provider.get_tracer("apps")
+        return self._tracer
+
+    def _made(self) -> TracerProvider:
         # the standard variables name the service, the sampler, and the limits of a span
         instance = f"{role(sys.argv)}@{socket.gethostname()}:{os.getpid()}"
         ours = Resource(self._attributes | {"service.instance.id": instance})
@@ -113,21 +124,17 @@ class Tracing:
         provider.add_span_processor(self._make_processor())
         return provider
 
-    @cached_property
-    def _tracer(self) -> SdkTracer:
-        return self._provider.get_tracer("apps")
-
     def span(self, name: str, kind: Kind, parents: Collection[str] | None, attributes: Attributes) -> Span:
         if parents is None:
             if not get_current_span().get_span_context().trace_flags.sampled:
                 return UNTRACED
-            return LiveSpan(self._tracer.start_span(name, None, KINDS[kind], attributes), None)
+            return LiveSpan(self.ready().start_span(name, None, KINDS[kind], attributes), None)
         causes = {accepted for parent in set(parents) if (accepted := accept_traceparent(parent))}
         if len(causes) > 1:
             return self._of_many(name, kind, sorted(causes), attributes)
         context = remote(causes.pop() if causes else "")
         links = [Link(found) for found in around(get_current_span(context).get_span_context().trace_id)]
-        return LiveSpan(self._tracer.start_span(name, context, KINDS[kind], attributes, links), context)
+        return LiveSpan(self.ready().start_span(name, context, KINDS[kind], attributes, links), context)
 
     def _of_many(self, name: str, kind: Kind, causes: list[str], attributes: Attributes) -> Span:
         """A trace of its own, linked with those of its causes, each of which gets a span as long as this one."""
@@ -137,10 +144,10 @@ class Tracing:
         def tell_causes(batch: SdkSpan) -> None:
             ended, link = time_ns(), [Link(batch.get_span_context())]
             for cause in causes:
-                told = self._tracer.start_span(name, remote(cause), KINDS[kind], attributes, link, start_time=began)
+                told = self.ready().start_span(name, remote(cause), KINDS[kind], attributes, link, start_time=began)
                 told.end(ended)
 
-        span = self._tracer.start_span(name, Context(), KINDS[kind], attributes, links, start_time=began)
+        span = self.ready().start_span(name, Context(), KINDS[kind], attributes, links, start_time=began)
         return LiveSpan(span, Context(), tell_causes)
 
     def continued(self, traceparent: str) -> AbstractContextManager[object]:
@@ -156,7 +163,7 @@ class Tracing:
 
     def shut_down(self) -> None:
         """Send what waits; may take as long as the exporters wait."""
-        if "_provider" in vars(self):
+        if self._provider:
             self._provider.shutdown()
 
 
@@ -183,6 +190,8 @@ def role(argv: list[str]) -> str:
     """What this process is, in a word or two: "web", "relay", "worker events,io"."""
     if "config.wsgi" in sys.modules:
         return "web"
+    if "beat" in argv:
+        return "beat"
     if "worker" in argv:
         queues = [argv[number + 1] for number, word in enumerate(argv[:-1]) if word == "-Q"]
         return " ".join(["worker", *queues])

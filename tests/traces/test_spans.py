@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import redis
@@ -20,6 +21,7 @@ from apps.core.postgresql.traced.base import name, text
 from apps.core.resilience.retry import TransientError
 from apps.core.resilience.valkey import Unavailable, Valkey
 from apps.core.telemetry.spans import MOST_SPANS, MOST_TRACES, FindTrace, GetTrace, KeptSpan, ListTraces, SpanStore
+from config.stack.plan import Plan
 from config.tracing import wanted
 from config.tracing.calls import TracedRetry
 from config.tracing.exporters import Kept
@@ -181,6 +183,13 @@ def test_only_a_text_with_placeholders_is_shown() -> None:
 def test_a_process_says_what_it_is() -> None:
     assert role(["celery", "-A", "config.celery", "worker", "-Q", "events,io", "-c", "2"]) == "worker events,io"
     assert role(["manage.py", "relay"]) == "relay"
+
+
+def test_the_development_stack_keeps_the_newest_spans(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    plan = Plan("127.0.0.1", 8000, tmp_path, tmp_path)
+    assert wanted(plan.environment({}, coloured=False)) == ["valkey"]
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "none")
+    assert wanted(plan.environment({}, coloured=False)) == []
 
 
 @pytest.fixture
