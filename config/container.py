@@ -21,10 +21,10 @@ from apps.core.key_rotation import KeyRotation, RotateKeys
 from apps.core.parts import Parts
 from apps.core.resilience.breaker_state import ValkeyState
 from apps.core.resilience.breakers import Breakers, GetBreakers, ResetBreaker
-from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.core.resilience.deadline import deadline
 from apps.core.resilience.retry import Retry
 from apps.core.resilience.valkey import Valkey, valkey_at
+from apps.core.telemetry.spans import FindTrace, GetTrace, ListTraces, SpanStore
 from apps.events import commands as events
 from apps.events import queries as event_queries
 from apps.events.deliveries import LONGEST_WAIT_SECONDS
@@ -65,9 +65,11 @@ from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.repositories import Deliveries, Endpoints, SendQueue
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.services import Retention, WebhookService
+from config import tracing
 from config.env import Settings
 from config.notices import say_where_links_lead, say_where_mail_goes
 from config.sentry import report_errors
+from config.tracing.calls import TracedBreaker, TracedRetry
 
 # how long a person may wait to see the breakers
 PATIENCE_SECONDS = 1.0
@@ -94,7 +96,7 @@ class Container(Parts):
     def breakers(self) -> Breakers:
         """Every circuit breaker of the service, by name."""
         env = self.env
-        people = SharedCircuitBreaker(
+        people = TracedBreaker(
             "people",
             ValkeyState(valkey_at(env.redis_url), patient=Valkey(env.redis_url, timeout=PATIENCE_SECONDS, pause=0)),
             failure_threshold=env.breaker_failure_threshold,
@@ -109,7 +111,7 @@ class Container(Parts):
     def retry(self) -> Retry:
         """How calls to other machines are repeated."""
         env = self.env
-        return Retry(
+        return TracedRetry(
             max_attempts=env.retry_max_attempts,
             base_delay=env.retry_base_delay,
             max_delay=env.retry_max_delay,
@@ -179,6 +181,10 @@ class Container(Parts):
         self._wire_webhooks(bus)
         bus.register(GetBreakers, self.breakers.all)
         bus.register(ResetBreaker, self.breakers.reset)
+        spans = SpanStore(Valkey(self.env.redis_url, timeout=PATIENCE_SECONDS, pause=0))
+        bus.register(GetTrace, spans.read)
+        bus.register(FindTrace, spans.find)
+        bus.register(ListTraces, spans.newest)
         bus.register(RotateKeys, KeyRotation(self.env.secret_key, self.env.secret_key_fallbacks).rotate)
 
     def _wire_users(self, bus: Bus) -> None:
@@ -299,4 +305,5 @@ def compose() -> None:
     report_errors(settings.ENV)
     say_where_mail_goes(settings.ENV)
     say_where_links_lead(settings.ENV)
+    tracing.start(settings.ENV)
     Container(settings.ENV).wire(bus)

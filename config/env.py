@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import environ
 
-from config import hosts, service_urls
+from config import hosts, otel, service_urls
 from config.database_url import postgres
 from config.files import read_env_file
 from config.kinds import (
@@ -260,6 +260,15 @@ class Settings:
         365, "What was done in the admin, and by whom, is deleted after this", at_most=36_500
     )
     debug: bool = flag("Show settings and source on error pages; refused in production")
+
+    otel_exporter_otlp_endpoint: str = section(
+        "traces, by OpenTelemetry's own variables; docs/tracing.md names more of them", otel.endpoint()
+    )
+    otel_exporter_otlp_protocol: str = otel.protocol()
+    otel_service_name: str = otel.service_name()
+    otel_traces_sampler: str = otel.sampler()
+    otel_traces_sampler_arg: str = otel.share()
+    otel_traces_exporter: tuple[str, ...] = otel.exporters()
 
 
 def load(profile: Profile) -> Settings:

@@ -16,11 +16,21 @@ from typing import Any, TextIO
 import orjson
 import structlog
 
+from apps.core.context import sampled
 from config import streams
 from config.redaction import redact, redact_exception, scrub
 
+
+def with_trace(_: Any, __: str, line: Any) -> Any:
+    """Name the trace and the span that a line belongs to, if the trace is recorded."""
+    if place := sampled():
+        line["trace_id"], line["span_id"] = place
+    return line
+
+
 SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
+    with_trace,
     structlog.stdlib.add_log_level,
     structlog.processors.TimeStamper(fmt="iso", utc=True),
     structlog.processors.StackInfoRenderer(),

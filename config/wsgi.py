@@ -13,8 +13,10 @@ application = get_wsgi_application()
 # only now are there settings to be read
 from apps.core.telemetry import pulse  # noqa: E402
 from apps.users import signing  # noqa: E402, F401 - here, so that no request waits for its import
+from config import tracing  # noqa: E402
 
 pulse.start("web")
+tracing.ready()
 
 # what is loaded by now stays: without this, a large body would take most of its time looking through it for garbage
 gc.collect()

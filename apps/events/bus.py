@@ -35,7 +35,7 @@ from django.db import connection
 from django.dispatch import Signal
 
 from apps.core.bus import Command, send_later
-from apps.core.context import request_id
+from apps.core.context import request_id, span, traceparent
 
 log = structlog.get_logger("events")
 happened = Signal()
@@ -50,11 +50,14 @@ NAME_LENGTH = 100
 INTERNAL = "internal."
 # of each batch, however much people's work there is
 BULK_SHARE = 0.1
-INSERT = "INSERT INTO events_outboxevent (type, aggregate, data, request_id, bulk) VALUES (%s, %s, %s, %s, %s)"
+INSERT = (
+    "INSERT INTO events_outboxevent (type, aggregate, data, request_id, traceparent, bulk)"
+    " VALUES (%s, %s, %s, %s, %s, %s)"
+)
 
 INSERT_ALL = """
-    INSERT INTO events_outboxevent (type, aggregate, data, request_id, bulk)
-    SELECT type, aggregate, data::jsonb, %s, %s FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY
+    INSERT INTO events_outboxevent (type, aggregate, data, request_id, traceparent, bulk)
+    SELECT type, aggregate, data::jsonb, %s, %s, %s FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY
         AS e(type, aggregate, data, place) ORDER BY place"""
 
 
@@ -163,8 +166,9 @@ def publish(happening: Event) -> None:
         raise NotInTransaction(
             f"publish({type(happening).__name__}) needs transaction.atomic() around it and its cause"
         )
-    row = (happening.type, happening.aggregate, json.dumps(happening.data()), request_id(), _bulk.get())
-    send_later(INSERT, row)
+    with span(f"publish {happening.type}", "producer"):
+        cause = request_id(), traceparent(), _bulk.get()
+        send_later(INSERT, (happening.type, happening.aggregate, json.dumps(happening.data()), *cause))
 
 
 def publish_all(happenings: Sequence[Event]) -> None:
@@ -174,7 +178,9 @@ def publish_all(happenings: Sequence[Event]) -> None:
     if not happenings:
         return
     rows = [(h.type, h.aggregate, json.dumps(h.data())) for h in happenings]
-    send_later(INSERT_ALL, [request_id(), _bulk.get(), *[list(column) for column in zip(*rows, strict=True)]])
+    with span(f"publish {happenings[0].type}", "producer", {"messaging.batch.message_count": len(rows)}):
+        cause = request_id(), traceparent(), _bulk.get()
+        send_later(INSERT_ALL, [*cause, *[list(column) for column in zip(*rows, strict=True)]])
 
 
 def on(

@@ -19,7 +19,7 @@ from django.db.models.functions import Now
 from prometheus_client import Counter
 
 from apps.core.bus import Command, bus
-from apps.core.context import bound
+from apps.core.context import bound, continued, span, traceparent
 from apps.core.queue.work_queue import (
     Backoff,
     DeliveryState,
@@ -189,7 +189,9 @@ def _run_all(batch: Sequence[Delivery]) -> None:
             with _told_of(delivery):
                 _run(delivery)
     for (receiver_name, _, _), rows in together.items():
-        with _following(rows[0]):
+        facts = {"messaging.batch.message_count": len(rows)}
+        causes = {delivery.event.traceparent for delivery in rows}
+        with _following(rows[0]), span(f"deliver {receiver_name}", "consumer", facts, parents=causes):
             send_many([_stored(delivery.event) for delivery in rows], receiver_name)
 
 
@@ -228,7 +230,11 @@ def _tell_delivered(batch: Sequence[Delivery]) -> None:
 def _answer(delivery: Delivery) -> Command[Any] | None:
     if delivery.attempts > BACKOFF.max_attempts:
         raise EndedItsWorker("No worker came to the end of any attempt.")
-    return send(_stored(delivery.event), delivery.receiver)
+    cause, facts = [delivery.event.traceparent], {"app.event_id": delivery.event_id, "app.attempt": delivery.attempts}
+    with span(f"deliver {delivery.receiver}", "consumer", facts, parents=cause):
+        # what it answers, and the mark, belong to this attempt
+        delivery.place = traceparent()
+        return send(_stored(delivery.event), delivery.receiver)
 
 
 def _run(delivery: Delivery) -> None:
@@ -240,7 +246,8 @@ def _run(delivery: Delivery) -> None:
 def _told_of(delivery: Delivery) -> Iterator[None]:
     """The log lines of the block say which delivery they are about, and what it publishes follows from its event."""
     names = {"event_id": delivery.event_id, "receiver": delivery.receiver, "attempt": delivery.attempts}
-    with bound(delivery.event.request_id, **names), _following(delivery):
+    place = continued(delivery.place or delivery.event.traceparent)
+    with place, bound(delivery.event.request_id, **names), _following(delivery):
         yield
 
 

@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Now
 
+from apps.core.context import TRACEPARENT_LENGTH
 from apps.core.queue.work_queue import DeliveryState, WorkItem
 
 
@@ -23,6 +24,7 @@ class OutboxEvent(models.Model):
     data = models.JSONField()
     occurred_at = models.DateTimeField(db_default=Now())
     request_id = models.CharField(max_length=128, blank=True, default="")
+    traceparent = models.CharField(max_length=TRACEPARENT_LENGTH, blank=True, default="", db_default="")
     bulk = models.BooleanField(
         db_default=False, default=False, help_text="nobody waits for it: what people do goes first"
     )
@@ -46,8 +48,12 @@ class OutboxEvent(models.Model):
 
 
 class Delivery(WorkItem):
-    """One event on its way to one receiver; those of one `aggregate` go in order."""
+    """One event on its way to one receiver; those of one `aggregate` go in order.
 
+    `place` is the traceparent of the attempt that is being made; it is not stored.
+    """
+
+    place = ""
     event = models.ForeignKey(OutboxEvent, on_delete=models.CASCADE, related_name="deliveries")
     receiver = models.CharField(max_length=100)
     aggregate = models.CharField(max_length=100)

@@ -19,6 +19,7 @@ from django.db import Error as DatabaseError
 from django.db import connection, transaction
 from prometheus_client import Counter
 
+from apps.core.context import span
 from apps.core.queue.work_queue import REFUSED_ROW, Span, send_wake_up, woken_tasks
 from apps.events.bus import RECEIVERS, receivers_with_a_use, room_for_bulk
 
@@ -38,18 +39,18 @@ ASIDE_SECONDS = 60.0
 # "id + 0" is the order of the index of what waits alone: by "id" a plan may read all that was taken before.
 UNSEQUENCED = """
     WITH people AS (
-        SELECT id, type, aggregate FROM events_outboxevent
+        SELECT id, type, aggregate, traceparent FROM events_outboxevent
         WHERE position IS NULL AND NOT bulk AND id <> ALL(%(but)s) ORDER BY id + 0 LIMIT %(limit)s),
     bulk AS (
-        SELECT id, type, aggregate FROM events_outboxevent
+        SELECT id, type, aggregate, traceparent FROM events_outboxevent
         WHERE position IS NULL AND bulk AND id <> ALL(%(but)s) ORDER BY id + 0 LIMIT %(limit)s),
     earlier AS (
-        SELECT e.id, e.type, e.aggregate FROM people CROSS JOIN LATERAL (
-            SELECT o.id, o.type, o.aggregate FROM events_outboxevent o
+        SELECT e.id, e.type, e.aggregate, e.traceparent FROM people CROSS JOIN LATERAL (
+            SELECT o.id, o.type, o.aggregate, o.traceparent FROM events_outboxevent o
             WHERE o.position IS NULL AND o.bulk AND o.aggregate = people.aggregate AND o.id < people.id
               AND o.id <> ALL(%(but)s) ORDER BY o.id LIMIT %(limit)s) e)
     SELECT 'people', * FROM people UNION ALL SELECT 'bulk', * FROM bulk UNION ALL SELECT 'earlier', * FROM earlier"""
-ONE = "SELECT id, type, aggregate, bulk FROM events_outboxevent WHERE position IS NULL AND id = %s"
+ONE = "SELECT id, type, aggregate, bulk, traceparent FROM events_outboxevent WHERE position IS NULL AND id = %s"
 POSITIONS = "SELECT nextval('events_position') FROM generate_series(1, %s)"
 SEQUENCE = """
     UPDATE events_outboxevent e SET position = s.position
@@ -78,6 +79,7 @@ class Taken(NamedTuple):
     type: str
     aggregate: str
     bulk: bool
+    traceparent: str
 
 
 def fan_out(limit: int = BATCH, *, only: int | None = None, but: Iterable[int] = ()) -> int:
@@ -95,16 +97,17 @@ def fan_out(limit: int = BATCH, *, only: int | None = None, but: Iterable[int] =
         events = _chosen(limit, but) if only is None else _one(only)
         if not events:
             return 0
-        cursor.execute(POSITIONS, [len(events)])
-        positions = sorted(position for (position,) in cursor.fetchall())
-        cursor.execute(SEQUENCE, [[event.id for event in events], positions])
-        # asked after the events were read: what was committed before any of them is seen
-        receivers = receivers_with_a_use({event.type for event in events})
-        rows = [(e.id, r.name, e.aggregate, r.waits, e.bulk) for e in events for r in receivers[e.type]]
-        if rows:
-            cursor.execute(FAN_OUT, [list(column) for column in zip(*rows, strict=True)])
-        if hurried := [(name, aggregate) for _, name, aggregate, _, bulk in rows if not bulk]:
-            cursor.execute(HURRY, [list(column) for column in zip(*hurried, strict=True)])
+        with span("relay", "producer", parents={event.traceparent for event in events}):
+            cursor.execute(POSITIONS, [len(events)])
+            positions = sorted(position for (position,) in cursor.fetchall())
+            cursor.execute(SEQUENCE, [[event.id for event in events], positions])
+            # asked after the events were read: what was committed before any of them is seen
+            receivers = receivers_with_a_use({event.type for event in events})
+            rows = [(e.id, r.name, e.aggregate, r.waits, e.bulk) for e in events for r in receivers[e.type]]
+            if rows:
+                cursor.execute(FAN_OUT, [list(column) for column in zip(*rows, strict=True)])
+            if hurried := [(name, aggregate) for _, name, aggregate, _, bulk in rows if not bulk]:
+                cursor.execute(HURRY, [list(column) for column in zip(*hurried, strict=True)])
         return len(events)
 
 
@@ -116,8 +119,8 @@ def _chosen(limit: int, but: Iterable[int]) -> list[Taken]:
     found: dict[str, dict[int, Taken]] = {"people": {}, "bulk": {}, "earlier": {}}
     with connection.cursor() as cursor:
         cursor.execute(UNSEQUENCED, {"but": list(but), "limit": limit})
-        for arm, key, event_type, aggregate in cursor.fetchall():
-            found[arm][key] = Taken(key, event_type, aggregate, arm == "bulk")
+        for arm, key, event_type, aggregate, place in cursor.fetchall():
+            found[arm][key] = Taken(key, event_type, aggregate, arm == "bulk", place)
     people, bulk, earlier = found.values()
     room = room_for_bulk(limit, len(people))
     if len(people) == limit:

@@ -10,6 +10,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from apps.core.context import TRACEPARENT_LENGTH
 from apps.core.queue.work_queue import WorkItem
 
 
@@ -42,6 +43,7 @@ class Job(WorkItem):
     result = models.JSONField(null=True)
     error = models.TextField(blank=True, default="")
     request_id = models.CharField(max_length=128, blank=True, default="")
+    traceparent = models.CharField(max_length=TRACEPARENT_LENGTH, blank=True, default="", db_default="")
     # when its owner was last served, or when it was asked for: the earliest is next
     turn = models.DateTimeField(db_default=Now(), editable=False)
     created_at = models.DateTimeField(db_default=Now())

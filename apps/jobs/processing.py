@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from apps.core.context import span
 from apps.jobs.run import Run
 from apps.jobs.statistics import Statistics
 from apps.jobs.table import read_table
@@ -14,8 +15,9 @@ def process_rows(run: Run) -> dict[str, Any]:
     """Make the statistics of the rows in the job's file; reports after each part of it."""
     statistics = Statistics()
     for rows in _parts(run):
-        statistics.add(rows)
-        run.report(statistics.rows)
+        with span("batch", attributes={"app.rows": len(rows)}):
+            statistics.add(rows)
+            run.report(statistics.rows)
     return statistics.result()
 
 

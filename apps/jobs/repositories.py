@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.db.models.functions import Coalesce, Greatest, Now
 
-from apps.core.context import request_id
+from apps.core.context import request_id, traceparent
 from apps.core.errors import NotFound
 from apps.core.queue.work_queue import LeaseLost, claim, in_seconds, settle
 from apps.jobs.models import Chunk, Job, RefusedLines, Status
@@ -41,7 +41,8 @@ class Jobs:
 
     def add(self, kind: str, owner_id: int | None, given: dict[str, Any], total: int | None) -> uuid.UUID:
         """Insert a job that is due at once; returns its id."""
-        job = Job.objects.create(kind=kind, owner_id=owner_id, input=given, total=total, request_id=request_id())
+        cause = {"request_id": request_id(), "traceparent": traceparent()}
+        job = Job.objects.create(kind=kind, owner_id=owner_id, input=given, total=total, **cause)
         return job.id
 
     def keep_file(self, job_id: uuid.UUID, file: IO[bytes]) -> None:

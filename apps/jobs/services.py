@@ -16,7 +16,7 @@ from billiard.exceptions import SoftTimeLimitExceeded
 from prometheus_client import Counter
 
 from apps.core.bus import after_commit, unit_of_work
-from apps.core.context import bound
+from apps.core.context import Attributes, bound, span
 from apps.core.errors import Conflict, TooMany
 from apps.core.queue.work_queue import Backoff, LeaseLost, prune_in_batches
 from apps.events.bus import publish
@@ -110,7 +110,11 @@ class JobService:
             # cancelled between the claim and here
             return True
         self._queue.served(job.owner_id)
-        with bound(job.request_id, task_id=str(job.id), kind=job.kind, attempt=job.attempts):
+        facts: Attributes = {"app.task_id": str(job.id), "app.attempt": job.attempts}
+        with (
+            span(f"job {job.kind}", "consumer", facts, parents=(job.traceparent,)),
+            bound(job.request_id, task_id=str(job.id), kind=job.kind, attempt=job.attempts),
+        ):
             try:
                 self._run(job)
             except LeaseLost as error:

@@ -6,6 +6,7 @@ import httpx
 import orjson
 import structlog
 
+from apps.core.context import carried, span
 from apps.core.http.dates import retry_after
 from apps.core.resilience.circuit_breaker import CircuitOpen, SharedCircuitBreaker
 from apps.core.resilience.retry import Retry, TransientError
@@ -49,8 +50,13 @@ class PeopleClient:
         return self._breaker.call(self._ask, address)
 
     def _ask(self, address: str) -> Person | None:
+        asked = {"email": address}
         try:
-            with self._client.stream("GET", "/people", params={"email": address}) as response:
+            with (
+                span("GET /people", "client", {"server.address": self._client.base_url.host}) as traced,
+                self._client.stream("GET", "/people", params=asked, headers=carried()) as response,
+            ):
+                traced.note({"http.response.status_code": response.status_code})
                 if response.status_code == 404:
                     return None
                 if response.status_code in BUSY:

@@ -17,6 +17,7 @@ from typing import Any, BinaryIO
 import structlog
 
 from apps.core.bus import bus, unit_of_work
+from apps.core.context import span
 from apps.core.errors import FieldProblem
 from apps.jobs.kinds import Refusal, Run
 from apps.users import rules
@@ -81,7 +82,7 @@ def import_users(
     size = min(FIRST_BATCH_LINES, BATCH_LINES)
     while batch := list(islice(lines, size)):
         began = monotonic()
-        with unit_of_work():
+        with span("batch", attributes={"app.rows": len(batch)}), unit_of_work():
             report(tally, _import_batch(batch, tally, since))
         size = _next_size(size, monotonic() - began)
     if not tally.total:

@@ -32,6 +32,7 @@ class Message:
     event_type: str
     body: str
     request_id: str
+    traceparent: str
     url: str
     secrets: tuple[str, ...] | None
 
@@ -53,6 +54,8 @@ class Outcome:
     retry_after: float | None = None
     sent: bool = True
     postponed: bool = False
+    # where in a trace the attempt was
+    place: str = ""
 
     @property
     def ok(self) -> bool:

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from apps.core.context import TRACEPARENT_LENGTH
 from apps.core.queue.work_queue import DeliveryState, WorkItem
 from apps.webhooks.names import host_of
 
@@ -54,6 +55,7 @@ class WebhookDelivery(WorkItem):
     event_type = models.CharField(max_length=100)
     body = models.TextField()
     request_id = models.CharField(max_length=128, blank=True, default="")
+    traceparent = models.CharField(max_length=TRACEPARENT_LENGTH, blank=True, default="", db_default="")
     state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.PENDING)
     log = models.JSONField(default=list)
     created_at = models.DateTimeField(db_default=Now())

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import httpcore
 import httpx
 
+from apps.core.context import Attributes, Span, carried, span, traceparent
 from apps.core.http.dates import retry_after
 from apps.core.queue.work_queue import storable
 from apps.core.resilience.transport import use_pool
@@ -65,6 +66,24 @@ async def client(policy: AddressPolicy) -> AsyncIterator[httpx.AsyncClient]:
 
 async def attempt(http: httpx.AsyncClient, message: Message) -> Outcome:
     """Send `message` once; every way to fail is an Outcome."""
+    facts: Attributes = {"app.webhook_id": message.endpoint_id, "app.attempt": message.attempts}
+    with span("POST webhook", "client", facts, parents=(message.traceparent,)) as traced:
+        outcome = replace(await _attempt(http, message), place=traceparent())
+        _tell(traced, outcome)
+    return outcome
+
+
+def _tell(traced: Span, outcome: Outcome) -> None:
+    if outcome.status_code is not None:
+        traced.note({"http.response.status_code": outcome.status_code})
+    if outcome.postponed:
+        traced.note({"app.postponed": True})
+    elif outcome.error:
+        # the reason may quote an address: it stands with the delivery
+        traced.fail("refused" if outcome.status_code else "unreachable")
+
+
+async def _attempt(http: httpx.AsyncClient, message: Message) -> Outcome:
     at, start = datetime.now(UTC), time.monotonic()
     if message.secrets is None:
         return Outcome(message, at, 0, error=UNREADABLE, sent=False)
@@ -108,6 +127,7 @@ async def _post(
         **sign(message.body, message.message_id, at, secrets),
         "content-type": "application/json",
         "user-agent": "patterns-webhooks/1",
+        **carried(),
     }
     async with http.stream("POST", message.url, content=message.body.encode(), headers=headers) as response:
         answer.status = response.status_code

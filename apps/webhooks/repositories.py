@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
-from apps.core.context import request_id
+from apps.core.context import request_id, traceparent
 from apps.core.errors import NotFound
 from apps.core.queue.work_queue import DeliveryState
 from apps.core.repository import DjangoRepository
@@ -26,8 +26,8 @@ from apps.webhooks.secrets import SecretBox
 WAITING = (DeliveryState.PENDING, DeliveryState.FAILED)
 FAN_OUT = """
     INSERT INTO webhooks_webhookdelivery
-        (endpoint_id, message_id, event_id, event_type, body, request_id, state, log, attempts, last_error)
-    SELECT id, %s, %s, %s, %s, %s, 'pending', '[]', 0, '' FROM webhooks_endpoint
+        (endpoint_id, message_id, event_id, event_type, body, request_id, traceparent, state, log, attempts, last_error)
+    SELECT id, %s, %s, %s, %s, %s, %s, 'pending', '[]', 0, '' FROM webhooks_endpoint
     WHERE is_active AND (event_types = '{}' OR %s = ANY(event_types))
     FOR KEY SHARE
     ON CONFLICT (endpoint_id, message_id) DO NOTHING"""
@@ -58,12 +58,13 @@ CLAIM = """
             due_at = statement_timestamp() + make_interval(secs => %(lease)s)
         FROM chosen WHERE t.id = chosen.id RETURNING t.*)
     SELECT c.id, c.token, c.endpoint_id, e.failures > 0, c.attempts, c.message_id, c.event_type, c.body, c.request_id,
-        e.url, e.secret, CASE WHEN e.previous_secret_until > now() THEN e.previous_secret ELSE '' END
+        c.traceparent, e.url, e.secret, CASE WHEN e.previous_secret_until > now() THEN e.previous_secret ELSE '' END
     FROM claimed c JOIN webhooks_endpoint e ON e.id = c.endpoint_id"""
 # an outcome and the seconds to the next attempt; None: there is none
 Settlement = tuple[Outcome, float | None]
 FACTS = (
-    "id", "token", "endpoint_id", "failing", "attempts", "message_id", "event_type", "body", "request_id", "url",
+    "id", "token", "endpoint_id", "failing", "attempts", "message_id", "event_type", "body", "request_id",
+    "traceparent", "url",
 )  # fmt: skip
 SETTLE = """
     UPDATE webhooks_webhookdelivery d SET token = NULL, state = s.state, log = d.log || s.entry::jsonb,
@@ -103,14 +104,20 @@ class Deliveries:
     def queue_one(self, endpoint: Endpoint, message_id: str, event_type: str, body: str) -> int:
         """Insert a message to one endpoint, due at once; returns its id."""
         delivery = WebhookDelivery.objects.create(
-            endpoint=endpoint, message_id=message_id, event_type=event_type, body=body, request_id=request_id()
+            endpoint=endpoint,
+            message_id=message_id,
+            event_type=event_type,
+            body=body,
+            request_id=request_id(),
+            traceparent=traceparent(),
         )
         return delivery.id
 
     def queue_for_all(self, message_id: str, event_id: int, event_type: str, body: str) -> int:
         """Insert a delivery to each active endpoint that wants it and does not have this message; returns how many."""
         with connection.cursor() as cursor:
-            cursor.execute(FAN_OUT, [message_id, event_id, event_type, body, request_id(), event_type])
+            cause = request_id(), traceparent()
+            cursor.execute(FAN_OUT, [message_id, event_id, event_type, body, *cause, event_type])
             made: int = cursor.rowcount
         return made
 

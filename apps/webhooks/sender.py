@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 import structlog
 
 from apps.core.bus import bus
-from apps.core.context import bound
+from apps.core.context import bound, continued
 from apps.core.errors import DomainError
 from apps.core.queue.work_queue import REFUSED_ROW
 from apps.webhooks.addresses import AddressPolicy
@@ -147,7 +147,7 @@ def _tell(outcome: Outcome, *, last: bool) -> None:
     failed = "dead" if last else "failed"
     WEBHOOKS.labels("delivered" if outcome.ok else failed).observe(outcome.latency_ms / 1000)
     facts: dict[str, Any] = {"webhook_id": sent.endpoint_id, "message_id": sent.message_id, "attempt": sent.attempts}
-    with bound(sent.request_id):
+    with continued(outcome.place or sent.traceparent), bound(sent.request_id):
         if outcome.ok:
             log.info("webhook_delivered", status=outcome.status_code, latency_ms=outcome.latency_ms, **facts)
         else:

@@ -8,6 +8,7 @@ from typing import Any
 import django_stubs_ext
 import environ
 
+from config import tracing
 from config.database_url import database_parameters
 from config.env import ROOT, Settings
 from config.logging import configure_logging
@@ -66,7 +67,7 @@ def _database(env: Settings) -> dict[str, Any]:
     # by libpq: django-environ loses the letter case of a socket's folder, and which of several hosts a port belongs to
     options: dict[str, Any] = dict(database_parameters(env.database_url))
     database: dict[str, Any] = {
-        "ENGINE": "apps.core.postgresql",
+        "ENGINE": "apps.core.postgresql.traced" if tracing.wanted() else "apps.core.postgresql",
         "NAME": options.pop("dbname"),
         **{name.upper(): options.pop(name, "") for name in ("user", "password", "host", "port")},
         "OPTIONS": options,
@@ -240,7 +241,7 @@ CONTENT_SECURITY_POLICY = {
 CORS_URLS_REGEX = r"^/api/"
 CORS_ALLOW_HEADERS = [
     *("accept", "authorization", "content-type", "idempotency-key", "if-match", "if-none-match"),
-    *("x-api-version", "x-request-id"),
+    *("traceparent", "x-api-version", "x-request-id"),
 ]
 CORS_EXPOSE_HEADERS = [
     *("ETag", "Link", "Location", "Retry-After", "Idempotency-Replayed", "RateLimit", "RateLimit-Policy"),

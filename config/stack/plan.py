@@ -66,6 +66,8 @@ class Plan:
             "EXTERNAL_API_KEY": PEOPLE_KEY,
             "PUBLIC_URL": self.url,
             **({"FORCE_COLOR": "1"} if coloured else {}),
+            # the newest spans, for a page
+            "OTEL_TRACES_EXPORTER": "valkey",
             **inherited,
             **addresses,
             "HOST": self.host,

@@ -25,6 +25,7 @@ ADAPTERS = {
     "apps/core/api/schema.py",  # drf-spectacular
     "apps/core/api/underlying.py",  # DRF and Django, of requests
     "apps/core/postgresql/base.py",  # Django, of its pools
+    "apps/core/postgresql/traced/base.py",  # the same
     "apps/core/resilience/transport.py",  # httpx
     "apps/core/transactions.py",  # Django, of its test cases
     "config/server/granian_parts.py",

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
 import pytest
 
+TRACER = {"opentelemetry", "config.tracing.parts", "apps.core.postgresql.traced.base"}
 # an HTTP client and a token library are half of the start of a process; views, schema and admin are the web server's
 HEAVY = (
-    "httpx", "httpcore", "jwt", "sentry_sdk", "rest_framework.views", "drf_spectacular.openapi",
+    "httpx", "httpcore", "jwt", "sentry_sdk", *TRACER,
+    "rest_framework.views", "drf_spectacular.openapi",
     "drf_spectacular.generators", "apps.core.api.schema", "apps.core.http.problems", "config.urls",
     *(f"apps.{app}.{part}" for app in ("users", "events", "jobs", "webhooks") for part in ("admin", "api.views")),
 )  # fmt: skip
@@ -39,10 +42,23 @@ def test_the_page_of_metrics_has_webhooks_before_the_first_is_sent() -> None:
     run(f"import django; django.setup(); from prometheus_client import REGISTRY; assert {found} == 0")
 
 
-def run(program: str) -> list[str]:
+def test_the_web_server_loads_a_tracer_only_if_somebody_takes_traces() -> None:
+    endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
+    assert TRACER.isdisjoint(run("import config.wsgi"))
+    assert set(run("import config.wsgi", **endpoint)) >= TRACER
+    assert TRACER.isdisjoint(run("import config.wsgi", OTEL_SDK_DISABLED="true", **endpoint))
+
+
+def run(program: str, **environment: str) -> list[str]:
     """The modules of HEAVY that a fresh interpreter has loaded after `program`."""
     look = f"import sys; print('loaded', *[name for name in {HEAVY} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", f"{program}; {look}"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", f"{program}; {look}"],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode == 0, done.stderr
     first, *names = done.stdout.splitlines()[-1].split()
     assert first == "loaded"

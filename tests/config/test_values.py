@@ -67,6 +67,11 @@ Refusal = Callable[..., list[str]]
             ("WEBHOOK_RETRY_SCHEDULE", value, "seconds")
             for value in ["+5", "1_0", "5,,9", "5,٣", "99999999999", "5,", "1e3"]
         ],
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", "localhost:4318", "http"),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc", "one of http/protobuf"),
+        ("OTEL_TRACES_SAMPLER", "sometimes", "one of parentbased_always_on"),
+        *[("OTEL_TRACES_SAMPLER_ARG", value, "a share from 0 to 1") for value in ["10%", "1.5", "-0.1", "nan"]],
+        ("OTEL_TRACES_EXPORTER", "otlp,jaeger", "entry 2: one of otlp, valkey, none"),
         ("API_V1_SUNSET", "20270630", "a day"),
         ("API_V1_SUNSET", "2027-W26-3", "a day"),
         ("METRICS_PORT", "70000", "from 0 to 65535"),

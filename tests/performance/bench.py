@@ -25,6 +25,7 @@ from tests.performance import (
     http_part,
     import_part,
     latency_part,
+    traces_part,
     webhooks_part,
     workers_part,
 )
@@ -36,6 +37,7 @@ from tests.performance.stack import Stack, running
 PARTS: dict[str, Callable[[Stack, Options], list[Section]]] = {
     "http": http_part.run_http,
     "layers": http_part.run_layers,
+    "traces": traces_part.run_traces,
     "events": events_part.run_events,
     "webhooks": webhooks_part.run_webhooks,
     "latency": latency_part.run_latency,

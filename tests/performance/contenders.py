@@ -66,6 +66,11 @@ class Contender:
         """µs that one job of `probe` takes, the database's work included, the mean of `n` in a row."""
         return float(self._ask(probe=probe, n=n, elapsed=True)["cost"])
 
+    @property
+    def pid(self) -> int:
+        """Of the process."""
+        return self._popen.pid
+
     def rss_mib(self) -> float:
         """Resident memory of the process."""
         return rss_mib(self._popen.pid)

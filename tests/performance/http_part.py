@@ -35,7 +35,7 @@ SEED = f"""
 
 def run_http(stack: Stack, options: Options) -> list[Section]:
     """Every kind of request to every stack, in turns."""
-    part = _seeded(stack, "http")
+    part = seeded(stack, "http")
     rows: list[dict[str, Value]] = []
     with ExitStack() as ending:
         contenders = {name: ending.enter_context(_contender(name, part)) for name in TITLES}
@@ -54,7 +54,7 @@ def run_http(stack: Stack, options: Options) -> list[Section]:
 
 def run_layers(stack: Stack, options: Options) -> list[Section]:
     """Every layer with and without, in turns, in one process."""
-    part = _seeded(stack, "layers")
+    part = seeded(stack, "layers")
     say("layers")
     with _contender("service", part) as service:
         rows = [_layer_row(service, layer, options.rounds * LAYER_ROUNDS) for layer in service.layers]
@@ -71,7 +71,8 @@ def _how(contender: Contender, rounds: int) -> str:
     return f"{contender.unit} ({contender.meter}), the minimum of {rounds} interleaved rounds"
 
 
-def _seeded(stack: Stack, name: str) -> Part:
+def seeded(stack: Stack, name: str) -> Part:
+    """A database with the rows that the requests ask for."""
     part = stack.part(name)
     with part.database() as database:
         for statement in SEED.split(";"):

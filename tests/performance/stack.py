@@ -56,7 +56,9 @@ class Part:
 
     def environment(self, **more: str) -> dict[str, str]:
         """The environment of a process of the service, with production's settings and no limit on requests."""
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_"))}
+        inherited = {
+            name: value for name, value in os.environ.items() if not name.startswith(("DJANGO_", "PYTEST_", "OTEL_"))
+        }
         return {
             **inherited,
             **QUIET,

@@ -12,6 +12,7 @@ import random
 import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple, TypeVar
@@ -172,7 +173,9 @@ def work_in_threads(
             claimed = time.monotonic()
             rows = claim_some(free * size) if free > 0 else []
             tried += len(rows)
-            running |= {pool.submit(timed, part, claimed) for part in parts(rows, free)} if rows else set()
+            running |= (
+                {pool.submit(copy_context().run, timed, part, claimed) for part in parts(rows, free)} if rows else set()
+            )
             if not running:
                 break
             if rows and len(running) < threads:
