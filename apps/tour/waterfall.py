@@ -6,10 +6,12 @@ The numbers are units of the picture's own coordinates: the browser scales it, a
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 WIDTH, LABELS, ROW, GAP, HEAD = 1000, 150, 22, 12, 26
-SMALLEST_BAR = 3
+SMALLEST_BAR, SPACE = 3, 5
+# of a label, on average
+LETTER = 6.2
 TICKS = 5
 
 
@@ -21,7 +23,6 @@ class Span:
     lane: str
     began: int
     ended: int
-    depth: int
     pattern: str = ""
     failed: bool = False
     detail: str = ""
@@ -29,7 +30,7 @@ class Span:
 
 @dataclass(frozen=True)
 class Bar:
-    """A span as it is drawn."""
+    """A span as it is drawn; `left` and `right` are the ends of bar and label together."""
 
     x: float
     y: float
@@ -37,6 +38,8 @@ class Bar:
     label: str
     label_x: float
     anchor: str
+    left: float
+    right: float
     title: str
     pattern: str
     failed: bool
@@ -87,8 +90,8 @@ def waterfall(spans: Sequence[Span]) -> Waterfall | None:
     lanes: list[Lane] = []
     y = float(HEAD)
     for name in dict.fromkeys(span.lane for span in sorted(spans, key=lambda span: span.began)):
-        rows = _rows([span for span in spans if span.lane == name], whole)
-        bars = tuple(_bar(span, place, y + number * ROW) for number, row in enumerate(rows) for span in row)
+        rows = _rows([_bar(span, place) for span in spans if span.lane == name])
+        bars = tuple(replace(bar, y=y + number * ROW) for number, row in enumerate(rows) for bar in row)
         height = len(rows) * ROW
         lanes.append(Lane(name, y, height, bars))
         y += height + GAP
@@ -99,27 +102,31 @@ def waterfall(spans: Sequence[Span]) -> Waterfall | None:
     return Waterfall(tuple(lanes), ticks, y, whole / 1e6)
 
 
-def _rows(spans: list[Span], whole: int) -> list[list[Span]]:
-    """The spans of a lane in as few rows as they fit in without touching, each below what it is a part of."""
-    rows: list[list[Span]] = []
-    for span in sorted(spans, key=lambda span: (span.began, -span.ended)):
-        for row in rows:
-            # room for the label, which stands behind a short bar
-            if row[-1].ended + whole // 8 <= span.began:
-                row.append(span)
-                break
+def _rows(bars: list[Bar]) -> list[list[Bar]]:
+    """The bars of a lane in as few rows as they fit in without touching, what began earlier further up."""
+    rows: list[list[Bar]] = []
+    for bar in sorted(bars, key=lambda bar: (bar.x, -bar.width)):
+        fitting = (row for row in rows if all(bar.left > other.right or bar.right < other.left for other in row))
+        row = next(fitting, None)
+        if row is None:
+            rows.append([bar])
         else:
-            rows.append([span])
+            row.append(bar)
     return rows
 
 
-def _bar(span: Span, place: Callable[[int], float], y: float) -> Bar:
+def _bar(span: Span, place: Callable[[int], float]) -> Bar:
     x, end = place(span.began), place(span.ended)
-    width = max(end - x, SMALLEST_BAR)
-    milliseconds = (span.ended - span.began) / 1e6
+    width, letters = max(end - x, SMALLEST_BAR), LETTER * len(span.name)
     # inside a bar that is long enough, else behind it, or before it at the right edge
-    inside = width > 8 * len(span.name)
-    behind = x + width + 8 * len(span.name) < WIDTH
-    label_x, anchor = (x + 6, "start") if inside else (x + width + 5, "start") if behind else (x - 5, "end")
+    if width > letters + 2 * SPACE:
+        label_x, anchor, left, right = x + SPACE, "start", x, x + width
+    elif x + width + SPACE + letters < WIDTH:
+        label_x, anchor, left, right = x + width + SPACE, "start", x, x + width + 2 * SPACE + letters
+    else:
+        label_x, anchor, left, right = x - SPACE, "end", x - 2 * SPACE - letters, x + width
+    milliseconds = (span.ended - span.began) / 1e6
     title = f"{span.lane}: {span.name}, {milliseconds:,.2f} ms{f'; {span.detail}' if span.detail else ''}"
-    return Bar(round(x, 1), y, round(width, 1), span.name, round(label_x, 1), anchor, title, span.pattern, span.failed)
+    numbers = (round(number, 1) for number in (x, width, label_x, left, right))
+    x, width, label_x, left, right = numbers
+    return Bar(x, 0, width, span.name, label_x, anchor, left, right, title, span.pattern, span.failed)
