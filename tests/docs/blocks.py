@@ -94,7 +94,7 @@ def _comparison(name: str) -> str:
     naive = f"[`{run['naive_file']}`]({UP}/{run['naive_file']})"
     headline = run["headline"][:1].upper() + run["headline"][1:]
     return (
-        f"{run['experiment']}\n\n{table}\n\n**{headline}.** {run['promise']} Without it is {naive};"
+        f"{run['experiment']}\n\n{table}\n\n**{headline}.** {run['promise']} What one writes without it: {naive}."
         f' `manage.py compare "{name}"` runs both again.'
     )
 
