@@ -9,6 +9,7 @@ from io import StringIO
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils.html import escape
 
 from apps.core.patterns import PATTERNS, Pattern
 from tests.processes import ROOT
@@ -69,6 +70,8 @@ def test_the_tables_for_people_are_whole() -> None:
         assert all(path in printed.getvalue() for path in pattern.take)
 
 
-def test_the_tour_shows_them(client: Client) -> None:
-    page = client.get("/").content.decode()
-    assert all(pattern.name in page and pattern.file in page for pattern in PATTERNS)
+@pytest.mark.parametrize("pattern", PATTERNS, ids=lambda pattern: pattern.name)
+def test_the_tour_shows_it(client: Client, pattern: Pattern) -> None:
+    assert f'href="/patterns/{pattern.slug}"' in client.get("/").content.decode()
+    page = client.get(f"/patterns/{pattern.slug}").content.decode()
+    assert all(said in page for said in (escape(pattern.idiom), pattern.file, pattern.test))
