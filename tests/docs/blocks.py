@@ -1,8 +1,9 @@
-"""What docs/patterns/ shows of the code and of recorded runs: `python -m tests.docs.blocks` writes it anew.
+"""What README and docs/patterns/ show of the code and of recorded runs: `python -m tests.docs.blocks` writes it anew.
 
 Between `<!-- code: FILE NAME -->` and `<!-- end -->` stands the source of that name, found by parsing the file, so it
 cannot go stale: a test compares. Likewise `compare: PATTERN` (docs/comparisons.json, from `manage.py compare`), `costs:
-PATTERN` (docs/performance.json), `take: PATTERN` and `next: PATTERN` (apps/core/patterns.py).
+PATTERN` (docs/performance.json), `take: PATTERN` and `next: PATTERN` (apps/core/patterns.py); `headlines: FOLDER` has a line
+for each pattern with what it prevents, and links to the pages in FOLDER, and `registry: all` the table of them.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from config.stack.plan import ROOT
 
 FOLDER = ROOT / "docs" / "patterns"
 COMPARISONS, PERFORMANCE = ROOT / "docs" / "comparisons.json", ROOT / "docs" / "performance.json"
-BLOCK = re.compile(r"<!-- (code|compare|costs|take|next): ([^\n]+?) -->\n.*?<!-- end -->", re.DOTALL)
+BLOCK = re.compile(r"<!-- (code|compare|costs|take|next|headlines|registry): ([^\n]+?) -->\n.*?<!-- end -->", re.DOTALL)
 UP = "../.."
 
 
@@ -32,6 +33,11 @@ class NoSuchName(LookupError):
 def pages() -> list[Path]:
     """The page of each pattern, in the patterns' order."""
     return [FOLDER / f"{pattern.slug}.md" for pattern in PATTERNS]
+
+
+def documents() -> list[Path]:
+    """All that has blocks: the pages, their index, and the README."""
+    return [*pages(), FOLDER / "README.md", ROOT / "README.md"]
 
 
 def filled(text: str) -> str:
@@ -47,6 +53,8 @@ def _block(found: re.Match[str]) -> str:
         "costs": lambda name: _costs(_pattern(name)),
         "take": lambda name: _files(_pattern(name)),
         "next": lambda name: _neighbours(_pattern(name)),
+        "headlines": _headlines,
+        "registry": lambda _: _registry(),
     }
     return f"<!-- {kind}: {about} -->\n{makers[kind](about)}\n<!-- end -->"
 
@@ -99,6 +107,21 @@ def _comparison(name: str) -> str:
     )
 
 
+def _headlines(folder: str) -> str:
+    lines = ["| pattern | in Django | without it → here |", "| --- | --- | --- |"]
+    for pattern in PATTERNS:
+        run = next((one for one in _recorded(COMPARISONS) or [] if one["pattern"] == pattern.name), {})
+        link = f"[{pattern.name}]({folder.rstrip('/')}/{pattern.slug}.md)"
+        lines.append(f"| {link} | {pattern.idiom} | {run.get('headline', '')} |")
+    return "\n".join(lines)
+
+
+def _registry() -> str:
+    lines = ["| pattern | Django idiom | file | test | when not to use it |", "| --- | --- | --- | --- | --- |"]
+    lines += [f"| {p.name} | {p.idiom} | `{p.file}` | `{p.test}` | {p.when_not} |" for p in PATTERNS]
+    return "\n".join(lines)
+
+
 def _shown(figure: float | None) -> str:
     return "" if figure is None else f"{figure:,}"
 
@@ -132,8 +155,8 @@ def _neighbours(pattern: Pattern) -> str:
 
 def write() -> None:
     """Bring the pages in step with the code and the recorded runs."""
-    for page in pages():
-        page.write_text(filled(page.read_text()))
+    for document in documents():
+        document.write_text(filled(document.read_text()))
 
 
 if __name__ == "__main__":

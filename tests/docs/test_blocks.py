@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from config.stack.plan import ROOT
-from tests.docs.blocks import BLOCK, FOLDER, NoSuchName, excerpt, filled, pages
+from tests.docs.blocks import BLOCK, FOLDER, NoSuchName, documents, excerpt, filled, pages
 
 PARTS = [
     "In Django",
@@ -26,9 +26,6 @@ MOST_WORDS = 1100
 class TestPage:
     """One page of docs/patterns/."""
 
-    def test_it_shows_the_code_and_the_figures_of_now(self, page: Path) -> None:
-        assert filled(page.read_text()) == page.read_text(), "python -m tests.docs.blocks writes the pages anew"
-
     def test_it_has_all_parts_in_order(self, page: Path) -> None:
         text = page.read_text()
         assert re.findall(r"^## (.+)$", text, re.MULTILINE) == PARTS
@@ -43,8 +40,13 @@ class TestPage:
         assert missing == []
 
 
+@pytest.mark.parametrize("document", documents(), ids=lambda document: f"{document.parent.name}/{document.stem}")
+def test_it_shows_the_code_and_the_figures_of_now(document: Path) -> None:
+    assert filled(document.read_text()) == document.read_text(), "python -m tests.docs.blocks writes them anew"
+
+
 def test_each_pattern_has_a_page_and_nothing_else_does() -> None:
-    assert {page.name for page in FOLDER.glob("*.md")} == {page.name for page in pages()}
+    assert {page.name for page in FOLDER.glob("*.md")} == {"README.md", *(page.name for page in pages())}
 
 
 def test_an_excerpt_is_found_by_its_name_wherever_it_stands() -> None:
