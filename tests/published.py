@@ -47,7 +47,7 @@ def take() -> list[str]:
 
 
 def _noted(sql: str, params: Sequence[Any]) -> None:
-    events = [(params[0], params[2])] if sql == bus.INSERT else list(zip(params[2], params[4], strict=True))
+    events = [(params[0], params[2])] if sql == bus.INSERT else list(zip(params[3], params[5], strict=True))
     _seen.extend(problems(events))
     # 0 is here, 1 is publish or publish_all
     publisher = sys._getframe(2).f_globals["__name__"]

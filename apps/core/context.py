@@ -101,6 +101,8 @@ class Tracer(Protocol):
 
     def traceparent(self) -> str: ...
 
+    def records(self) -> bool: ...
+
 
 class _Carried(Span):
     """A block in which `traceparent()` is what came with the work."""
@@ -164,6 +166,11 @@ def carried() -> dict[str, str]:
     """The header that tells another machine where in a trace it is asked; none if there is no trace."""
     place = traceparent()
     return {"traceparent": place} if place else {}
+
+
+def recorded() -> bool:
+    """Whether a span that began here would be kept; cheaper to ask than to make the facts of a span for nothing."""
+    return _tracer is not None and _tracer.records()
 
 
 def sampled() -> tuple[str, str] | None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from celery.signals import task_postrun, task_prerun, worker_process_shutdown
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.trace import SpanProcessor, SynchronousMultiSpanProcessor
+from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
 from apps.core.bus import Bus, Command, Query, R, bus
@@ -37,7 +37,7 @@ def trace(env: Settings, exporters: list[str]) -> Tracing:
         "service.version": env.api_version,
         "deployment.environment.name": env.profile,
     }
-    tracer = Tracing(attributes, lambda: processor(exporters, env.redis_url))
+    tracer = Tracing(attributes, lambda: processors(exporters, env.redis_url))
     trace_with(tracer)
     wrap_bus(bus)
     wrap_valkey()
@@ -49,17 +49,16 @@ def trace(env: Settings, exporters: list[str]) -> Tracing:
     return tracer
 
 
-def processor(exporters: list[str], redis_url: str) -> SpanProcessor:
+def processors(exporters: list[str], redis_url: str) -> list[SpanProcessor]:
     """What takes the spans that end: a bounded queue and a thread for each exporter."""
-    all_of_them = SynchronousMultiSpanProcessor()  # type: ignore[no-untyped-call]
-    all_of_them.add_span_processor(Counting())
+    found: list[SpanProcessor] = [Counting()]
     if tracing.OTLP in exporters:
         # endpoint, headers, time-outs and the queue's size are the SDK's own variables
-        all_of_them.add_span_processor(BatchSpanProcessor(Counted(OTLPSpanExporter())))
+        found.append(BatchSpanProcessor(Counted(OTLPSpanExporter())))
     if tracing.VALKEY in exporters:
         store = SpanStore(Valkey(redis_url, timeout=KEEP_SECONDS))
-        all_of_them.add_span_processor(BatchSpanProcessor(Kept(store), schedule_delay_millis=KEEP_MILLISECONDS))
-    return all_of_them
+        found.append(BatchSpanProcessor(Kept(store), schedule_delay_millis=KEEP_MILLISECONDS))
+    return found
 
 
 def ending(tracer: Tracing) -> Callable[..., None]:

@@ -96,11 +96,11 @@ class Attached:
 
 
 class Tracing:
-    """OpenTelemetry as the tracer of this process; `make_processor` is called with its first span, after any fork."""
+    """OpenTelemetry as the tracer of this process; `make_processors` is called with its first span, after any fork."""
 
-    def __init__(self, attributes: dict[str, str], make_processor: Callable[[], SpanProcessor]) -> None:
+    def __init__(self, attributes: dict[str, str], make_processors: Callable[[], Sequence[SpanProcessor]]) -> None:
         self._attributes = attributes
-        self._make_processor = make_processor
+        self._make_processors = make_processors
         self._lock = threading.Lock()
         self._provider: TracerProvider | None = None
         self._tracer: SdkTracer | None = None
@@ -121,12 +121,13 @@ class Tracing:
         # what OTEL_RESOURCE_ATTRIBUTES and OTEL_SERVICE_NAME say comes before what we say
         resource = ours.merge(OTELResourceDetector().detect())
         provider = TracerProvider(resource=resource, shutdown_on_exit=False)
-        provider.add_span_processor(self._make_processor())
+        for processor in self._make_processors():
+            provider.add_span_processor(processor)
         return provider
 
     def span(self, name: str, kind: Kind, parents: Collection[str] | None, attributes: Attributes) -> Span:
         if parents is None:
-            if not get_current_span().get_span_context().trace_flags.sampled:
+            if not self.records():
                 return UNTRACED
             return LiveSpan(self.ready().start_span(name, None, KINDS[kind], attributes), None)
         causes = {accepted for parent in set(parents) if (accepted := accept_traceparent(parent))}
@@ -154,6 +155,9 @@ class Tracing:
         context = remote(accept_traceparent(traceparent))
         found = around(get_current_span(context).get_span_context().trace_id)
         return Attached(set_value(AROUND, found, context))
+
+    def records(self) -> bool:
+        return get_current_span().get_span_context().trace_flags.sampled
 
     def traceparent(self) -> str:
         here = get_current_span().get_span_context()

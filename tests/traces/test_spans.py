@@ -38,7 +38,7 @@ ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 def seen() -> Iterator[InMemorySpanExporter]:
     """The spans of this process."""
     exporter = InMemorySpanExporter()
-    context.trace_with(Tracing({}, lambda: SimpleSpanProcessor(exporter)))
+    context.trace_with(Tracing({}, lambda: [SimpleSpanProcessor(exporter)]))
     yield exporter
     context.trace_with(None)
 

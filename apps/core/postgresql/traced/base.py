@@ -11,7 +11,7 @@ import re
 from functools import cache, lru_cache
 from typing import Any
 
-from apps.core.context import Span, sampled, span
+from apps.core.context import Span, recorded, span
 from apps.core.postgresql import base
 
 LONGEST_TEXT = 2000
@@ -58,7 +58,7 @@ def traced(kind: type[Any]) -> type[Any]:
 
     class TracedCursor(kind):  # type: ignore[misc] # of a class that is not known before
         def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-            if not sampled():
+            if not recorded():
                 return super().execute(query, params, **options)
             before = [getattr(sql, "text", sql) for sql in self.connection.waiting]
             with trip(*before, text(query)):
@@ -98,4 +98,10 @@ def summary(sql: str) -> str:
 def text(query: Any) -> str:
     """The statement without values, on one line."""
     # anything but a str may contain values
-    return " ".join(query.split()) if type(query) is str else type(query).__name__
+    return one_line(query) if type(query) is str else type(query).__name__
+
+
+@lru_cache(maxsize=1024)
+def one_line(sql: str) -> str:
+    """`sql` with one space for each stretch of space."""
+    return " ".join(sql.split())
