@@ -2,8 +2,8 @@
 
 Between `<!-- code: FILE NAME -->` and `<!-- end -->` stands the source of that name, found by parsing the file, so it
 cannot go stale: a test compares. Likewise `compare: PATTERN` (docs/comparisons.json, from `manage.py compare`), `costs:
-PATTERN` (docs/performance.json), `take: PATTERN` and `next: PATTERN` (apps/core/patterns.py). `headlines: FOLDER` has what
-each pattern prevents, with links to the pages in FOLDER, and `registry: all` the table of where each stands.
+PATTERN` (docs/performance.json), `take: PATTERN` and `next: PATTERN` (apps/core/patterns.py). `headlines: FOLDER` has
+what each pattern prevents, with links to the pages in FOLDER, and `registry: all` the table of where each stands.
 """
 
 from __future__ import annotations
