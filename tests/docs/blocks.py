@@ -110,7 +110,7 @@ def _comparison(name: str) -> str:
 def _headlines(folder: str) -> str:
     lines = ["| pattern | in Django | without it → here |", "| --- | --- | --- |"]
     for pattern in PATTERNS:
-        run = next((one for one in _recorded(COMPARISONS) or [] if one["pattern"] == pattern.name), {})
+        run: dict[str, Any] = next((one for one in _recorded(COMPARISONS) or [] if one["pattern"] == pattern.name), {})
         link = f"[{pattern.name}]({folder.rstrip('/')}/{pattern.slug}.md)"
         lines.append(f"| {link} | {pattern.idiom} | {run.get('headline', '')} |")
     return "\n".join(lines)
