@@ -98,7 +98,7 @@ def _comparison(name: str) -> str:
         f"| {figure.replace('_', ' ')} | {_shown(run['naive'].get(figure))} | {_shown(run['ours'].get(figure))} |"
         for figure in {**run["naive"], **run["ours"]}
     ]
-    table = "\n".join(["| | without it | here |", "| --- | ---: | ---: |", *rows])
+    table = "\n".join(["| counted | without it | here |", "| --- | ---: | ---: |", *rows])
     naive = f"[`{run['naive_file']}`]({UP}/{run['naive_file']})"
     headline = run["headline"][:1].upper() + run["headline"][1:]
     return (
