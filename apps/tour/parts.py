@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
+from django.conf import settings
 from django.db import DatabaseError
 
 from apps.core.bus import bus
+from apps.core.http.middleware.rate_limit import refusals
 from apps.core.reads import CAP
 from apps.core.resilience.breakers import GetBreakers
-from apps.core.resilience.valkey import Unavailable
+from apps.core.resilience.valkey import Unavailable, valkey_at
 from apps.events.queries import GetBacklog
+from apps.jobs.queries import ListJobs
 from apps.tour import stack
 from apps.tour.client import client, staff_token
 from apps.tour.experiments import CannotRun, Fact
 
 # the prefix of addresses, and how many registrations with it were answered 201
 COHORT = re.compile(r"(tour-[0-9a-f]{6})\.([0-9]{1,3})")
+LOOKED_BACK_MINUTES, NEWEST_JOBS = 10, 50
 TONES = {"closed": "good", "open": "bad", "half_open": "warn"}
 
 
@@ -37,6 +42,8 @@ def parts() -> list[Part]:
     return [
         Part("Event bus", "event-bus", _read(_bus_facts)),
         Part("Circuit breaker", "circuit-breaker", _read(_breaker_facts)),
+        Part("Rate limit", "middleware", _read(_limit_facts)),
+        Part("Jobs", "background-tasks", _read(_job_facts)),
     ]
 
 
@@ -63,6 +70,22 @@ def _bus_facts() -> tuple[Fact, ...]:
 def _breaker_facts() -> tuple[Fact, ...]:
     states = bus.ask(GetBreakers())
     return tuple(Fact(name, state.replace("_", "-"), TONES.get(state, "")) for name, state in states.items())
+
+
+def _limit_facts() -> tuple[Fact, ...]:
+    minutes = refusals(valkey_at(settings.VALKEY_URL), LOOKED_BACK_MINUTES)
+    return (
+        Fact("refused this minute", str(minutes[-1]), "warn" if minutes[-1] else ""),
+        Fact(f"in {LOOKED_BACK_MINUTES} minutes", str(sum(minutes))),
+    )
+
+
+def _job_facts() -> tuple[Fact, ...]:
+    jobs = bus.ask(ListJobs(limit=NEWEST_JOBS))
+    counts = Counter(job["status"] for job in jobs)
+    if not counts:
+        return (Fact("so far", "none"),)
+    return tuple(Fact(status.lower(), str(count)) for status, count in counts.items())
 
 
 def followed(cohort: str) -> tuple[Fact, ...]:
