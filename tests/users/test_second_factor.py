@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 from apps.core.bus import Bus, bus
 from apps.core.crypto import Box
 from apps.events.models import OutboxEvent
-from apps.users import totp
+from apps.users import second_factor, totp
 from apps.users.commands import LogIn, RefreshSession, SetPassword, UserSnapshot
 from apps.users.factor_commands import CheckLogin, ConfirmTotp, RemoveTotp, ResetTotp
 from apps.users.models import LoginAttempts, RecoveryCode, SecondFactor, Session
@@ -334,6 +334,24 @@ class TestLimit:
         guesses += [client.post(CONFIRM, {"code": "0"}, headers={"Idempotency-Key": "k"}).status_code]
         guesses += [client.post(CONFIRM, {"code": "0"}).status_code, client.delete(TOTP, {"code": "0"}).status_code]
         assert guesses == [403, 403, 403, 429, 429]
+
+    def test_after_many_in_a_row_only_a_recovery_code_will_do(
+        self, client: APIClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(second_factor, "MOST_MISSES", 4)
+        secret, codes = enrol(client)
+        assert code(log_in("000000")) == (401, "wrong_otp")
+        assert log_in(code_of(secret)).status_code == 200, "a right one begins the count anew"
+        forget_steps()
+        assert code(log_in("000000")) == code(log_in("aaaa", headers={"Idempotency-Key": "k"})) == (401, "wrong_otp")
+        assert code(client.delete(TOTP, {"code": "000000"})) == (403, "wrong_code")
+        assert code(log_in(code_of(secret), "wrong")) == (401, "wrong_credentials")
+        assert SecondFactor.objects.get().misses == 3
+        log_in("000000")
+        for answer in (log_in(code_of(secret)), client.delete(TOTP, {"code": code_of(secret)})):
+            assert "only a recovery code will do" in answer.json()["detail"]
+        assert log_in(codes[0]).status_code == 200
+        assert log_in(code_of(secret)).status_code == 200
 
     def test_removing_by_guesses(self, client: APIClient, secret: str, strict: None) -> None:
         assert [client.delete(TOTP, {"code": f"{n:06}"}).status_code for n in range(4)] == [403, 403, 403, 429]
