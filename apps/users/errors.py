@@ -3,6 +3,8 @@
 from apps.core.errors import Conflict, NotAllowed, NotAuthenticated
 from apps.users.commands import Login
 
+WRONG_CODE = "The code is wrong, or was used before; wait for the next one."
+
 
 class EmailTaken(Conflict):
     """Another user has this e-mail, in whatever letter case."""
@@ -98,8 +100,8 @@ class WrongOtp(NotAuthenticated):
 
     code = "wrong_otp"
 
-    def __init__(self) -> None:
-        super().__init__("The code is wrong, or was used before; wait for the next one.")
+    def __init__(self, detail: str = WRONG_CODE) -> None:
+        super().__init__(detail)
 
 
 class WrongCode(NotAllowed):
@@ -107,8 +109,8 @@ class WrongCode(NotAllowed):
 
     code = "wrong_code"
 
-    def __init__(self) -> None:
-        super().__init__("The code is wrong, or was used before; wait for the next one.")
+    def __init__(self, detail: str = WRONG_CODE) -> None:
+        super().__init__(detail)
 
 
 class OtpEnrolmentRequired(NotAllowed):

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from django.db.models import F
 from django.db.models.functions import Now
 
 from apps.users.models import RecoveryCode, SecondFactor, User
@@ -38,11 +39,18 @@ class DjangoFactors:
     def use_step(self, user_id: int, step: int, secret: str) -> bool:
         """Use up the codes up to `step`, and keep `secret` as it is encrypted now; False if they were used before."""
         unused = SecondFactor.objects.filter(user_id=user_id, confirmed_at__isnull=False, last_step__lt=step)
-        return unused.update(last_step=step, secret=secret) > 0
+        return unused.update(last_step=step, secret=secret, misses=0) > 0
 
     def use_recovery_code(self, user_id: int, digest: str) -> bool:
-        """Use up a recovery code; False if there is none."""
-        return RecoveryCode.objects.filter(factor_id=user_id, digest=digest).delete()[0] > 0
+        """Use up a recovery code, and forget the wrong codes before it; False if there is none."""
+        if not RecoveryCode.objects.filter(factor_id=user_id, digest=digest).delete()[0]:
+            return False
+        SecondFactor.objects.filter(user_id=user_id).update(misses=0)
+        return True
+
+    def count_miss(self, user_id: int) -> None:
+        """Count a wrong code."""
+        SecondFactor.objects.filter(user_id=user_id, confirmed_at__isnull=False).update(misses=F("misses") + 1)
 
     def delete(self, user_id: int, since: datetime = BEGINNING) -> bool:
         """Delete the second factor with its recovery codes; False if none came into force after `since`."""

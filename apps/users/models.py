@@ -166,6 +166,7 @@ class SecondFactor(models.Model):
     """What a user's authenticator app makes its codes of; in force once confirmed.
 
     The secret is encrypted (apps/core/crypto.py). No code of `last_step`, a number of time steps, or before it counts.
+    `misses` are the wrong codes since the last right one.
     """
 
     user = models.OneToOneField(User, on_delete=models.CASCADE, primary_key=True, related_name="second_factor")
@@ -173,6 +174,7 @@ class SecondFactor(models.Model):
     created_at = models.DateTimeField(db_default=Now())
     confirmed_at = models.DateTimeField(null=True)
     last_step = models.BigIntegerField(default=0)
+    misses = models.PositiveIntegerField(default=0, db_default=0)
 
     def __str__(self) -> str:
         return f"second factor of {self.user_id}"

@@ -29,6 +29,10 @@ from apps.users.models import User
 from apps.users.session_repositories import DjangoSessions
 
 log = structlog.get_logger("second_factor")
+# in a row, and then no code counts any more (NIST SP 800-63B, section 5.2.2): a minute's limit alone would let somebody
+# who knows the password guess for weeks
+MOST_MISSES = 100
+LOCKED = "There were too many wrong codes in a row: only a recovery code will do now."
 
 
 class SecondFactors:
@@ -115,12 +119,24 @@ class SecondFactors:
         factor, now = found
         typed = totp.as_typed(code)
         if totp.CODE.fullmatch(typed):
+            if factor.misses >= MOST_MISSES:
+                log.warning("second_factor_locked", user_id=user_id)
+                raise WrongCode(LOCKED)
             used = self._use(user_id, factor.secret, typed, now.timestamp())
         else:
             used = self._factors.use_recovery_code(user_id, digest(typed))
         if not used:
             log.info("second_factor_refused", user_id=user_id)
             raise WrongCode
+
+    @contextmanager
+    def counted(self, user_id: int) -> Iterator[None]:
+        """Count a wrong code that the block is refused for; around the unit of work, which keeps nothing then."""
+        try:
+            yield
+        except WrongCode:
+            self._factors.count_miss(user_id)
+            raise
 
     def is_missing(self, is_staff: bool, *, has_one: bool) -> bool:
         """Whether such a user needs a second factor and has none."""
@@ -147,7 +163,8 @@ class SecondFactors:
     def _attempt(self, user_id: int, address: str) -> Iterator[None]:
         """A unit of work that counts as an attempt, unless nothing was guessed in it."""
         email = self._person(user_id).email
-        with self._limit.attempt(email, address, TotpEnabled, TotpNotBegun, TotpNotEnabled), unit_of_work():
+        nothing_guessed = (TotpEnabled, TotpNotBegun, TotpNotEnabled)
+        with self._limit.attempt(email, address, *nothing_guessed), self.counted(user_id), unit_of_work():
             yield
 
     def _locked(self, user_id: int) -> User:

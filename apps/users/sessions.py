@@ -111,11 +111,11 @@ class Sessions:
 
     def _spend(self, login: Login, otp: str) -> None:
         try:
-            with unit_of_work():
+            with self._factors.counted(login.user_id), unit_of_work():
                 self.confirm(ConfirmLogin(login))
                 self._factors.spend(login.user_id, otp)
-        except WrongCode:
-            raise WrongOtp from None
+        except WrongCode as error:
+            raise WrongOtp(str(error)) from None
 
     def _with_password(self, given: LogIn | CheckLogin | CheckCredentials) -> User:
         user = self._sessions.user_with(one_spelling(given.email).lower())

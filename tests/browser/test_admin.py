@@ -20,6 +20,7 @@ from apps.users.commands import RegisterUser
 from apps.users.models import User
 from tests.browser.pictures import picture
 from tests.processes import Process, Processes
+from tests.users.codes import code_of
 from tests.waiting import wait_for
 
 PASSWORD = "correct horse battery staple"
@@ -104,6 +105,29 @@ def test_support_looks_around_and_replays_a_dead_letter(browser: webdriver.Chrom
     browser.get(f"{web.url}/admin/core/adminnote/")
     assert "will be tried again" in text(browser)
     picture(browser, "log")
+    set_up_a_second_factor(browser, web)
+
+
+def set_up_a_second_factor(browser: webdriver.Chrome, web: Process) -> None:
+    """By the page that the top of every page leads to; then log in with a recovery code of it."""
+    browser.find_element(By.LINK_TEXT, "SECOND FACTOR").click()
+    wait_for(lambda: "authenticator app" in text(browser), "the page shows what to scan")
+    assert browser.find_element(By.CSS_SELECTOR, "[role=img] svg").size["width"] > 200
+    picture(browser, "second-factor")
+    secret = browser.find_element(By.CSS_SELECTOR, "#content code").text
+    browser.find_element(By.NAME, "code").send_keys(code_of(secret))
+    browser.find_element(By.CSS_SELECTOR, "#content input[type=submit]").click()
+    wait_for(lambda: "recovery codes" in text(browser), "the codes are shown once")
+    picture(browser, "recovery-codes")
+    codes = [code.text for code in browser.find_elements(By.CSS_SELECTOR, "#content code")]
+    browser.delete_all_cookies()
+    log_in(browser, web)
+    wait_for(lambda: "A code of your second factor is needed" in text(browser), "the password is not enough")
+    picture(browser, "log-in")
+    browser.find_element(By.NAME, "otp").send_keys(codes[0])
+    browser.find_element(By.NAME, "password").send_keys(PASSWORD)
+    browser.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
+    wait_for(lambda: "Overview" in text(browser), "both together are")
 
 
 def test_links_lead_from_a_user_to_what_happened_and_back(browser: webdriver.Chrome, web: Process) -> None:

@@ -83,7 +83,7 @@ class TestLogin:
             assert errors(log_in(Client(), otp, password="wrong")) == before
         assert log_in(Client(), code_of(secret)).status_code == 302
 
-    def test_guesses_count(self, boss: UserSnapshot) -> None:
+    def test_guesses_count(self, boss: UserSnapshot, early_in_a_minute: None) -> None:
         secret, _ = enrol(logged_in(email=EMAIL))
         with with_settings(login_rate_limit_per_minute=2):
             assert ["used before" in errors(log_in(Client(), f"{n:06}")) for n in range(2)] == [True, True]

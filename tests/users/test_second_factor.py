@@ -24,7 +24,7 @@ from structlog.testing import capture_logs
 from apps.core.bus import Bus, bus
 from apps.core.crypto import Box
 from apps.events.models import OutboxEvent
-from apps.users import totp
+from apps.users import second_factor, totp
 from apps.users.commands import LogIn, RefreshSession, SetPassword, UserSnapshot
 from apps.users.factor_commands import CheckLogin, ConfirmTotp, RemoveTotp, ResetTotp
 from apps.users.models import LoginAttempts, RecoveryCode, SecondFactor, Session
@@ -86,8 +86,8 @@ def with_settings(**changes: Any) -> ExitStack:
 
 
 @pytest.fixture
-def strict() -> Iterator[None]:
-    """Three failed attempts a minute."""
+def strict(early_in_a_minute: None) -> Iterator[None]:
+    """Three failed attempts a minute, in a minute that does not end during the test."""
     with with_settings(login_rate_limit_per_minute=3):
         yield
 
@@ -335,6 +335,24 @@ class TestLimit:
         guesses += [client.post(CONFIRM, {"code": "0"}).status_code, client.delete(TOTP, {"code": "0"}).status_code]
         assert guesses == [403, 403, 403, 429, 429]
 
+    def test_after_many_in_a_row_only_a_recovery_code_will_do(
+        self, client: APIClient, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(second_factor, "MOST_MISSES", 4)
+        secret, codes = enrol(client)
+        assert code(log_in("000000")) == (401, "wrong_otp")
+        assert log_in(code_of(secret)).status_code == 200, "a right one begins the count anew"
+        forget_steps()
+        assert code(log_in("000000")) == code(log_in("aaaa", headers={"Idempotency-Key": "k"})) == (401, "wrong_otp")
+        assert code(client.delete(TOTP, {"code": "000000"})) == (403, "wrong_code")
+        assert code(log_in(code_of(secret), "wrong")) == (401, "wrong_credentials")
+        assert SecondFactor.objects.get().misses == 3
+        log_in("000000")
+        for answer in (log_in(code_of(secret)), client.delete(TOTP, {"code": code_of(secret)})):
+            assert "only a recovery code will do" in answer.json()["detail"]
+        assert log_in(codes[0]).status_code == 200
+        assert log_in(code_of(secret)).status_code == 200
+
     def test_removing_by_guesses(self, client: APIClient, secret: str, strict: None) -> None:
         assert [client.delete(TOTP, {"code": f"{n:06}"}).status_code for n in range(4)] == [403, 403, 403, 429]
         assert client.delete(TOTP, {"code": code_of(secret)}).status_code == 429
@@ -433,7 +451,9 @@ class TestRequiredOfStaff:
     def boss(self, register: Register) -> UserSnapshot:
         return register(self.BOSS, password=PASSWORD, is_staff=True)
 
-    def test_staff_without_one_get_no_tokens(self, boss: UserSnapshot, ada: UserSnapshot) -> None:
+    def test_staff_without_one_get_no_tokens(
+        self, boss: UserSnapshot, ada: UserSnapshot, early_in_a_minute: None
+    ) -> None:
         before = log_in(email=self.BOSS).json()
         with with_settings(staff_otp_required=True, login_rate_limit_per_minute=1):
             for _ in range(3):
