@@ -27,6 +27,12 @@ COUNT_MAIL = """
     RETURNING count, ceil(extract(epoch FROM minute + interval '1 hour' - statement_timestamp()))::int"""
 
 
+# every welcome mail asks this, also those of an import
+UNVERIFIED = """
+    SELECT email, statement_timestamp() FROM users_user
+    WHERE id = %s AND is_active AND email_verified_at IS NULL"""
+
+
 class Owner(NamedTuple):
     """A user who is active, and the database's time when they were read."""
 
@@ -61,6 +67,13 @@ class DjangoAccounts:
     def owner(self, user_id: int) -> Owner | None:
         """The active user."""
         return _owner(User.objects.filter(id=user_id))
+
+    def unverified(self, user_id: int) -> tuple[str, datetime] | None:
+        """The address of an active user who has not verified it, and the time."""
+        with connection.cursor() as cursor:
+            cursor.execute(UNVERIFIED, [user_id])
+            found: tuple[str, datetime] | None = cursor.fetchone()
+            return found
 
     def hold(self, user_id: int) -> Owner | None:
         """The active user, locked until the transaction ends."""

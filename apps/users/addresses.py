@@ -139,7 +139,7 @@ class Addresses:
         owner = find(link.key)
         if owner is None or owner.user.email_verified_at:
             raise DeadLink
-        self._links.check(Purpose.VERIFY, link, verify_state(owner.user), owner.now)
+        self._links.check(Purpose.VERIFY, link, verify_state(owner.user.email), owner.now)
         return owner
 
     def _pending(self, token: str, find: FindChange) -> Changing:

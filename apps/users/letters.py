@@ -75,9 +75,9 @@ def reset_state(user: User) -> list[str]:
     return [user.password, user.email, user.last_login.isoformat() if user.last_login else ""]
 
 
-def verify_state(user: User) -> list[str]:
+def verify_state(email: str) -> list[str]:
     """What a link that verifies an address depends on, besides that it is not verified."""
-    return [user.email]
+    return [email]
 
 
 def change_state(user: User) -> list[str]:
@@ -95,20 +95,20 @@ class Letters:
 
     def welcome(self, query: WriteWelcome) -> str:
         """The link that `WriteWelcome` asks for; one statement at most."""
-        owner = self._accounts.owner(query.user_id) if self._verifies else None
+        found = self._accounts.unverified(query.user_id) if self._verifies else None
         # meanwhile it may be another address, to which this mail does not go
-        return self._verification(owner) if owner and owner.user.email == query.email else ""
+        if found is None or found[0] != query.email:
+            return ""
+        return self._links.address(Purpose.VERIFY, query.user_id, verify_state(query.email), found[1])
 
     def verification(self, query: WriteVerification) -> Letter | None:
         """The letter that `WriteVerification` asks for; one statement at most."""
         owner = self._accounts.owner_of(query.email) if self._verifies else None
-        link = self._verification(owner) if owner else ""
-        return Letter(owner.user.email, owner.user.name, link) if owner and link else None
-
-    def _verification(self, owner: Owner) -> str:
-        if owner.user.email_verified_at:
-            return ""
-        return self._links.address(Purpose.VERIFY, owner.user.id, verify_state(owner.user), owner.now)
+        if owner is None or owner.user.email_verified_at:
+            return None
+        user = owner.user
+        link = self._links.address(Purpose.VERIFY, user.id, verify_state(user.email), owner.now)
+        return Letter(user.email, user.name, link)
 
     def change(self, query: WriteChange) -> Letter | None:
         """The letter that `WriteChange` asks for; three statements."""

@@ -251,7 +251,9 @@ class TestUndo:
         assert (answer.status_code, answer.json()["code"]) == (409, "email_taken")
         assert email() == OTHER
 
-    def test_whoever_goes_back_themselves_is_not_undone_by_the_address_they_left(self, changed: str) -> None:
+    def test_whoever_goes_back_themselves_is_not_undone_by_the_address_they_left(
+        self, asked: str, changed: str
+    ) -> None:
         client = APIClient()
         pair = client.post("/api/v1/auth/token", {"email": OTHER, "password": PASSWORD}).json()
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {pair['access']}")
@@ -261,6 +263,7 @@ class TestUndo:
         post()
         assert subjects(OTHER) == ["Confirm your new address"]
         assert undo(changed).status_code == 401
+        assert confirm(asked).status_code == 401, "the link that was used once is what it was made for again"
         logged_in()
 
     def test_settled_changes_are_forgotten_and_no_others(self, changed: str) -> None:
