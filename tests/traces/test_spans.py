@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,6 +31,7 @@ from config.tracing.exporters import Kept
 from config.tracing.parts import wrap_bus
 from config.tracing.sdk import Tracing, role
 from tests.conftest import fresh_breaker
+from tests.traces.collector import Collector
 from tests.traces.test_carried import SAMPLED, SPAN, TRACE, UNSAMPLED
 
 OTHER = SAMPLED.replace(TRACE, "c" * 32)
@@ -183,6 +187,14 @@ def test_only_a_text_with_placeholders_is_shown() -> None:
 def test_a_process_says_what_it_is() -> None:
     assert role(["celery", "-A", "config.celery", "worker", "-Q", "events,io", "-c", "2"]) == "worker events,io"
     assert role(["manage.py", "relay"]) == "relay"
+
+
+def test_a_process_that_ends_sends_its_last_spans() -> None:
+    program = "import django; django.setup(); from apps.core.context import span\nwith span('last', parents=()): pass"
+    with Collector() as collector:
+        environment = os.environ | collector.environment | {"OTEL_BSP_SCHEDULE_DELAY": "60000"}
+        subprocess.run([sys.executable, "-c", program], env=environment, check=True)
+        assert [one.name for one in collector.spans] == ["last"]
 
 
 def test_the_development_stack_keeps_the_newest_spans(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
