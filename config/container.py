@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache as django_cache
 
 from apps.core.bus import Bus, bus
 from apps.core.crypto import Box
@@ -37,7 +38,9 @@ from apps.jobs.processing import process_rows
 from apps.jobs.repositories import JobQueue, Jobs
 from apps.jobs.services import JobService
 from apps.profiles import commands as profiles
+from apps.profiles.cached_people import CachedPeople
 from apps.profiles.directory import DirectoryRefused, Nobody, People, WhenAsked
+from apps.profiles.known_people import KnownPeople
 from apps.profiles.repositories import Profiles, SqlProfiles
 from apps.profiles.services import ProfileService
 from apps.users import account_commands as accounts
@@ -132,7 +135,17 @@ class Container(Parts):
         from apps.profiles.people import PeopleClient  # noqa: PLC0415
 
         url, key = self.env.external_api_url, self.env.external_api_key
-        return PeopleClient(url, key, self.breakers["people"], self.retry)
+        client = PeopleClient(url, key, self.breakers["people"], self.retry)
+        return CachedPeople(client, self.known_people, patience=self.env.breaker_call_timeout)
+
+    @cached_property
+    def known_people(self) -> KnownPeople:
+        """What the people directory answered before."""
+        env = self.env
+        # nobody who asks the directory has longer than a receiver has
+        return KnownPeople(
+            django_cache, (env.secret_key, *env.secret_key_fallbacks), env.redis_ttl, LONGEST_WAIT_SECONDS
+        )
 
     @cached_property
     def tokens(self) -> AccessTokens:
@@ -243,6 +256,8 @@ class Container(Parts):
         service = ProfileService(self.profiles, self.people)
         bus.register(profiles.CreateProfiles, service.create)
         bus.register(profiles.LookUpPerson, service.look_up)
+        bus.register(profiles.ForgetPerson, self.known_people.forget)
+        bus.register(profiles.ForgetPeople, self.known_people.forget_all)
         bus.register(profiles.RecordEnrichment, service.record)
 
     def _wire_events(self, bus: Bus) -> None:

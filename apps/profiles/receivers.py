@@ -1,4 +1,4 @@
-"""What profiles do when a user registers."""
+"""What profiles do when a user registers, and when one goes."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from collections.abc import Sequence
 from apps.core.bus import bus
 from apps.events.bus import on
 from apps.events.deliveries import Postponed
-from apps.profiles.commands import CreateProfiles, LookUpPerson, RecordEnrichment
+from apps.profiles.commands import CreateProfiles, ForgetPerson, LookUpPerson, RecordEnrichment
 from apps.profiles.directory import DirectoryUnavailable
-from apps.users.events import UserRegistered
+from apps.profiles.errors import CacheAway
+from apps.users.events import UserDeleted, UserRegistered
 
 SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 3600.0
+CACHE_WAIT_SECONDS = 30.0
 
 
 @on(UserRegistered, many=True)
@@ -29,3 +31,12 @@ def enrich_profile(event: UserRegistered) -> RecordEnrichment | None:
         seconds = min(max(error.retry_after, SHORTEST_WAIT_SECONDS), LONGEST_WAIT_SECONDS)
         raise Postponed(str(error), seconds) from error
     return RecordEnrichment(event.user_id, person) if person else None
+
+
+@on(UserDeleted, waits=True)
+def forget_person(event: UserDeleted) -> None:
+    """Have the cache forget what the directory said of them; while the cache is away, the delivery waits."""
+    try:
+        bus.execute(ForgetPerson(event.email))
+    except CacheAway as error:
+        raise Postponed(str(error), CACHE_WAIT_SECONDS) from error
