@@ -18,7 +18,7 @@ from django.core.cache import cache as django_cache
 
 from apps.core.bus import Bus, bus
 from apps.core.crypto import Box
-from apps.core.key_rotation import KeyRotation, RotateKeys
+from apps.core.key_rotation import GetSigned, KeyRotation, RotateKeys, get_signed
 from apps.core.parts import Parts
 from apps.core.resilience.breaker_state import ValkeyState
 from apps.core.resilience.breakers import Breakers, GetBreakers, ResetBreaker
@@ -199,6 +199,7 @@ class Container(Parts):
         bus.register(FindTrace, spans.find)
         bus.register(ListTraces, spans.newest)
         bus.register(RotateKeys, KeyRotation(self.env.secret_key, self.env.secret_key_fallbacks).rotate)
+        bus.register(GetSigned, get_signed)
 
     def _wire_users(self, bus: Bus) -> None:
         service = UserService(self.users, self.sessions)
