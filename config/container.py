@@ -51,8 +51,11 @@ from apps.users import queries as user_queries
 from apps.users.account_repositories import DjangoAccounts
 from apps.users.accounts import Accounts
 from apps.users.addresses import Addresses
+from apps.users.export import run_export
 from apps.users.factor_repositories import DjangoFactors
 from apps.users.imports import run_import
+from apps.users.leaving import Leaving
+from apps.users.leaving_repositories import PURPOSE, Erasures
 from apps.users.links import Links, Purpose
 from apps.users.login_limit import LoginLimit
 from apps.users.repositories import DjangoUsers, Users
@@ -202,11 +205,15 @@ class Container(Parts):
         bus.register(GetSigned, get_signed)
 
     def _wire_users(self, bus: Bus) -> None:
-        service = UserService(self.users, self.sessions)
+        erasures = Erasures(Box(self.env.secret_key, PURPOSE, self.env.secret_key_fallbacks))
+        service = UserService(self.users, self.sessions, erasures)
         bus.register(users.RegisterUser, service.register)
         bus.register(users.ImportUsers, service.import_many)
         bus.register(users.UpdateUser, service.update)
         bus.register(users.DeleteUser, service.delete)
+        leaving = Leaving(self.users, self.sessions, service, erasures)
+        bus.register(users.Leave, leaving.leave)
+        bus.register(users.EraseNext, leaving.erase_next)
         bus.register(users.SetPassword, service.set_password)
         bus.register(users.CheckCredentials, self.sessions.check)
         bus.register(users.ConfirmLogin, self.sessions.confirm)
@@ -226,6 +233,9 @@ class Container(Parts):
         bus.register(user_queries.GetCaller, user_queries.get_caller)
         bus.register(session_queries.ListSessions, session_queries.list_sessions)
         bus.register(user_queries.FindUser, user_queries.find_user)
+        bus.register(user_queries.IsThere, user_queries.is_there)
+        bus.register(user_queries.GetPerson, user_queries.get_person)
+        bus.register(user_queries.FindChangedEmails, user_queries.find_changed_emails)
         bus.register(user_queries.GetUser, user_queries.get_user)
         bus.register(user_queries.ListUsers, user_queries.list_users)
         bus.register(user_queries.ListStaffEmails, user_queries.list_staff_emails)
@@ -271,7 +281,7 @@ class Container(Parts):
         bus.register(event_queries.GetBacklog, event_queries.get_backlog)
 
     def _wire_jobs(self, bus: Bus) -> None:
-        kinds = {"process": process_rows, "import_users": run_import}
+        kinds = {"process": process_rows, "import_users": run_import, "export": run_export}
         service = JobService(Jobs(), JobQueue(), kinds, timedelta(days=self.env.event_retention_days))
         bus.register(jobs.SubmitJob, service.submit)
         bus.register(jobs.CancelJob, service.cancel)

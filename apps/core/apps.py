@@ -9,6 +9,8 @@ class CoreConfig(AppConfig):
     name = "apps.core"
 
     def ready(self) -> None:
+        from apps.core import holdings  # noqa: F401 - says what is kept about people
+
         # connects what a worker tells to Celery's signals
         from apps.core.api.idempotency import PURPOSE
         from apps.core.key_rotation import Kept, keep, sign_for
@@ -18,7 +20,7 @@ class CoreConfig(AppConfig):
 
         keep(Kept("idempotent answers", PURPOSE, IdempotentAnswer, "body"))
         sign_for("cursors", None)
-        sign_for("log-ins to the admin", timedelta(seconds=settings.SESSION_COOKIE_AGE))
+        sign_for("log-ins to the admin", lambda: timedelta(seconds=settings.SESSION_COOKIE_AGE))
         # registers what routes of every app may use
         from apps.core.api import converters  # noqa: F401
 

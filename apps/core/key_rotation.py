@@ -6,7 +6,7 @@ by itself, and is verified with SECRET_KEY_FALLBACKS until then: an app says how
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -67,7 +67,7 @@ class GetSigned(Query[list[Signed]]):
 
 
 _kept: list[Kept] = []
-_signed: list[Signed] = []
+_signed: dict[str, Callable[[], timedelta] | None] = {}
 
 
 def keep(kept: Kept) -> None:
@@ -75,14 +75,15 @@ def keep(kept: Kept) -> None:
     _kept.append(kept)
 
 
-def sign_for(what: str, lifetime: timedelta | None) -> None:
-    """Have an earlier SECRET_KEY stay until `what` it signed has run out."""
-    _signed.append(Signed(what, lifetime))
+def sign_for(what: str, lifetime: Callable[[], timedelta] | None) -> None:
+    """Have an earlier SECRET_KEY stay until `what` it signed has run out; `lifetime` is asked when that is wanted."""
+    _signed[what] = lifetime
 
 
 def get_signed(query: GetSigned) -> list[Signed]:
     """Everything that is signed."""
-    return sorted(_signed, key=lambda signed: (signed.lifetime is None, -(signed.lifetime or timedelta()), signed.what))
+    signed = [Signed(what, lifetime and lifetime()) for what, lifetime in _signed.items()]
+    return sorted(signed, key=lambda one: (one.lifetime is None, -(one.lifetime or timedelta()), one.what))
 
 
 class KeyRotation:

@@ -1,4 +1,4 @@
-"""What profiles do when a user registers, and when one goes."""
+"""What profiles do when a user registers, and when their address changes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from apps.events.deliveries import Postponed
 from apps.profiles.commands import CreateProfiles, ForgetPerson, LookUpPerson, RecordEnrichment
 from apps.profiles.directory import DirectoryUnavailable
 from apps.profiles.errors import CacheAway
-from apps.users.events import UserDeleted, UserRegistered
+from apps.users.events import EmailChanged, EmailChangeUndone, UserRegistered
+from apps.users.queries import FindChangedEmails, IsThere
 
 SHORTEST_WAIT_SECONDS, LONGEST_WAIT_SECONDS = 1.0, 3600.0
 CACHE_WAIT_SECONDS = 30.0
@@ -25,6 +26,9 @@ def create_profile(events: Sequence[UserRegistered]) -> None:
 @on(UserRegistered, waits=True)
 def enrich_profile(event: UserRegistered) -> RecordEnrichment | None:
     """Fill the profile from the people directory; while that is away, the delivery waits, without counting attempts."""
+    if not bus.ask(IsThere(event.user_id)):
+        # nobody is asked about a person who is gone
+        return None
     try:
         person = bus.execute(LookUpPerson(event.email))
     except DirectoryUnavailable as error:
@@ -33,10 +37,21 @@ def enrich_profile(event: UserRegistered) -> RecordEnrichment | None:
     return RecordEnrichment(event.user_id, person) if person else None
 
 
-@on(UserDeleted, waits=True)
-def forget_person(event: UserDeleted) -> None:
-    """Have the cache forget what the directory said of them; while the cache is away, the delivery waits."""
+@on(EmailChanged, waits=True)
+def forget_changed_addresses(event: EmailChanged) -> None:
+    """Have the cache forget what the directory said of both addresses; while the cache is away, the delivery waits."""
+    _forget(event.change_id)
+
+
+@on(EmailChangeUndone, waits=True)
+def forget_undone_addresses(event: EmailChangeUndone) -> None:
+    """The same, when the change is undone."""
+    _forget(event.change_id)
+
+
+def _forget(change_id: int) -> None:
     try:
-        bus.execute(ForgetPerson(event.email))
+        for email in bus.ask(FindChangedEmails(change_id)):
+            bus.execute(ForgetPerson(email))
     except CacheAway as error:
         raise Postponed(str(error), CACHE_WAIT_SECONDS) from error

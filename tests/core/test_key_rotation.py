@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
@@ -27,7 +28,8 @@ from apps.core.models import IdempotentAnswer
 from apps.events.relay import fan_out
 from apps.profiles.commands import ForgetPerson, Person
 from apps.users import totp
-from apps.users.commands import UserSnapshot
+from apps.users.commands import DeleteUser, UserSnapshot
+from apps.users.letters import WriteReset
 from apps.users.models import SecondFactor
 from apps.webhooks.commands import CheckEndpoint, RegisterEndpoint, RotateSecret, SendTest
 from apps.webhooks.models import Endpoint, WebhookDelivery
@@ -126,6 +128,19 @@ def refresh_token(world: World) -> Works:
     return works
 
 
+def link_in_a_mail(world: World) -> Works:
+    user = world.register("ada@example.com", password=PASSWORD)
+    letter = bus.ask(WriteReset(user.email))
+    assert letter
+    token = re.split(r"[/#=]", letter.link)[-1]
+
+    def works() -> bool:
+        given = {"token": token, "password": "quite another phrase"}
+        return bool(world.anyone.post("/api/v1/auth/password-reset/confirm", given).status_code == 204)
+
+    return works
+
+
 def cursor_of_a_list(world: World) -> Works:
     world.register()
     cursor = world.staff.get("/api/v1/users?limit=1").json()["next"]
@@ -208,6 +223,7 @@ def forgetting_a_cached_person(world: World) -> Works:
 KINDS: list[tuple[Callable[[World], Works], bool]] = [
     (access_token, False),
     (refresh_token, True),
+    (link_in_a_mail, False),
     (cursor_of_a_list, False),
     (cursor_of_the_feed, False),
     (admin_log_in, False),
@@ -265,7 +281,7 @@ class TestRotation:
         return Endpoint.objects.create(url="https://a.example.com", secret=SecretBox(key).close("whsec_x"), **more)
 
     def test_everything_is_encrypted_anew_and_the_old_key_can_go(
-        self, anyone: APIClient, capsys: pytest.CaptureFixture[str]
+        self, anyone: APIClient, register: Register, capsys: pytest.CaptureFixture[str]
     ) -> None:
         day = timezone.now() + timedelta(days=1)
         row = self.endpoint(OLD, previous_secret=SecretBox(OLD).close("whsec_y"), previous_secret_until=day)
@@ -273,6 +289,7 @@ class TestRotation:
         first = anyone.post("/api/v1/users", ada, headers=key)
         closed = Box(OLD, totp.PURPOSE).close("a secret")
         factor = SecondFactor.objects.create(user_id=first.json()["id"], secret=closed)
+        bus.execute(DeleteUser(register("eve@example.com").id))
         with with_keys(NEW, OLD):
             said = rotate(capsys)
             assert counts(said) == {
@@ -280,6 +297,7 @@ class TestRotation:
                 "webhook secrets": (1, []),
                 "previous webhook secrets": (1, []),
                 "second factors": (1, []),
+                "people who are being erased": (1, []),
             }
             assert (said["old_keys"], said["old_keys_can_go"], said["status"]) == (1, True, 0)
             factor.refresh_from_db()

@@ -18,17 +18,14 @@ from django.utils.module_loading import import_string
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from apps.core.bus import bus
 from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.core.resilience.retry import Retry
-from apps.events.models import Delivery
 from apps.profiles.cached_people import CachedPeople
-from apps.profiles.commands import ForgetPeople, ForgetPerson, LookUpPerson, Person
+from apps.profiles.commands import ForgetPeople, ForgetPerson, Person
 from apps.profiles.directory import DirectoryUnavailable, People
 from apps.profiles.errors import CacheAway
 from apps.profiles.known_people import LARGEST_BYTES, NOBODY_SECONDS, STALE_SECONDS, KnownPeople
 from apps.profiles.people import PeopleClient
-from apps.users.commands import DeleteUser, UserSnapshot
 from config.server.ports import free_port
 from config.stack.people import PeopleDirectory
 from config.stack.supervisor import Supervisor
@@ -266,30 +263,6 @@ class TestForgetting:
         assert json.loads(capsys.readouterr().out) == {"keys": 0}
         with pytest.raises(CommandError):
             call_command("people")
-
-    @pytest.mark.django_db
-    def test_with_the_user_their_answer_goes(
-        self, register: Callable[..., UserSnapshot], drain: Callable[[], int], make_due: Callable[[], None]
-    ) -> None:
-        asked: list[str] = []
-
-        def away_once(wanted: ForgetPerson) -> bool:
-            asked.append(wanted.email)
-            if len(asked) == 1:
-                raise CacheAway
-            return True
-
-        ada = register(ADA)
-        bus.execute(DeleteUser(ada.id))
-        with bus.replaced(LookUpPerson, lambda wanted: None), bus.replaced(ForgetPerson, away_once):
-            drain()
-            waiting = Delivery.objects.get(receiver="profiles.forget_person")
-            assert (waiting.state, waiting.attempts) == ("failed", 0)
-            make_due()
-            drain()
-        assert asked == [ADA, ADA]
-        waiting.refresh_from_db()
-        assert waiting.state == "delivered"
 
 
 @pytest.fixture(scope="module")
