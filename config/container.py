@@ -14,10 +14,11 @@ from importlib import import_module
 from typing import Any
 
 from django.conf import settings
+from django.core.cache import cache as django_cache
 
 from apps.core.bus import Bus, bus
 from apps.core.crypto import Box
-from apps.core.key_rotation import KeyRotation, RotateKeys
+from apps.core.key_rotation import GetSigned, KeyRotation, RotateKeys, get_signed
 from apps.core.parts import Parts
 from apps.core.resilience.breaker_state import ValkeyState
 from apps.core.resilience.breakers import Breakers, GetBreakers, ResetBreaker
@@ -37,7 +38,9 @@ from apps.jobs.processing import process_rows
 from apps.jobs.repositories import JobQueue, Jobs
 from apps.jobs.services import JobService
 from apps.profiles import commands as profiles
+from apps.profiles.cached_people import CachedPeople
 from apps.profiles.directory import DirectoryRefused, Nobody, People, WhenAsked
+from apps.profiles.known_people import KnownPeople
 from apps.profiles.repositories import Profiles, SqlProfiles
 from apps.profiles.services import ProfileService
 from apps.users import account_commands as accounts
@@ -48,8 +51,11 @@ from apps.users import queries as user_queries
 from apps.users.account_repositories import DjangoAccounts
 from apps.users.accounts import Accounts
 from apps.users.addresses import Addresses
+from apps.users.export import run_export
 from apps.users.factor_repositories import DjangoFactors
 from apps.users.imports import run_import
+from apps.users.leaving import Leaving
+from apps.users.leaving_repositories import PURPOSE, Erasures
 from apps.users.links import Links, Purpose
 from apps.users.login_limit import LoginLimit
 from apps.users.repositories import DjangoUsers, Users
@@ -132,7 +138,17 @@ class Container(Parts):
         from apps.profiles.people import PeopleClient  # noqa: PLC0415
 
         url, key = self.env.external_api_url, self.env.external_api_key
-        return PeopleClient(url, key, self.breakers["people"], self.retry)
+        client = PeopleClient(url, key, self.breakers["people"], self.retry)
+        return CachedPeople(client, self.known_people, patience=self.env.breaker_call_timeout)
+
+    @cached_property
+    def known_people(self) -> KnownPeople:
+        """What the people directory answered before."""
+        env = self.env
+        # nobody who asks the directory has longer than a receiver has
+        return KnownPeople(
+            django_cache, (env.secret_key, *env.secret_key_fallbacks), env.redis_ttl, LONGEST_WAIT_SECONDS
+        )
 
     @cached_property
     def tokens(self) -> AccessTokens:
@@ -186,13 +202,18 @@ class Container(Parts):
         bus.register(FindTrace, spans.find)
         bus.register(ListTraces, spans.newest)
         bus.register(RotateKeys, KeyRotation(self.env.secret_key, self.env.secret_key_fallbacks).rotate)
+        bus.register(GetSigned, get_signed)
 
     def _wire_users(self, bus: Bus) -> None:
-        service = UserService(self.users, self.sessions)
+        erasures = Erasures(Box(self.env.secret_key, PURPOSE, self.env.secret_key_fallbacks))
+        service = UserService(self.users, self.sessions, erasures)
         bus.register(users.RegisterUser, service.register)
         bus.register(users.ImportUsers, service.import_many)
         bus.register(users.UpdateUser, service.update)
         bus.register(users.DeleteUser, service.delete)
+        leaving = Leaving(self.users, self.sessions, service, erasures)
+        bus.register(users.Leave, leaving.leave)
+        bus.register(users.EraseNext, leaving.erase_next)
         bus.register(users.SetPassword, service.set_password)
         bus.register(users.CheckCredentials, self.sessions.check)
         bus.register(users.ConfirmLogin, self.sessions.confirm)
@@ -212,6 +233,9 @@ class Container(Parts):
         bus.register(user_queries.GetCaller, user_queries.get_caller)
         bus.register(session_queries.ListSessions, session_queries.list_sessions)
         bus.register(user_queries.FindUser, user_queries.find_user)
+        bus.register(user_queries.IsThere, user_queries.is_there)
+        bus.register(user_queries.GetPerson, user_queries.get_person)
+        bus.register(user_queries.FindChangedEmails, user_queries.find_changed_emails)
         bus.register(user_queries.GetUser, user_queries.get_user)
         bus.register(user_queries.ListUsers, user_queries.list_users)
         bus.register(user_queries.ListStaffEmails, user_queries.list_staff_emails)
@@ -243,6 +267,8 @@ class Container(Parts):
         service = ProfileService(self.profiles, self.people)
         bus.register(profiles.CreateProfiles, service.create)
         bus.register(profiles.LookUpPerson, service.look_up)
+        bus.register(profiles.ForgetPerson, self.known_people.forget)
+        bus.register(profiles.ForgetPeople, self.known_people.forget_all)
         bus.register(profiles.RecordEnrichment, service.record)
 
     def _wire_events(self, bus: Bus) -> None:
@@ -255,7 +281,7 @@ class Container(Parts):
         bus.register(event_queries.GetBacklog, event_queries.get_backlog)
 
     def _wire_jobs(self, bus: Bus) -> None:
-        kinds = {"process": process_rows, "import_users": run_import}
+        kinds = {"process": process_rows, "import_users": run_import, "export": run_export}
         service = JobService(Jobs(), JobQueue(), kinds, timedelta(days=self.env.event_retention_days))
         bus.register(jobs.SubmitJob, service.submit)
         bus.register(jobs.CancelJob, service.cancel)

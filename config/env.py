@@ -182,7 +182,12 @@ class Settings:
         "statements and server-side cursors are not used. The role then needs: ALTER ROLE app SET "
         "idle_in_transaction_session_timeout='60s'; ALTER ROLE app SET lock_timeout='10s'"
     )
-    redis_ttl: int = integer(3600, "How long the cache keeps what it is given", at_most=LONGEST_SECONDS)
+    redis_ttl: int = integer(
+        3600,
+        "How long the cache keeps the people directory's answers as good as new; for a day more they stand in for it "
+        "while it is away",
+        at_most=LONGEST_SECONDS,
+    )
     celery_broker_url: str = checked(
         depends(lambda known: known["redis_url"]),
         "redis://, rediss://, or RabbitMQ: amqp://USER:PASSWORD@HOST:5672/VHOST, amqps:// for TLS; empty: REDIS_URL",

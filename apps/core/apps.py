@@ -1,3 +1,5 @@
+from datetime import timedelta
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -7,14 +9,18 @@ class CoreConfig(AppConfig):
     name = "apps.core"
 
     def ready(self) -> None:
+        from apps.core import holdings  # noqa: F401 - says what is kept about people
+
         # connects what a worker tells to Celery's signals
         from apps.core.api.idempotency import PURPOSE
-        from apps.core.key_rotation import Kept, keep
+        from apps.core.key_rotation import Kept, keep, sign_for
         from apps.core.models import IdempotentAnswer
         from apps.core.telemetry import sources as metrics_sources  # noqa: F401
         from apps.core.telemetry import worker  # noqa: F401
 
         keep(Kept("idempotent answers", PURPOSE, IdempotentAnswer, "body"))
+        sign_for("cursors", None)
+        sign_for("log-ins to the admin", lambda: timedelta(seconds=settings.SESSION_COOKIE_AGE))
         # registers what routes of every app may use
         from apps.core.api import converters  # noqa: F401
 

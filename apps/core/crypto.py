@@ -38,11 +38,15 @@ class Box:
 
     def renew(self, closed: str) -> str | None:
         """`closed`, encrypted with the current key; None if it is already. Raises `Unreadable`."""
+        return self.open_and_renew(closed)[1]
+
+    def open_and_renew(self, closed: str) -> tuple[str, str | None]:
+        """What `open` and `renew` return, for less than both. Raises `Unreadable`."""
         try:
-            self._current.decrypt(closed.encode())
+            return self._current.decrypt(closed.encode()).decode(), None
         except (InvalidToken, ValueError):
-            return self.close(self.open(closed))
-        return None
+            text = self.open(closed)
+        return text, self.close(text)
 
 
 def _fernet(secret_key: str, purpose: str) -> Fernet:

@@ -6,6 +6,9 @@ class EventsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.core.telemetry.state import DATABASE, STATE
-        from apps.events import metrics
+        from apps.events import (
+            metrics,
+            personal,  # noqa: F401 - says what is kept about people
+        )
 
         STATE.add(DATABASE, "outbox", metrics.backlog)

@@ -72,6 +72,8 @@ class Event:
     type: ClassVar[str]
     # counts what was added: docs/events.md says how an event may change
     schema_version: ClassVar[int] = 1
+    # the fields that tell who somebody is; they are replaced once the person is erased
+    personal: ClassVar[tuple[str, ...]] = ()
 
     @property
     def aggregate(self) -> str:

@@ -117,6 +117,8 @@ class JobAdmin(HistoryAdmin[Job]):
 
     @admin.display(description="result")
     def outcome(self, job: Job) -> object:
+        if job.private:
+            return "Only the owner may see it."
         if not isinstance(job.result, dict):
             return pretty(job.result)
         return pretty({name: value for name, value in job.result.items() if name != "errors"})

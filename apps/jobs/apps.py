@@ -6,6 +6,10 @@ class JobsConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.core.telemetry.state import DATABASE, STATE
-        from apps.jobs import metrics, stopping  # noqa: F401 - stopping connects to Celery's signals
+        from apps.jobs import (
+            metrics,
+            personal,  # noqa: F401 - says what is kept about people
+            stopping,  # noqa: F401 - connects to Celery's signals
+        )
 
         STATE.add(DATABASE, "jobs", metrics.unfinished)

@@ -14,7 +14,7 @@ class SubmitJob(Command[uuid.UUID]):
     """Ask for a job; answers its id. `total` is the number of steps if it is known.
 
     `upload` is the job's file, whole and on this machine: it is read from its beginning while a transaction is open.
-    Refused with TooManyJobs.
+    Nobody but the owner sees a `private` one, which is kept for a day. Refused with TooManyJobs.
     """
 
     kind: str
@@ -22,6 +22,7 @@ class SubmitJob(Command[uuid.UUID]):
     input: dict[str, Any]
     total: int | None = None
     upload: IO[bytes] | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,10 @@ class Job(WorkItem):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(max_length=50)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="jobs")
+    # a deleted user, whose job this was: a worker deletes it next
+    left_by = models.BigIntegerField(null=True, editable=False)
+    # nobody but the owner sees what came of it, staff neither
+    private = models.BooleanField(default=False, db_default=False, editable=False)
     status = models.CharField(max_length=10, choices=Status, default=Status.PENDING)
     done = models.PositiveBigIntegerField(default=0)
     total = models.PositiveBigIntegerField(null=True)
@@ -55,6 +59,7 @@ class Job(WorkItem):
             models.Index(fields=["due_at", "id"], name="jobs_due", condition=Q(due_at__isnull=False)),
             models.Index(fields=["turn", "id"], name="jobs_turn", condition=Q(due_at__isnull=False)),
             models.Index(fields=["owner"], name="jobs_unfinished_of", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["left_by"], name="jobs_left", condition=Q(left_by__isnull=False)),
             models.Index(fields=["-created_at"], name="jobs_created_at"),
             models.Index(fields=["finished_at"], name="jobs_finished_at"),
             models.Index(

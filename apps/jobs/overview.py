@@ -9,7 +9,7 @@ from apps.jobs.models import Job, Status
 
 LISTED = 8
 # the kinds that the composition root has handlers for
-KINDS = ("import_users", "process")
+KINDS = ("export", "import_users", "process")
 UNFINISHED = (Status.STARTED, Status.PENDING, Status.RETRY)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from apps.core.bus import Query
 from apps.core.errors import NotFound
@@ -19,7 +19,7 @@ COLUMNS = ("id", "kind", "status", "done", "total", "result", "error")
 
 @dataclass(frozen=True)
 class GetJob(Query[dict[str, Any]]):
-    """A job as its owner and staff see it; to others there is none. Refused with NotFound."""
+    """A job as its owner and staff see it, a private one its owner; to others there is none. Refused with NotFound."""
 
     job_id: uuid.UUID
     caller_id: int
@@ -43,8 +43,8 @@ class ReadRefusedLines(Query[Iterator[bytes]]):
 def get_job(query: GetJob) -> dict[str, Any]:
     """The job as `GetJob` describes it; one statement."""
     jobs = Job.objects.filter(id=query.job_id)
-    if not query.caller_is_staff:
-        jobs = jobs.filter(owner_id=query.caller_id)
+    own = Q(owner_id=query.caller_id)
+    jobs = jobs.filter(own | Q(private=False) if query.caller_is_staff else own)
     row = jobs.values(*COLUMNS).first()
     if row is None:
         raise NotFound(f"There is no task {query.job_id}.")

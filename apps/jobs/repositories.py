@@ -12,7 +12,7 @@ from datetime import timedelta
 from typing import IO, Any
 
 from django.db import connection, transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Greatest, Now
 
 from apps.core.context import request_id, traceparent
@@ -39,10 +39,12 @@ class Jobs:
             cursor.execute(LOCK, [owner_id])
         return Job.objects.filter(owner_id=owner_id, due_at__isnull=False).count()
 
-    def add(self, kind: str, owner_id: int | None, given: dict[str, Any], total: int | None) -> uuid.UUID:
+    def add(
+        self, kind: str, owner_id: int | None, given: dict[str, Any], total: int | None, *, private: bool = False
+    ) -> uuid.UUID:
         """Insert a job that is due at once; returns its id."""
         cause = {"request_id": request_id(), "traceparent": traceparent()}
-        job = Job.objects.create(kind=kind, owner_id=owner_id, input=given, total=total, **cause)
+        job = Job.objects.create(kind=kind, owner_id=owner_id, input=given, total=total, private=private, **cause)
         return job.id
 
     def keep_file(self, job_id: uuid.UUID, file: IO[bytes]) -> None:
@@ -70,9 +72,10 @@ class Jobs:
             status=Status.PENDING, due_at=Now(), turn=Now(), attempts=0, token=None, error="", finished_at=None
         )
 
-    def delete_old(self, age: timedelta, limit: int) -> int:
-        """Delete up to `limit` jobs that ended longer than `age` ago; returns how many."""
-        old = Job.objects.filter(finished_at__lt=Now() - age).values("id")[:limit]
+    def delete_old(self, age: timedelta, private_age: timedelta, limit: int) -> int:
+        """Delete up to `limit` jobs that ended longer than `age` ago, private ones `private_age`; returns how many."""
+        past = Q(finished_at__lt=Now() - age) | Q(finished_at__lt=Now() - private_age, private=True)
+        old = Job.objects.filter(past).values("id")[:limit]
         # the contents of the rows are not read: deleting needs only the ids
         _, deleted = Job.objects.filter(id__in=old).only("id").delete()
         return deleted.get(Job._meta.label, 0)

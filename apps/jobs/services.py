@@ -34,6 +34,8 @@ MOST_UNFINISHED = 10
 RETRY_AFTER_SECONDS = 10
 # a failed or cancelled job can be run again for so long: until then its file and the rest of its input are kept
 INPUT_KEPT = timedelta(days=7)
+# what only the owner may see, such as all that is kept about them
+PRIVATE_KEPT = timedelta(days=1)
 
 
 class AlreadyFinished(Conflict):
@@ -71,7 +73,7 @@ class JobService:
         """Insert the row and its file; the relay sees it once it is committed."""
         if command.owner_id is not None and self._jobs.unfinished_of(command.owner_id) >= MOST_UNFINISHED:
             raise TooManyJobs
-        job_id = self._jobs.add(command.kind, command.owner_id, command.input, command.total)
+        job_id = self._jobs.add(command.kind, command.owner_id, command.input, command.total, private=command.private)
         if command.upload is not None:
             self._jobs.keep_file(job_id, command.upload)
         return job_id
@@ -98,7 +100,9 @@ class JobService:
     def prune(self, command: PruneJobs) -> int:
         """Delete in batches, each its own short transaction."""
         prune_in_batches(lambda limit: self._jobs.delete_old_inputs(INPUT_KEPT, limit), self._prune_batch)
-        return prune_in_batches(lambda limit: self._jobs.delete_old(self._retention, limit), self._prune_batch)
+        return prune_in_batches(
+            lambda limit: self._jobs.delete_old(self._retention, PRIVATE_KEPT, limit), self._prune_batch
+        )
 
     def run_next(self, command: RunNextJob) -> bool:
         """Claim one due job and run it to its end or its next attempt; False if none is due."""

@@ -5,4 +5,7 @@ class ProfilesConfig(AppConfig):
     name = "apps.profiles"
 
     def ready(self) -> None:
-        from apps.profiles import receivers  # noqa: F401 - connects them
+        from apps.profiles import (
+            personal,  # noqa: F401 - says what is kept about people
+            receivers,  # noqa: F401 - connects them
+        )

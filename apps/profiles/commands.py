@@ -28,11 +28,27 @@ class CreateProfiles(Command[None]):
 class LookUpPerson(Command["Person | None"]):
     """Ask the people directory; None if it knows nobody with this e-mail, or no directory is configured.
 
-    Refused with DirectoryUnavailable, after retries, if it cannot answer now.
+    Its answers are kept for REDIS_TTL, and up to a day longer for while it is away. Refused with DirectoryUnavailable,
+    after retries, if it cannot answer now and nothing is kept.
     """
 
     atomic: ClassVar[bool] = False
     email: str
+
+
+@dataclass(frozen=True)
+class ForgetPerson(Command[bool]):
+    """Forget what the directory said of this e-mail; answers whether anything was known. Refused with CacheAway."""
+
+    atomic: ClassVar[bool] = False
+    email: str
+
+
+@dataclass(frozen=True)
+class ForgetPeople(Command[int]):
+    """Forget all that the directory said; answers how many keys of the cache that were. Refused with CacheAway."""
+
+    atomic: ClassVar[bool] = False
 
 
 @dataclass(frozen=True)

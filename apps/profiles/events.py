@@ -15,6 +15,7 @@ class ProfileEnriched(Event):
     """The people directory's answer was kept."""
 
     type: ClassVar[str] = "profile.enriched"
+    personal: ClassVar[tuple[str, ...]] = ("display_name", "company", "avatar_url")
     user_id: UserId
     display_name: Annotated[
         str, {"description": "The name in the directory; may be empty.", "examples": ["Ada Lovelace"]}

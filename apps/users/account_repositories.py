@@ -54,9 +54,7 @@ class DjangoAccounts:
     def count_mail(self, kind: str, email: str) -> tuple[int, int]:
         """Count a mail of `kind` to `email`: how many this hour, and the seconds until the hour is over."""
         with connection.cursor() as cursor:
-            cursor.execute(
-                COUNT_MAIL, [hashlib.sha256(f"mail:{kind}:{one_spelling(email).lower()}".encode()).hexdigest()]
-            )
+            cursor.execute(COUNT_MAIL, [key_of_mail(kind, email)])
             count, seconds = cursor.fetchone()
             return count, seconds
 
@@ -131,6 +129,11 @@ class DjangoAccounts:
         dead |= Q(confirmed_at__lt=Now() - LIFETIMES[Purpose.UNDO])
         deleted, _ = EmailChange.objects.filter(dead).delete()
         return deleted
+
+
+def key_of_mail(kind: str, email: str) -> str:
+    """Under which mails of `kind` to `email` are counted."""
+    return hashlib.sha256(f"mail:{kind}:{one_spelling(email).lower()}".encode()).hexdigest()
 
 
 def _owner(users: QuerySet[User]) -> Owner | None:

@@ -70,6 +70,33 @@ class DeleteUser(Command[None]):
 
 
 @dataclass(frozen=True)
+class Leave(Command[None]):
+    """Delete the user who proves to be themselves by their password, and `otp`, a code of their second factor, if any.
+
+    Not atomic as a whole: a wrong password counts like a failed log-in from `address`, and must be remembered. Refused
+    with WrongPassword, OtpRequired, WrongCode, TooMany, LastStaff, VersionConflict (`expected_version`), and NotFound,
+    and like a log-in with EmailUnverified and OtpEnrolmentRequired.
+    """
+
+    atomic: ClassVar[bool] = False
+    user_id: int
+    address: str
+    password: str = field(repr=False)
+    otp: str = field(default="", repr=False)
+    expected_version: int | None = None
+
+
+@dataclass(frozen=True)
+class EraseNext(Command[bool]):
+    """Go on with erasing a deleted user wherever something is kept about them; False if there is nobody to erase now.
+
+    Its steps have transactions of their own.
+    """
+
+    atomic: ClassVar[bool] = False
+
+
+@dataclass(frozen=True)
 class SetPassword(Command[None]):
     """Give a user a new password and end their sessions. Refused with NotFound, or Invalid."""
 

@@ -11,15 +11,23 @@ from apps.users.mailboxes import one_spelling
 
 UserId = Annotated[int, {"description": "The user's id.", "format": "int64", "examples": [7]}]
 Email = Annotated[
-    str, {"description": "The user's e-mail address.", "format": "email", "examples": ["ada@example.com"]}
+    str,
+    {
+        "description": "The user's e-mail address; a pseudonym once they are erased.",
+        "format": "email",
+        "examples": ["ada@example.com"],
+    },
 ]
-Name = Annotated[str, {"description": "The user's name.", "examples": ["Ada Lovelace"]}]
+Name = Annotated[
+    str, {"description": "The user's name; their number once they are erased.", "examples": ["Ada Lovelace"]}
+]
 
 
 @dataclass(frozen=True)
 class UserEvent(Event):
     """An event about one user."""
 
+    personal: ClassVar[tuple[str, ...]] = ("email", "name")
     user_id: UserId
     email: Email
     name: Name
@@ -84,6 +92,7 @@ class PasswordResetRequested(Event):
     """Somebody asked to reset the password of whoever has this e-mail, if anybody does."""
 
     type: ClassVar[str] = f"{INTERNAL}password_reset_requested"
+    personal: ClassVar[tuple[str, ...]] = ("email",)
     email: str
 
     @property
@@ -97,6 +106,7 @@ class VerificationRequested(Event):
     """Somebody asked for another link that verifies this address."""
 
     type: ClassVar[str] = f"{INTERNAL}email_verification_requested"
+    personal: ClassVar[tuple[str, ...]] = ("email",)
     email: str
 
     @property

@@ -29,7 +29,7 @@ class LoginLimit:
         It is counted before it is made, so that racing ones cannot slip through. Attempts refused for their address
         count against no e-mail: otherwise they could lock others out. Raises TooMany.
         """
-        attempt = Attempt(digest(f"address:{address}"), digest(f"email:{one_spelling(email).lower()}"))
+        attempt = Attempt(digest(f"address:{address}"), key_of_email(email))
         count, seconds = self._attempts.count(attempt, self._per_minute)
         if count > self._per_minute:
             log.warning("login_limited", seconds=seconds)
@@ -44,6 +44,11 @@ class LoginLimit:
     def prune(self) -> None:
         """Delete what no longer counts."""
         self._attempts.prune()
+
+
+def key_of_email(email: str) -> str:
+    """Under which failed attempts with `email` are counted."""
+    return digest(f"email:{one_spelling(email).lower()}")
 
 
 def digest(text: str) -> str:

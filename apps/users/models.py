@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.utils.crypto import salted_hmac
 
+from apps.core.queue.work_queue import WorkItem
 from apps.users import passwords
 from apps.users.mailboxes import one_spelling
 
@@ -79,6 +80,11 @@ class User(AbstractBaseUser):
         """Whether a second factor is in force; no query for whoever was read with `select_related`."""
         factor: SecondFactor | None = getattr(self, "second_factor", None)
         return factor is not None and factor.confirmed_at is not None
+
+    @property
+    def once_gone(self) -> str:
+        """What they are called when they are erased."""
+        return f"user {self.pk}"
 
     def set_password(self, raw_password: str | None) -> None:
         """Django's hook; the use case is the command SetPassword."""
@@ -199,3 +205,24 @@ class LoginAttempts(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key[:8]}… {self.count}"
+
+
+class Erasure(WorkItem):
+    """A deleted user who is being erased; gone with the last pass.
+
+    `person` is who that was, encrypted, to look for them in what others keep. `holding` and `after` say where the
+    present pass stands, `passes` how many are done.
+    """
+
+    user_id = models.BigIntegerField(unique=True)
+    person = models.TextField(editable=False)
+    holding = models.CharField(max_length=100, blank=True, default="", db_default="")
+    after = models.CharField(max_length=100, blank=True, default="", db_default="")
+    passes = models.PositiveSmallIntegerField(default=0, db_default=0)
+    begun_at = models.DateTimeField(db_default=Now())
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["due_at", "id"], name="users_erasure_due")]
+
+    def __str__(self) -> str:
+        return f"user {self.user_id}"

@@ -18,8 +18,9 @@ from psycopg.errors import DivisionByZero
 
 from apps.core.bus import Query, send_later
 from apps.core.errors import NotAllowed, NotAuthenticated, NotFound
+from apps.core.personal import Person
 from apps.core.reads import Cursor, newest_first
-from apps.users.models import User
+from apps.users.models import EmailChange, User
 from apps.users.reads import caller_read, one_user, page_of_users, shown, staff_rows, stand_in
 from apps.users.search import searchable
 from apps.users.tokens import AccessTokens, Claims
@@ -157,6 +158,45 @@ def find_user(query: FindUser) -> int:
     if found is None:
         raise NotFound(f"There is no user with the e-mail {query.email}.")
     return found
+
+
+@dataclass(frozen=True)
+class IsThere(Query[bool]):
+    """Whether there is such a user, active or not."""
+
+    user_id: int
+
+
+def is_there(query: IsThere) -> bool:
+    """The answer that `IsThere` asks for; one statement."""
+    return User.objects.filter(id=query.user_id).exists()
+
+
+@dataclass(frozen=True)
+class GetPerson(Query[Person | None]):
+    """Who a user is, for looking through what is kept about them; None if they are gone."""
+
+    user_id: int
+
+
+def get_person(query: GetPerson) -> Person | None:
+    """The person that `GetPerson` asks for; one statement."""
+    user = User.objects.filter(id=query.user_id).first()
+    if user is None:
+        return None
+    return Person(user.id, user.email, user.name, user.is_staff, user.email_verified_at is not None)
+
+
+@dataclass(frozen=True)
+class FindChangedEmails(Query[tuple[str, ...]]):
+    """The address that a change replaced and the new one; none if the change is gone."""
+
+    change_id: int
+
+
+def find_changed_emails(query: FindChangedEmails) -> tuple[str, ...]:
+    """The addresses that `FindChangedEmails` asks for; one statement."""
+    return EmailChange.objects.filter(id=query.change_id).values_list("old_email", "new_email").first() or ()
 
 
 @dataclass(frozen=True)

@@ -15,11 +15,14 @@ from apps.users.events import (
     UserRegistered,
     VerificationRequested,
 )
+from apps.users.queries import IsThere
 
 
 @on(UserRegistered, waits=True)
 def send_welcome_email(event: UserRegistered) -> None:
-    """Greet a new user; the Message-ID is the same on a repeat, so that a mail server can recognise it."""
+    """Greet a new user who is still there; on a repeat the Message-ID is the same, and mail servers recognise it."""
+    if not bus.ask(IsThere(event.user_id)):
+        return
     link = bus.ask(letters.WriteWelcome(event.user_id, event.email))
     mail.send_welcome(event.email, event.name, link, message_id=f"<welcome-{event.user_id}@patterns>")
 
@@ -33,14 +36,18 @@ def send_password_reset(event: PasswordResetRequested) -> None:
 
 @on(PasswordChanged, waits=True)
 def send_password_changed(event: PasswordChanged) -> None:
-    """Tell whoever had the account when its password changed."""
+    """Tell whoever had the account when its password changed, if it is still there."""
+    if not bus.ask(IsThere(event.user_id)):
+        return
     message_id = f"<password-{event.user_id}-{event.version}@patterns>"
     mail.send_password_changed(event.email, event.name, message_id)
 
 
 @on(SecondFactorChanged, waits=True)
 def send_second_factor_changed(event: SecondFactorChanged) -> None:
-    """Tell the user that a log-in needs a code now, or no longer does."""
+    """Tell the user that a log-in needs a code now, or no longer does, if they are still there."""
+    if not bus.ask(IsThere(event.user_id)):
+        return
     message_id = f"<second-factor-{event.user_id}-{event.generation}@patterns>"
     mail.send_second_factor_changed(event.email, event.name, message_id, in_force=event.in_force)
 

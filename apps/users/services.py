@@ -10,12 +10,14 @@ from typing import Any
 from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, UNUSABLE_PASSWORD_SUFFIX_LENGTH
 
 from apps.core.errors import FieldProblem
+from apps.core.personal import erase_at_once
 from apps.core.repository import check_version
 from apps.events.bus import bulk, publish, publish_all
 from apps.users import passwords, rules
 from apps.users.commands import DeleteUser, ImportUsers, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.errors import LastStaff
 from apps.users.events import PasswordChanged, UserDeleted, UserRegistered, UserUpdated
+from apps.users.leaving_repositories import Erasures
 from apps.users.models import User
 from apps.users.repositories import Users
 from apps.users.sessions import Sessions
@@ -24,9 +26,10 @@ from apps.users.sessions import Sessions
 class UserService:
     """Handlers of the commands that change users."""
 
-    def __init__(self, users: Users, sessions: Sessions) -> None:
+    def __init__(self, users: Users, sessions: Sessions, erasures: Erasures) -> None:
         self._users = users
         self._sessions = sessions
+        self._erasures = erasures
 
     def register(self, command: RegisterUser) -> UserSnapshot:
         """Insert the user and publish it. The unique index decides if the e-mail is free: a look before would race."""
@@ -73,13 +76,15 @@ class UserService:
         return snapshot(user)
 
     def delete(self, command: DeleteUser) -> None:
-        """Delete the user; tokens, sessions and profile go too, events and jobs stay."""
+        """Delete the user with all that is theirs, and erase them in what stays: at once the newest, later the rest."""
         user = self._users.lock_to_delete(command.user_id)
         check_version(user, command.expected_version)
         if self._users.is_last_staff(user):
             raise LastStaff
-        publish(UserDeleted(user.id, user.email, user.name))
+        person = self._erasures.begin(user)
+        publish(UserDeleted(user.id, person.pseudonym, person.called))
         self._sessions.forget(user.id)
+        erase_at_once(person)
         self._users.delete(user)
 
     def set_password(self, command: SetPassword) -> None:

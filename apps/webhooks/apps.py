@@ -9,6 +9,7 @@ class WebhooksConfig(AppConfig):
         from apps.core.telemetry.state import DATABASE, STATE
         from apps.webhooks import (
             metrics,
+            personal,  # noqa: F401 - says what is kept about people
             receivers,  # noqa: F401 - connects them
         )
         from apps.webhooks.models import Endpoint

@@ -7,7 +7,7 @@ endpoint, and settles them in batches.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -77,6 +77,11 @@ POSTPONE = """
     UPDATE webhooks_webhookdelivery d SET token = NULL, attempts = greatest(attempts - 1, 0),
         due_at = now() + make_interval(secs => %s)
     FROM unnest(%s::bigint[], %s::uuid[]) AS s(id, token) WHERE d.id = s.id AND d.token = s.token"""
+RENEW = [
+    f"""UPDATE webhooks_endpoint SET {column} = %s WHERE id = (
+        SELECT id FROM webhooks_endpoint WHERE id = %s AND {column} = %s FOR NO KEY UPDATE SKIP LOCKED)"""  # noqa: S608 - constants
+    for column in ("secret", "previous_secret")
+]
 LOCK = "SELECT 1 FROM webhooks_endpoint WHERE id = ANY(%s) ORDER BY id FOR NO KEY UPDATE"
 SUCCEEDED = """
     UPDATE webhooks_endpoint SET failures = 0, failing_since = NULL, last_success_at = now()
@@ -163,8 +168,9 @@ class SendQueue:
         with connection.cursor() as cursor:
             cursor.execute(CLAIM, values | {"lease": LEASE_SECONDS})
             rows = cursor.fetchall()
-        opened: dict[str, str | None] = {}
-        return [_message(row, self._box, opened) for row in rows]
+        opened = {closed: self._box.read_and_renew(closed) for closed in {text for row in rows for text in row[-2:]}}
+        _keep_renewed({(row[2], closed): again for row in rows for closed in row[-2:] if (again := opened[closed][1])})
+        return [_message(row, {closed: secret for closed, (secret, _) in opened.items()}) for row in rows]
 
     def postpone(self, messages: Sequence[Message], seconds: float) -> None:
         """Make `messages` due again in `seconds`, as if they had not been claimed, if the lease still holds."""
@@ -194,12 +200,22 @@ class SendQueue:
         connection.close()
 
 
-def _message(row: Sequence[Any], box: SecretBox, opened: dict[str, str | None]) -> Message:
+def _keep_renewed(renewed: Mapping[tuple[int, str], str]) -> None:
+    """Keep secrets under the current SECRET_KEY, by endpoint and by what an earlier key closed.
+
+    One that somebody has locked is left for the next time.
+    """
+    if not renewed:
+        return
+    with connection.cursor() as cursor:
+        for (endpoint_id, closed), again in renewed.items():
+            for statement in RENEW:
+                cursor.execute(statement, [again, endpoint_id, closed])
+
+
+def _message(row: Sequence[Any], opened: Mapping[str, str | None]) -> Message:
     secret, previous = row[-2:]
     facts: dict[str, Any] = dict(zip(FACTS, row, strict=False))
-    for closed in (secret, previous):
-        if closed not in opened:
-            opened[closed] = box.readable(closed)
     newest, older = opened[secret], opened[previous]
     # without the newest nothing is signed: an endpoint that has switched over to it would refuse the older one
     return Message(**facts, secrets=None if newest is None else (newest, older) if older else (newest,))

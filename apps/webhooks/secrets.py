@@ -31,12 +31,16 @@ class SecretBox(Box):
 
     def readable(self, closed: str) -> str | None:
         """The secret that `closed` holds; None if it cannot be opened, or cannot sign."""
+        return self.read_and_renew(closed)[0]
+
+    def read_and_renew(self, closed: str) -> tuple[str | None, str | None]:
+        """What `readable` returns, and `closed` under the current key if it was an earlier one's."""
         try:
-            secret = self.open(closed)
+            secret, renewed = self.open_and_renew(closed)
             Webhook(secret)
         except Exception:  # whatever is wrong with it, nothing can be signed with it
-            return None
-        return secret
+            return None, None
+        return secret, renewed
 
 
 def sign(body: str, message_id: str, at: datetime, signing_secrets: Sequence[str]) -> dict[str, str]:

@@ -119,9 +119,10 @@ class WebhookService:
         row = self._endpoints.lock(command.endpoint_id)
         secret = self._box.make()
         changes: dict[str, Any] = {"secret": self._box.close(secret)}
-        if self._box.readable(row.secret):
+        previous, renewed = self._box.read_and_renew(row.secret)
+        if previous:
             changes |= {
-                "previous_secret": row.secret,
+                "previous_secret": renewed or row.secret,
                 "previous_secret_until": datetime.now(UTC) + OLD_SECRET_SIGNS_FOR,
             }
         else:

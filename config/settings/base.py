@@ -103,7 +103,10 @@ def _cache(env: Settings) -> dict[str, Any]:
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
             "SOCKET_CONNECT_TIMEOUT": 0.2,
             "SOCKET_TIMEOUT": 0.2,
+            # away or frozen it is a miss, and asked once a second
             "IGNORE_EXCEPTIONS": True,
+            "CONNECTION_POOL_CLASS": "apps.core.resilience.pausing.PausingPool",
+            "REDIS_CLIENT_CLASS": "apps.core.resilience.pausing.PausingRedis",
         },
     }
 

@@ -4,28 +4,36 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.conf import settings
+from django.contrib.messages.storage.cookie import CookieStorage
 from django.core.management import call_command
-from django.test import Client, override_settings
+from django.db.models.functions import Now
+from django.test import Client, RequestFactory, override_settings
 from django.utils import timezone
 from rest_framework.test import APIClient
 
+from apps.core import key_rotation
 from apps.core.api import idempotency
 from apps.core.bus import Bus, bus
 from apps.core.crypto import Box, Unreadable
 from apps.core.key_rotation import RotateKeys
 from apps.core.models import IdempotentAnswer
+from apps.events.relay import fan_out
+from apps.profiles.commands import ForgetPerson, Person
 from apps.users import totp
-from apps.users.commands import UserSnapshot
+from apps.users.commands import DeleteUser, UserSnapshot
+from apps.users.letters import WriteReset
 from apps.users.models import SecondFactor
-from apps.users.queries import ReadToken
-from apps.webhooks.models import Endpoint
+from apps.webhooks.commands import CheckEndpoint, RegisterEndpoint, RotateSecret, SendTest
+from apps.webhooks.models import Endpoint, WebhookDelivery
+from apps.webhooks.repositories import SendQueue
 from apps.webhooks.secrets import PURPOSE, SecretBox
 from config.container import Container
 from tests.conftest import PASSWORD
@@ -38,16 +46,16 @@ Register = Callable[..., UserSnapshot]
 def with_keys(secret_key: str, *fallbacks: str) -> Iterator[None]:
     """The service as it is after a restart with these keys."""
     env = dataclasses.replace(settings.ENV, secret_key=secret_key, secret_key_fallbacks=fallbacks)
-    restarted = Bus()
+    restarted, before = Bus(), bus._handlers
     Container(env).wire(restarted)
     idempotency._box.cache_clear()
-    with (
-        override_settings(ENV=env, SECRET_KEY=secret_key, SECRET_KEY_FALLBACKS=list(fallbacks)),
-        bus.replaced(ReadToken, restarted.ask),
-        bus.replaced(RotateKeys, restarted.execute),
-    ):
-        yield
-    idempotency._box.cache_clear()
+    with override_settings(ENV=env, SECRET_KEY=secret_key, SECRET_KEY_FALLBACKS=list(fallbacks)):
+        bus._handlers = restarted._handlers
+        try:
+            yield
+        finally:
+            bus._handlers = before
+            idempotency._box.cache_clear()
 
 
 def rotate(capsys: pytest.CaptureFixture[str]) -> Any:
@@ -85,28 +93,184 @@ class TestBox:
                     use(closed)
 
 
+@dataclasses.dataclass
+class World:
+    """Who acts in the table below."""
+
+    anyone: APIClient
+    staff: APIClient
+    register: Register
+
+    def browser(self) -> Client:
+        """A browser that is logged in to the admin."""
+        self.register("root@example.com", password=PASSWORD, is_staff=True)
+        browser = Client()
+        browser.post("/admin/login/?next=/admin/", {"username": "root@example.com", "password": PASSWORD})
+        return browser
+
+
+Works = Callable[[], bool]
+EMAIL = {"email": "ada@example.com", "name": "Ada"}
+
+
+def access_token(world: World) -> Works:
+    return lambda: world.staff.get("/api/v1/users/me").status_code == 200
+
+
+def refresh_token(world: World) -> Works:
+    world.register("ada@example.com", password=PASSWORD)
+    pair = world.anyone.post("/api/v1/auth/token", {"email": "ada@example.com", "password": PASSWORD}).json()
+
+    def works() -> bool:
+        answer = world.anyone.post("/api/v1/auth/token/refresh", {"refresh": pair["refresh"]})
+        return bool(answer.status_code == 200)
+
+    return works
+
+
+def link_in_a_mail(world: World) -> Works:
+    user = world.register("ada@example.com", password=PASSWORD)
+    letter = bus.ask(WriteReset(user.email))
+    assert letter
+    token = re.split(r"[/#=]", letter.link)[-1]
+
+    def works() -> bool:
+        given = {"token": token, "password": "quite another phrase"}
+        return bool(world.anyone.post("/api/v1/auth/password-reset/confirm", given).status_code == 204)
+
+    return works
+
+
+def cursor_of_a_list(world: World) -> Works:
+    world.register()
+    cursor = world.staff.get("/api/v1/users?limit=1").json()["next"]
+    return lambda: world.staff.get("/api/v1/users", {"cursor": cursor}).status_code == 200
+
+
+def cursor_of_the_feed(world: World) -> Works:
+    fan_out()
+    cursor = world.staff.get("/api/v1/events").json()["next"]
+    return lambda: world.staff.get("/api/v1/events", {"cursor": cursor}).status_code == 200
+
+
+def admin_log_in(world: World) -> Works:
+    browser = world.browser()
+    return lambda: browser.get("/admin/").status_code == 200
+
+
+def admin_message(world: World) -> Works:
+    browser, ada = world.browser(), world.register()
+    selected = {"action": "deactivate", "_selected_action": [ada.id], "post": "yes"}
+    assert browser.post("/admin/users/user/", selected).cookies["messages"].value
+
+    def works() -> bool:
+        # the cookie alone: whether it is read, not whether the log-in still holds
+        request = RequestFactory().get("/admin/")
+        request.COOKIES["messages"] = browser.cookies["messages"].value
+        return bool(list(CookieStorage(request)))
+
+    return works
+
+
+def admin_form(world: World) -> Works:
+    world.register("root@example.com", password=PASSWORD, is_staff=True)
+    browser = Client(enforce_csrf_checks=True)
+    token = browser.get("/admin/login/").context["csrf_token"]
+    form = {"username": "root@example.com", "password": PASSWORD, "csrfmiddlewaretoken": str(token)}
+    return lambda: browser.post("/admin/login/?next=/admin/", form).status_code == 302
+
+
+def kept_answer(world: World) -> Works:
+    first = world.anyone.post("/api/v1/users", EMAIL, headers={"Idempotency-Key": "k1"})
+
+    def works() -> bool:
+        again = world.anyone.post("/api/v1/users", EMAIL, headers={"Idempotency-Key": "k1"})
+        return bool(again.content == first.content)
+
+    return works
+
+
+def failed_log_ins(world: World) -> Works:
+    credentials = {"email": "ada@example.com", "password": "wrong"}
+    for _ in range(settings.ENV.login_rate_limit_per_minute):
+        world.anyone.post("/api/v1/auth/token", credentials)
+    return lambda: world.anyone.post("/api/v1/auth/token", credentials).status_code == 429
+
+
+def webhook_secrets(world: World) -> Works:
+    with bus.replaced(CheckEndpoint, lambda command: None):
+        endpoint = bus.execute(RegisterEndpoint("https://93.184.216.34/hook"))
+    second = bus.execute(RotateSecret(endpoint.id)).secret
+    bus.execute(SendTest(endpoint.id))
+
+    def works() -> bool:
+        queue = SendQueue(SecretBox(str(settings.SECRET_KEY), [*map(str, settings.SECRET_KEY_FALLBACKS)]))
+        WebhookDelivery.objects.update(due_at=Now() - timedelta(seconds=1), token=None)
+        (message,) = queue.claim(1, failing=False)
+        return message.secrets == (second, endpoint.secret)
+
+    return works
+
+
+def forgetting_a_cached_person(world: World) -> Works:
+    known = Container(settings.ENV).known_people
+    token = known.claim("ada@example.com") or ""
+    known.keep("ada@example.com", Person("Ada", "", ""), token)
+    return lambda: bus.execute(ForgetPerson("ada@example.com"))
+
+
+# what is made under the old key, and whether the new one alone can do with it
+KINDS: list[tuple[Callable[[World], Works], bool]] = [
+    (access_token, False),
+    (refresh_token, True),
+    (link_in_a_mail, False),
+    (cursor_of_a_list, False),
+    (cursor_of_the_feed, False),
+    (admin_log_in, False),
+    (admin_message, False),
+    (admin_form, True),
+    (kept_answer, False),
+    (webhook_secrets, False),
+    (failed_log_ins, True),
+    (forgetting_a_cached_person, False),
+]
+
+
 @pytest.mark.django_db
-class TestWhatIsSigned:
-    """Tokens, cursors and sessions of the old key."""
+class TestEachKind:
+    """What was made under the old key is used under the new one."""
 
-    def test_they_go_on_to_work_while_the_old_key_is_a_fallback(
-        self, staff: APIClient, register: Register, client: Client
+    @pytest.fixture
+    def world(self, anyone: APIClient, staff: APIClient, register: Register) -> World:
+        return World(anyone, staff, register)
+
+    @pytest.mark.parametrize("make", [make for make, _ in KINDS], ids=lambda make: make.__name__)
+    def test_it_works_while_the_old_key_is_a_fallback(self, make: Callable[[World], Works], world: World) -> None:
+        works = make(world)
+        with with_keys(NEW, LOST, OLD):
+            assert works()
+
+    @pytest.mark.parametrize(("make", "needs_no_key"), KINDS, ids=[make.__name__ for make, _ in KINDS])
+    def test_without_it_only_what_needs_no_key_works(
+        self, make: Callable[[World], Works], needs_no_key: bool, world: World
     ) -> None:
-        for number in range(3):
-            register(f"user{number}@example.com")
-        cursor = staff.get("/api/v1/users?limit=1").json()["next"]
-        register("root@example.com", password=PASSWORD, is_staff=True)
-        client.post("/admin/login/?next=/admin/", {"username": "root@example.com", "password": PASSWORD})
-
-        def statuses() -> list[int]:
-            page = staff.get("/api/v1/users", {"limit": 1, "cursor": cursor}).status_code
-            return [staff.get("/api/v1/users/me").status_code, page, client.get("/admin/").status_code]
-
-        assert statuses() == [200, 200, 200]
-        with with_keys(LOST, NEW, OLD):
-            assert statuses() == [200, 200, 200]
+        works = make(world)
         with with_keys(NEW):
-            assert statuses()[0] == 401
+            assert works() == needs_no_key
+
+    def test_what_is_touched_is_encrypted_anew(self, world: World) -> None:
+        uses = [kept_answer(world), webhook_secrets(world)]
+        with with_keys(NEW, OLD):
+            assert [works() for works in uses] == [True, True]
+        with with_keys(NEW):
+            assert [works() for works in uses] == [True, True]
+
+    def test_the_secret_that_a_rotation_replaces_is_kept_under_the_new_key(self) -> None:
+        with bus.replaced(CheckEndpoint, lambda command: None):
+            endpoint = bus.execute(RegisterEndpoint("https://93.184.216.34/hook"))
+        with with_keys(NEW, OLD):
+            bus.execute(RotateSecret(endpoint.id))
+        assert SecretBox(NEW).open(Endpoint.objects.get().previous_secret) == endpoint.secret
 
 
 @pytest.mark.django_db
@@ -117,7 +281,7 @@ class TestRotation:
         return Endpoint.objects.create(url="https://a.example.com", secret=SecretBox(key).close("whsec_x"), **more)
 
     def test_everything_is_encrypted_anew_and_the_old_key_can_go(
-        self, anyone: APIClient, capsys: pytest.CaptureFixture[str]
+        self, anyone: APIClient, register: Register, capsys: pytest.CaptureFixture[str]
     ) -> None:
         day = timezone.now() + timedelta(days=1)
         row = self.endpoint(OLD, previous_secret=SecretBox(OLD).close("whsec_y"), previous_secret_until=day)
@@ -125,14 +289,15 @@ class TestRotation:
         first = anyone.post("/api/v1/users", ada, headers=key)
         closed = Box(OLD, totp.PURPOSE).close("a secret")
         factor = SecondFactor.objects.create(user_id=first.json()["id"], secret=closed)
+        bus.execute(DeleteUser(register("eve@example.com").id))
         with with_keys(NEW, OLD):
-            assert anyone.post("/api/v1/users", ada, headers=key).content == first.content
             said = rotate(capsys)
             assert counts(said) == {
                 "idempotent answers": (1, []),
                 "webhook secrets": (1, []),
                 "previous webhook secrets": (1, []),
                 "second factors": (1, []),
+                "people who are being erased": (1, []),
             }
             assert (said["old_keys"], said["old_keys_can_go"], said["status"]) == (1, True, 0)
             factor.refresh_from_db()
@@ -157,6 +322,51 @@ class TestRotation:
             assert "The old keys must stay" in capsys.readouterr().out
         good.refresh_from_db()
         assert Box(NEW, PURPOSE).open(good.secret) == "whsec_x"
+
+    def test_killed_in_the_middle_it_goes_on_where_it_is_run_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for _ in range(5):
+            self.endpoint(OLD)
+        monkeypatch.setattr(key_rotation, "BATCH", 2)
+        renew, left = Box.renew, iter(range(3))
+
+        def until_it_dies(box: Box, closed: str) -> str | None:
+            if next(left, None) is None:
+                raise KeyboardInterrupt
+            return renew(box, closed)
+
+        with with_keys(NEW, OLD):
+            with monkeypatch.context() as patch:
+                patch.setattr(Box, "renew", until_it_dies)
+                with pytest.raises(KeyboardInterrupt):
+                    bus.execute(RotateKeys())
+            done = {one.what: one.renewed for one in bus.execute(RotateKeys())}
+        assert done["webhook secrets"] == 2, "three were done before"
+        assert [SecretBox(NEW).open(row.secret) for row in Endpoint.objects.all()] == ["whsec_x"] * 5
+
+    def test_of_many_that_no_key_opens_the_first_are_named(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        monkeypatch.setattr(key_rotation, "NAMED", 2)
+        ids = sorted(self.endpoint(LOST).id for _ in range(5))
+        with with_keys(NEW, OLD):
+            said = rotate(capsys)
+        (row,) = [row for row in said["rotated"] if row["what"] == "webhook secrets"]
+        assert (row["lost"], row["unreadable"]) == (5, ids[:2])
+        assert (said["old_keys_can_go"], said["old_keys_can_go_at"]) == (False, None)
+
+    def test_it_says_when_the_old_key_can_go(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with with_keys(NEW, OLD):
+            said = rotate(capsys)
+            call_command("rotate_keys")
+        runs_out = {one["what"]: one["seconds"] for one in said["signed"]}
+        minutes = settings.ACCESS_TOKEN_EXPIRE_MINUTES
+        assert (
+            runs_out.items() >= {"cursors": None, "access tokens": minutes * 60, "log-ins to the admin": 43200}.items()
+        )
+        longest = max(seconds for seconds in runs_out.values() if seconds)
+        left = datetime.fromisoformat(said["old_keys_can_go_at"]) - timezone.now()
+        assert longest - 60 < left.total_seconds() <= longest
+        assert "empty SECRET_KEY_FALLBACKS after" in capsys.readouterr().out
 
     def test_a_secret_that_changes_meanwhile_is_left_as_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
         row = self.endpoint(OLD)

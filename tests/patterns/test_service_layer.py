@@ -13,10 +13,12 @@ import pytest
 from django.conf import settings
 
 from apps.core.bus import bus
+from apps.core.crypto import Box
 from apps.core.errors import Invalid, NotFound, VersionConflict
 from apps.events.models import OutboxEvent
 from apps.users.commands import DeleteUser, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.errors import EmailTaken
+from apps.users.leaving_repositories import PURPOSE, Erasures
 from apps.users.models import Session, User
 from apps.users.services import UserService
 from config.container import Container
@@ -61,7 +63,8 @@ def test_300_racing_registrations_of_one_email_make_one_user(processes: Processe
 @pytest.fixture
 def service() -> UserService:
     """The use cases over users in memory: no HTTP, and no SQL of their own."""
-    return UserService(FakeUsers(), Container(settings.ENV).sessions)
+    erasures = Erasures(Box(settings.ENV.secret_key, PURPOSE))
+    return UserService(FakeUsers(), Container(settings.ENV).sessions, erasures)
 
 
 class TestRulesWithoutADatabase:

@@ -1,13 +1,15 @@
-"""What remains of a deleted person is listed in docs/data-retention.md, and is deleted in time."""
+"""What is kept about a person is listed in docs/data-retention.md, and goes in time; all of it, if they are erased."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -19,8 +21,9 @@ from apps.events.models import Delivery, OutboxEvent
 from apps.events.relay import fan_out
 from apps.jobs.commands import RunNextJob
 from apps.profiles.commands import Person, RecordEnrichment
-from apps.users.commands import UserSnapshot
-from apps.users.models import User
+from apps.users.commands import EraseNext, UserSnapshot
+from apps.users.login_limit import key_of_email
+from apps.users.models import Erasure, LoginAttempts, User
 from apps.webhooks.commands import RegisterEndpoint, UpdateEndpoint
 from apps.webhooks.models import WebhookDelivery
 from config.celery import app
@@ -70,8 +73,7 @@ def prune() -> None:
 
 @pytest.fixture
 def life(register: Callable[..., UserSnapshot], staff: APIClient, anyone: APIClient) -> int:
-    """Everything a person can do here, up to their deletion; returns their id."""
-    boss = register("boss@example.org", "Boss", password=PASSWORD, is_staff=True)
+    """Everything a person can do here; returns their id."""
     hook = bus.execute(RegisterEndpoint("https://93.184.216.34/hook"))
     account = {"email": EMAIL, "name": NAME, "password": PASSWORD}
     user_id = anyone.post("/api/v2/users", account, headers={"Idempotency-Key": "k1"}).json()["id"]
@@ -99,27 +101,43 @@ def life(register: Callable[..., UserSnapshot], staff: APIClient, anyone: APICli
     assert WebhookDelivery.objects.filter(state="pending").exists()
     while bus.execute(RunNextJob()):
         pass
-
-    browser = Client()
-    assert browser.login(username=boss.email, password=PASSWORD)
-    for action in ("deactivate", "activate", "delete_selected"):
-        browser.post("/admin/users/user/", {"action": action, "_selected_action": [user_id], "post": "yes"})
-    assert not User.objects.filter(id=user_id).exists()
-    fan_out()
-    deliveries.work(seconds=30)
     return int(user_id)
 
 
-def test_what_remains_is_written_down_and_goes_in_time(life: int) -> None:
+@pytest.fixture
+def browser(register: Callable[..., UserSnapshot]) -> Client:
+    """A browser of a staff user in the admin."""
+    boss = register("boss@example.org", "Boss", password=PASSWORD, is_staff=True)
+    browser = Client()
+    assert browser.login(username=boss.email, password=PASSWORD)
+    return browser
+
+
+def act(browser: Client, user_id: int, *actions: str) -> None:
+    for action in actions:
+        browser.post("/admin/users/user/", {"action": action, "_selected_action": [user_id], "post": "yes"})
+
+
+def erase() -> None:
+    """What a worker does: both passes."""
+    for _ in range(2):
+        while bus.execute(EraseNext()):
+            pass
+        Erasure.objects.update(due_at=Now() - timedelta(seconds=1))
+
+
+def test_what_is_kept_is_written_down_and_goes_in_time(life: int, browser: Client) -> None:
+    """Though the account is not erased: it has gone in another way."""
     page = (ROOT / "docs/data-retention.md").read_text()
-    gone_at_once, later = page.split("Deleted later")
+    act(browser, life, "deactivate", "activate")
+    fan_out()
+    deliveries.work(seconds=30)
+    User.objects.get(id=life).delete()
+    gone_with_it, later = page.split("Deleted later")
     known = set(re.findall(r"`([a-z]+_[a-z]+)`", later.split("Outside the database")[0]))
-    at_once = set(re.findall(r"`([a-z]+_[a-z]+)`", gone_at_once))
     assert tables_that_know() <= known
     assert {"events_outboxevent", "events_delivery", "webhooks_webhookdelivery", "core_adminnote"} <= tables_that_know()
-    assert not tables_that_know() & at_once
-    assert not IdempotentAnswer.objects.filter(subject_id=life).exists()
-    assert not IdempotentAnswer.objects.filter(caller_id=life).exists()
+    assert not tables_that_know() & set(re.findall(r"`([a-z]+_[a-z]+)`", gone_with_it))
 
     prune()
     assert "events_outboxevent" in tables_that_know()
@@ -134,6 +152,33 @@ def test_what_remains_is_written_down_and_goes_in_time(life: int) -> None:
     let_pass(settings.ENV.admin_log_retention_days - settings.ENV.undelivered_retention_days)
     prune()
     assert tables_that_know() == set()
+
+
+def test_of_a_person_who_is_erased_no_table_knows(life: int, browser: Client) -> None:
+    assert tables_that_know() >= {"users_user", "events_outboxevent", "events_delivery", "webhooks_webhookdelivery"}
+    fan_out()
+    before = list(OutboxEvent.objects.order_by("id").values_list("id", "type", "position"))
+    act(browser, life, "deactivate", "activate", "delete_selected")
+    assert not User.objects.filter(id=life).exists()
+    # in the same transaction already, but for what only a worker looks through
+    assert tables_that_know() <= {"jobs_refusedlines"}
+    assert not IdempotentAnswer.objects.filter(subject_id=life).exists()
+    assert not IdempotentAnswer.objects.filter(caller_id=life).exists()
+    # whoever was under way writes it down once more
+    Delivery.objects.filter(aggregate=f"user:{life}").update(last_error=f"550 {EMAIL}")
+    fan_out()
+    deliveries.work(seconds=30)
+
+    erase()
+    assert tables_that_know() == set()
+    assert not Erasure.objects.exists(), "who it was is forgotten too"
+    assert not LoginAttempts.objects.filter(key=key_of_email(EMAIL)).exists()
+    after = list(OutboxEvent.objects.order_by("id").values_list("id", "type", "position"))
+    assert after[: len(before)] == before, "the feed keeps its order and its ids"
+    told = OutboxEvent.objects.filter(aggregate=f"user:{life}")
+    emails = {data["email"] for data in told.values_list("data", flat=True) if "email" in data}
+    assert emails == {f"erased-{life}@erased.invalid"}
+    assert told.filter(type="user.deleted").count() == 1
 
 
 def test_the_page_names_the_times_that_are_set() -> None:

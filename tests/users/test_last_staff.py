@@ -11,19 +11,26 @@ from apps.core.bus import bus
 from apps.users.commands import DeleteUser, UpdateUser, UserSnapshot
 from apps.users.errors import LastStaff
 from apps.users.models import User
+from tests.conftest import PASSWORD
 from tests.core.racing import at_once
 
 
 @pytest.mark.django_db
 def test_the_last_staff_can_be_neither_deleted_nor_deactivated(
-    staff: APIClient, register: Callable[..., UserSnapshot]
+    register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient]
 ) -> None:
-    for answer in (staff.delete("/api/v1/users/me"), staff.patch("/api/v1/users/me", {"is_active": False})):
+    boss = register("staff@example.com", "Staff", password=PASSWORD, is_staff=True)
+    staff, leaving = client_of(boss), {"password": PASSWORD}
+    for answer in (
+        staff.delete(f"/api/v1/users/{boss.id}"),
+        staff.delete("/api/v1/users/me", leaving),
+        staff.patch("/api/v1/users/me", {"is_active": False}),
+    ):
         assert (answer.status_code, answer.json()["code"]) == (409, "last_staff")
     assert staff.patch("/api/v1/users/me", {"name": "Still Here", "is_active": True}).status_code == 200
 
     register("other@example.com", is_staff=True)
-    assert staff.delete("/api/v1/users/me").status_code == 204
+    assert staff.delete("/api/v1/users/me", leaving).status_code == 204
 
 
 @pytest.mark.django_db(transaction=True)

@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 from apps.events.models import OutboxEvent
 from apps.users.commands import UserSnapshot
 from apps.users.models import User
+from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]
@@ -153,14 +154,14 @@ class TestChanges:
         assert [error["pointer"] for error in answer.json()["errors"]] == [f"/{next(iter(body))}"]
 
     def test_me_is_the_caller_under_every_method(
-        self, ada: UserSnapshot, as_ada: APIClient, staff: APIClient, register: Callable[..., UserSnapshot]
+        self, ada: UserSnapshot, as_ada: APIClient, register: Register, client_of: ClientOf
     ) -> None:
-        register("other@example.com", is_staff=True)
         assert as_ada.get(f"{USERS}/me").content == as_ada.get(f"{USERS}/{ada.id}").content
         assert as_ada.patch(f"{USERS}/me", {"name": "Countess"}).json()["name"] == "Countess"
-        assert as_ada.delete(f"{USERS}/me").status_code == 403
-        assert staff.delete(f"{USERS}/me").status_code == 204
-        assert staff.get(f"{USERS}/me").status_code == 401
+        assert as_ada.delete(f"{USERS}/me", {"password": PASSWORD}).status_code == 403, "she has no password"
+        as_grace = client_of(register("grace@example.com", "Grace", password=PASSWORD))
+        assert as_grace.delete(f"{USERS}/me", {"password": PASSWORD}).status_code == 204
+        assert as_grace.get(f"{USERS}/me").status_code == 401
 
 
 class TestConditional:

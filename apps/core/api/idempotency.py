@@ -37,6 +37,7 @@ KEEP = """
     ON CONFLICT (key) DO UPDATE SET fingerprint = excluded.fingerprint, status = excluded.status,
         headers = excluded.headers, body = excluded.body, created_at = excluded.created_at,
         caller_id = excluded.caller_id, subject_id = excluded.subject_id"""
+RENEW = "UPDATE core_idempotentanswer SET body = %s WHERE key = %s AND body = %s"
 LOCK = """
     SELECT pg_try_advisory_xact_lock(%s);
     SELECT fingerprint, status, headers, body FROM core_idempotentanswer
@@ -140,7 +141,7 @@ class RunOnce:
                 return post(view, request, *args, **kwargs)
             with self.atomic(view, request):
                 if kept := _lock(key):
-                    return _again(kept, _fingerprint(request, digest))
+                    return _again(key, kept, _fingerprint(request, digest))
                 try:
                     answer = post(view, request, *args, **kwargs)
                 except self.refusals as error:
@@ -199,14 +200,17 @@ def _lock(key: str) -> Kept | None:
     return row and Kept(row[0], row[1], json.loads(row[2]), row[3])
 
 
-def _again(kept: Kept, fingerprint: str) -> HttpResponse:
+def _again(key: str, kept: Kept, fingerprint: str) -> HttpResponse:
     if kept.fingerprint != fingerprint:
         raise KeyReused
     try:
-        body = _box().open(kept.body).encode("latin-1")
+        body, renewed = _box().open_and_renew(kept.body)
     except Unreadable:
         raise AnswerLost from None
-    answer = HttpResponse(body, status=kept.status, headers=kept.headers)
+    if renewed:
+        # an earlier SECRET_KEY had closed it
+        run_statement(RENEW, [renewed, key, kept.body])
+    answer = HttpResponse(body.encode("latin-1"), status=kept.status, headers=kept.headers)
     answer.headers["Idempotency-Replayed"] = "true"
     return answer
 

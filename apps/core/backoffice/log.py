@@ -31,8 +31,12 @@ def note(request: HttpRequest, flag: AdminNote.Flag, message: str, key: str, nam
 
 
 def note_row(request: HttpRequest, flag: AdminNote.Flag, row: models.Model, message: str = "") -> None:
-    """Write down what the request's user did to `row`."""
-    note(request, flag, message, str(row.pk), str(row), row._meta.label_lower)
+    """Write down what the request's user did to `row`.
+
+    One that is deleted is called by its attribute `once_gone`, if it has one.
+    """
+    name = getattr(row, "once_gone", "") if flag == DELETION else ""
+    note(request, flag, message, str(row.pk), name or str(row), row._meta.label_lower)
 
 
 def notes_of(model: str, key: object) -> models.QuerySet[AdminNote]:

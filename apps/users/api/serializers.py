@@ -85,6 +85,14 @@ class Credentials(Body):
     otp = Text(required=False, max_length=CODE_LENGTH)
 
 
+@example({"password": "correct horse battery"})
+class Leaving(Body):
+    """The body of DELETE /users/me; `otp` is for accounts with a second factor."""
+
+    password = Text(max_length=PASSWORD_LENGTH, trim_whitespace=False)
+    otp = Text(required=False, max_length=CODE_LENGTH)
+
+
 @example({"refresh": "vS2n4pXyq1k0dH7m"})
 class RefreshBody(Body):
     """The body of POST /auth/token/refresh."""

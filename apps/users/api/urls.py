@@ -13,6 +13,7 @@ from apps.users.api.account_views import (
 )
 from apps.users.api.factor_views import Totp, TotpConfirm
 from apps.users.api.import_view import UserImport
+from apps.users.api.leaving_views import MeExport
 from apps.users.api.session_views import LogOut, SessionDetail, Sessions
 from apps.users.api.token_views import TokenObtain, TokenRefresh
 from apps.users.api.views import Me, UserDetail, UserList
@@ -28,6 +29,7 @@ urlpatterns = [
     path("users", UserList.as_view(), name="users"),
     path("users/<key:user_id>", UserDetail.as_view(), name="user"),
     path("users/me", Me.as_view(), name="me"),
+    path("users/me/export", MeExport.as_view(), name="me-export"),
     path("users/import", UserImport.as_view(), name="user-import"),
     path("auth/token", TokenObtain.as_view(), name="token"),
     path("auth/token/refresh", TokenRefresh.as_view(), name="token-refresh"),

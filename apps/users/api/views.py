@@ -14,15 +14,16 @@ from apps.core.api.conditional import cache_headers, check_change, not_modified
 from apps.core.api.pagination import paged
 from apps.core.api.views import ApiView, caller, member, run_once
 from apps.core.errors import FieldProblem, Invalid, NotAllowed
+from apps.core.http.client import client_network
 from apps.core.http.renderers import json_answer
 from apps.core.reads import Cursor
 from apps.users.api.authentication import TokenAuthentication, claims_given
 from apps.users.api.late_check import LateCheck
-from apps.users.api.serializers import NewUser, UserChanges
+from apps.users.api.serializers import Leaving, NewUser, UserChanges
 from apps.users.api.token_views import OPEN_LIMIT
 from apps.users.api.v1 import UserV1
 from apps.users.api.versions import USER, USER_PAGE
-from apps.users.commands import DeleteUser, RegisterUser, UpdateUser, UserSnapshot
+from apps.users.commands import DeleteUser, Leave, RegisterUser, UpdateUser, UserSnapshot
 from apps.users.queries import GetUser, ListUsers, Row
 from apps.users.reads import FIELDS
 
@@ -142,7 +143,9 @@ class UserDetail(ApiView):
 
 
 class Me(UserDetail):
-    """`/users/me`: the caller's own user, every method as under its id."""
+    """`/users/me`: the caller's own user, every method as under its id; but to leave takes no staff, and a password."""
+
+    deletes_by_body = True
 
     @extend_schema(operation_id="users_me_retrieve", parameters=[*CONDITIONS])
     def get(self, request: Request, user_id: int = 0) -> HttpResponse:
@@ -154,10 +157,14 @@ class Me(UserDetail):
         """Change the caller."""
         return super().patch(request, caller(request).id)
 
-    @extend_schema(operation_id="users_me_delete", parameters=[*CONDITIONS], responses={204: None})
+    @extend_schema(operation_id="users_me_delete", request=Leaving, parameters=[*CONDITIONS], responses={204: None})
     def delete(self, request: Request, user_id: int = 0) -> HttpResponse:
-        """Delete the caller; staff only."""
-        return super().delete(request, caller(request).id)
+        """Erase the caller's account, for their password and a code of their second factor, if they have one."""
+        user_id = caller(request).id
+        expected = self._expected_version(request, user_id)
+        given = self.valid(Leaving, request)
+        self.bus.execute(Leave(user_id, client_network(request), **given, expected_version=expected))
+        return HttpResponse(status=204)
 
 
 def as_row(user: UserSnapshot) -> dict[str, Any]:

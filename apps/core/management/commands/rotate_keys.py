@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 
 from apps.core.bus import bus
 from apps.core.cli import Command as BaseCommand
-from apps.core.key_rotation import RotateKeys
+from apps.core.key_rotation import GetSigned, Rotated, RotateKeys, Signed
 
 UNREADABLE_STATUS = 3
 
@@ -25,24 +28,40 @@ class Command(BaseCommand):
     prints_data = True
 
     def run(self, **options: Any) -> None:
-        rotated = bus.execute(RotateKeys())
-        lost = any(one.unreadable for one in rotated)
+        rotated, signed = bus.execute(RotateKeys()), bus.ask(GetSigned())
+        lost = any(one.lost for one in rotated)
+        runs_out = max((one.lifetime for one in signed if one.lifetime), default=timedelta())
+        ends = timezone.now() + runs_out
         if options["json"]:
-            rows = [{"what": one.what, "re_encrypted": one.renewed, "unreadable": one.unreadable} for one in rotated]
-            data = {"rotated": rows, "old_keys": len(settings.SECRET_KEY_FALLBACKS), "old_keys_can_go": not lost}
+            data = {
+                "rotated": [
+                    {"what": one.what, "re_encrypted": one.renewed, "lost": one.lost, "unreadable": one.unreadable}
+                    for one in rotated
+                ],
+                "signed": [{"what": one.what, "seconds": _seconds(one)} for one in signed],
+                "old_keys": len(settings.SECRET_KEY_FALLBACKS),
+                "old_keys_can_go": not lost,
+                "old_keys_can_go_at": None if lost else ends.isoformat(timespec="seconds"),
+            }
             self.stdout.write(json.dumps(data, default=str, indent=2))
         else:
-            table = [
-                {"what": one.what, "re_encrypted": one.renewed, "unreadable": ", ".join(map(str, one.unreadable))}
-                for one in rotated
-            ]
+            table = [{"what": one.what, "re_encrypted": one.renewed, "unreadable": _unreadable(one)} for one in rotated]
             self.show(table, as_json=False)
-            self.stdout.write(_verdict(lost=lost))
+            self.stdout.write(_verdict(signed, ends, lost=lost))
         if lost:
             sys.exit(UNREADABLE_STATUS)
 
 
-def _verdict(*, lost: bool) -> str:
+def _seconds(signed: Signed) -> int | None:
+    return None if signed.lifetime is None else int(signed.lifetime.total_seconds())
+
+
+def _unreadable(one: Rotated) -> str:
+    more = f" and {one.lost - len(one.unreadable)} more" if one.lost > len(one.unreadable) else ""
+    return ", ".join(map(str, one.unreadable)) + more
+
+
+def _verdict(signed: Sequence[Signed], ends: datetime, *, lost: bool) -> str:
     if lost:
         return (
             "The old keys must stay: what is unreadable needs another one. Add its key to SECRET_KEY_FALLBACKS and run"
@@ -51,10 +70,14 @@ def _verdict(*, lost: bool) -> str:
         )
     if not settings.SECRET_KEY_FALLBACKS:
         return "Everything is encrypted with SECRET_KEY, and there is no old key."
-    minutes = settings.ACCESS_TOKEN_EXPIRE_MINUTES
-    hours = settings.SESSION_COOKIE_AGE // 3600
-    return (
-        "The old keys can go as far as encryption is concerned. They still sign people in: empty SECRET_KEY_FALLBACKS"
-        f" {minutes} minutes after the last process with the old key has stopped (access tokens) or {hours} hours after"
-        " it (the admin's log-ins); sooner, and people log in again."
+    lines = [f"  {one.what}: {one.lifetime}" for one in signed if one.lifetime]
+    traded = ", ".join(one.what for one in signed if one.lifetime is None)
+    return "\n".join(
+        [
+            "The old keys can go as far as encryption is concerned. What they signed runs out by itself:",
+            *lines,
+            f"If every process has the new key by now, empty SECRET_KEY_FALLBACKS after {ends:%Y-%m-%d %H:%M} UTC;"
+            " sooner, and people log in again.",
+            f"Not so {traded}: each answer gives a new one, and whoever brings one of a key that is gone starts again.",
+        ]
     )
