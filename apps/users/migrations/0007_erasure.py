@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('users', '0005_sessions_and_second_factor'),
+        ('users', '0006_second_factor_misses'),
     ]
 
     operations = [
