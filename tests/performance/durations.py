@@ -11,7 +11,7 @@ START = 8
 SECONDS: dict[str, Callable[[Options], float]] = {
     "http": lambda asked: 8 + 0.25 * asked.rounds,
     "layers": lambda asked: 8 + 1.5 * asked.rounds,
-    "traces": lambda asked: 45 + 0.2 * asked.rounds,
+    "traces": lambda asked: 8 + 0.6 * asked.rounds,
     "events": lambda asked: 20 + (asked.events * 1.1 + asked.backlog) / 700,
     "webhooks": lambda asked: 8 + asked.webhooks / 300,
     "latency": lambda asked: 20 + asked.seconds,

@@ -15,7 +15,8 @@ from tests.traces.collector import Collector
 
 # by then a batch of spans has gone
 EXPORTED_SECONDS = 0.5
-WHOLE_TURN, WHOLE_ROUNDS = 100, 8
+# of the rounds, since each waits until the spans are sent
+WHOLE_TURN, WHOLE_SHARE = 100, 0.08
 MICROSECONDS = 1e6
 
 
@@ -34,7 +35,7 @@ def run_traces(stack: Stack, options: Options) -> list[Section]:
     notes = [
         f"{unit} ({meter}), the minimum of {options.rounds} interleaved rounds: of the thread that answers.",
         "±: the spread of the minima of each fourth round, the larger of both.",
-        f"Whole process: CPU µs more with the thread that sends the spans, the minimum of {WHOLE_ROUNDS} rounds.",
+        f"Whole process: CPU µs more with the thread that sends the spans, the minimum of {_whole_rounds(options.rounds)} rounds.",
         "Traced: every request (parentbased_always_on), sent by OTLP over HTTP to a collector on this machine.",
     ]
     return [Section("traces", "Traces", rows, notes)]
@@ -52,14 +53,18 @@ def _compare(plain: Contender, traced: Contender, op: str, rounds: int) -> dict[
         "with": min(with_it),
         "more": min(with_it) - min(without),
         "±": max(resolution(without), resolution(with_it)),
-        "whole process": _whole(plain, traced, op),
+        "whole process": _whole(plain, traced, op, _whole_rounds(rounds)),
     }
 
 
-def _whole(plain: Contender, traced: Contender, op: str) -> float:
+def _whole_rounds(rounds: int) -> int:
+    return max(round(rounds * WHOLE_SHARE), 2)
+
+
+def _whole(plain: Contender, traced: Contender, op: str, rounds: int) -> float:
     """What a request costs more in all threads of its process."""
-    rounds = [[_cpu(contender, op) for contender in (plain, traced)] for _ in range(WHOLE_ROUNDS)]
-    least = [min(costs) for costs in zip(*rounds, strict=True)]
+    costs = [[_cpu(contender, op) for contender in (plain, traced)] for _ in range(rounds)]
+    least = [min(both) for both in zip(*costs, strict=True)]
     return float(least[1] - least[0])
 
 
