@@ -35,7 +35,8 @@ def run_traces(stack: Stack, options: Options) -> list[Section]:
     notes = [
         f"{unit} ({meter}), the minimum of {options.rounds} interleaved rounds: of the thread that answers.",
         "±: the spread of the minima of each fourth round, the larger of both.",
-        f"Whole process: CPU µs more with the thread that sends the spans, the minimum of {_whole_rounds(options.rounds)} rounds.",
+        "Whole process: CPU µs more with the thread that sends the spans,"
+        f" the minimum of {_whole_rounds(options.rounds)} rounds.",
         "Traced: every request (parentbased_always_on), sent by OTLP over HTTP to a collector on this machine.",
     ]
     return [Section("traces", "Traces", rows, notes)]
