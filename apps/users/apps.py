@@ -9,7 +9,9 @@ class UsersConfig(AppConfig):
 
     def ready(self) -> None:
         from apps.core.key_rotation import Kept, keep, sign_for
+        from apps.core.telemetry.state import DATABASE, STATE
         from apps.users import (
+            metrics,
             personal,  # noqa: F401 - says what is kept about people
             receivers,  # noqa: F401 - connects them
         )
@@ -18,6 +20,7 @@ class UsersConfig(AppConfig):
         from apps.users.models import Erasure, SecondFactor
         from apps.users.totp import PURPOSE as SECOND_FACTORS
 
+        STATE.add(DATABASE, "erasures", metrics.erasing)
         keep(Kept("second factors", SECOND_FACTORS, SecondFactor, "secret"))
         keep(Kept("people who are being erased", PURPOSE, Erasure, "person"))
         sign_for("links in mails", lambda: max(LIFETIMES.values()))

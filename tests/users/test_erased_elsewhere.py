@@ -55,6 +55,21 @@ class TestNobodyElse:
         assert {one["email"] for one in told if one["user_id"] == zoe.id} == {f"erased-{zoe.id}@erased.invalid"}
         assert AdminNote.objects.get().name == f"Mail to {EMAIL}"
 
+    def test_what_was_told_of_who_had_the_address_before_stays(
+        self, register: Register, drain: Callable[[], int]
+    ) -> None:
+        bus.execute(RegisterEndpoint("https://93.184.216.34/hook"))
+        before = register(EMAIL)
+        User.objects.filter(id=before.id).update(email="elsewhere@example.com")
+        zoe = register(EMAIL, "Zoe Quill")
+        with bus.replaced(LookUpPerson, lambda wanted: None):
+            drain()
+        bus.execute(DeleteUser(zoe.id))
+        work(2)
+        told = [json.loads(one.body)["data"] for one in WebhookDelivery.objects.all()]
+        assert [one["email"] for one in told if one["user_id"] == before.id] == [EMAIL]
+        assert EMAIL not in [one["email"] for one in told if one["user_id"] != before.id]
+
     def test_an_address_that_was_only_asked_for_is_nobodys(
         self, zoe: UserSnapshot, as_zoe: APIClient, anyone: APIClient
     ) -> None:

@@ -31,6 +31,7 @@ from apps.users.commands import DeleteUser, EraseNext, SetPassword, UserSnapshot
 from apps.users.events import UserUpdated
 from apps.users.letters import WriteChange
 from apps.users.links import Purpose
+from apps.users.metrics import erasing
 from apps.users.models import EmailChange, Erasure, LoginAttempts
 from config.container import Container
 from tests.conftest import PASSWORD
@@ -190,6 +191,16 @@ class TestTheWorker:
         row = Erasure.objects.get()
         assert "zoe" not in row.person.lower()
         assert row.user_id == zoe.id
+
+    def test_prometheus_sees_one_that_does_not_end(self, zoe: UserSnapshot) -> None:
+        def oldest() -> float:
+            (metric,) = erasing()
+            return float(metric.samples[0].value)
+
+        assert oldest() == 0
+        bus.execute(DeleteUser(zoe.id))
+        Erasure.objects.update(begun_at=Now() - timedelta(hours=2))
+        assert 7200 <= oldest() < 7300
 
     def test_what_the_directory_said_is_forgotten(self, zoe: UserSnapshot, valkey: redis.Redis) -> None:
         known = Container(settings.ENV).known_people
