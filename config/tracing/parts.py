@@ -9,8 +9,9 @@ from __future__ import annotations
 import atexit
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
+import redis
 from celery.signals import task_postrun, task_prerun, worker_process_shutdown
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import SpanProcessor
@@ -28,6 +29,7 @@ from config.tracing.sdk import Tracing
 # a collector that does not answer holds up the end of a process for so long at most
 LAST_SECONDS = 2.0
 KEEP_SECONDS = 1.0
+VALKEY = {"db.system.name": "redis"}
 
 
 def trace(env: Settings, exporters: list[str]) -> Tracing:
@@ -88,14 +90,22 @@ def wrap_bus(bus: Bus) -> None:
 
 
 def wrap_valkey() -> None:
-    """Make a span of each script on Valkey, named by what its key begins with: the rest may be a person."""
-    run = Valkey.run
+    """Make a span of each script on Valkey, named by what its key begins with, and of each command of Django's cache.
+
+    What else is in a key, and in a command, may be a person.
+    """
+    run, execute = Valkey.run, cast("Callable[..., Any]", redis.Redis.execute_command)
 
     def traced_run(self: Valkey, lua: str, keys: list[str], args: list[str | int]) -> Any:
-        with span(f"EVALSHA {keys[0].partition(':')[0]}", "client", {"db.system.name": "redis"}):
+        with span(f"EVALSHA {keys[0].partition(':')[0]}", "client", VALKEY):
             return run(self, lua, keys, args)
 
+    def traced_command(self: redis.Redis, *words: Any, **options: Any) -> Any:
+        with span(str(words[0]), "client", VALKEY):
+            return execute(self, *words, **options)
+
     Valkey.run = traced_run  # type: ignore[method-assign]
+    redis.Redis.execute_command = traced_command  # type: ignore[method-assign]
 
 
 def wrap_tasks() -> None:

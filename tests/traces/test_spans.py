@@ -28,7 +28,7 @@ from config.stack.plan import Plan
 from config.tracing import wanted
 from config.tracing.calls import TracedRetry
 from config.tracing.exporters import Kept
-from config.tracing.parts import wrap_bus
+from config.tracing.parts import wrap_bus, wrap_valkey
 from config.tracing.sdk import Tracing, role
 from tests.conftest import fresh_breaker
 from tests.traces.collector import Collector
@@ -158,6 +158,18 @@ def test_commands_attempts_and_breakers_are_spans(seen: InMemorySpanExporter) ->
     spans = seen.get_finished_spans()
     assert [one.name for one in spans if one.name == "attempt"] == ["attempt"] * 2
     assert ended(seen)["Ask"].attributes == {"app.message": "command", "error.type": "CircuitOpen"}
+
+
+def test_what_is_asked_of_valkey_is_a_span(seen: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kind, method in ((Valkey, "run"), (redis.Redis, "execute_command")):
+        # so that monkeypatch restores it
+        monkeypatch.setattr(kind, method, getattr(kind, method))
+    wrap_valkey()
+    with redis.Redis.from_url(settings.ENV.redis_url) as client, span("task", parents=()):
+        Valkey(settings.ENV.redis_url, timeout=1.0).run("return 1", ["person:ada@example.com"], [])
+        client.get("ada@example.com")
+    assert [one.name for one in seen.get_finished_spans()] == ["EVALSHA person", "GET", "task"]
+    assert not any("ada@" in one.to_json() for one in seen.get_finished_spans())
 
 
 @pytest.mark.parametrize(
