@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.csrf import csrf_protect, ensure_csrf_cookie
 from django.views.decorators.http import require_POST
 
+from apps.core.http.client import client_address
 from apps.core.http.problems import only_safe
 from apps.core.patterns import PATTERNS
 from apps.tour.documents import read
@@ -18,6 +21,7 @@ from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Outcome
 from apps.tour.experiments.faults import GROUP as FAULTS
 from apps.tour.experiments.registration import registration
 from apps.tour.experiments.requests import GROUP as REQUESTS
+from apps.tour.neighbours import is_ours
 from apps.tour.parts import followed, parts
 from apps.tour.traces import spans_of
 from apps.tour.waterfall import waterfall
@@ -51,10 +55,15 @@ def now(request: HttpRequest) -> HttpResponse:
 @require_POST
 @csrf_protect
 def run(request: HttpRequest, name: str) -> HttpResponse:
-    """Run the experiment `name` and show what came of it; 404 for any other, and outside development."""
+    """Run the experiment `name` and show what came of it; 404 for any other, and outside development.
+
+    403 while another account of the machine is connected.
+    """
     found = EXPERIMENTS.get(name)
     if found is None or not is_live():
         raise Http404
+    if not is_ours(client_address(request), urlsplit(settings.TOUR_URL).port or 0):
+        raise PermissionDenied("Experiments run only for the account that has started the service, on its own machine.")
     try:
         outcome, problem = found.run(), ""
     except CannotRun as error:

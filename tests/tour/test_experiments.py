@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 
 import httpx
@@ -14,6 +15,7 @@ from apps.tour.experiments.requests import GROUP
 from config.server.ports import free_port
 from tests import loopback
 from tests.processes import Process, Processes
+from tests.stack.outsider import as_outsider
 
 
 @pytest.fixture
@@ -39,6 +41,32 @@ def test_experiments_without_a_script(web: Process) -> None:
         what_a_client_can_try_keeps_its_promise(browser)
         what_needs_a_part_of_the_stack_says_so_if_there_is_none(browser)
         nobody_presses_a_button_from_another_site(browser)
+    if os.geteuid() == 0:
+        another_account_of_the_machine_presses_none(web)
+
+
+def another_account_of_the_machine_presses_none(web: Process) -> None:
+    seen = as_outsider(
+        """
+        def ask(lines, body="", until="</html>"):
+            peer.sendall("\\r\\n".join([*lines, "Host: 127.0.0.1", f"Content-Length: {len(body)}", "", body]).encode())
+            text = ""
+            while until not in text:
+                text += peer.recv(65536).decode()
+            return text
+
+        peer = socket.socket()
+        peer.connect(("127.0.0.1", int(sys.argv[1])))
+        page = ask(["GET / HTTP/1.1"])
+        cookie = page[page.lower().index("set-cookie: ") + 12 :].partition(";")[0]
+        token = page.partition('csrfmiddlewaretoken" value="')[2].partition('"')[0]
+        form = "Content-Type: application/x-www-form-urlencoded"
+        wanted = ["POST /tour/registration HTTP/1.1", f"Cookie: {cookie}", form]
+        print(ask(wanted, f"csrfmiddlewaretoken={token}", "\\r\\n").split()[1])
+        """,
+        str(httpx.URL(web.url).port),
+    )
+    assert seen == "403"
 
 
 def what_a_client_can_try_keeps_its_promise(browser: httpx.Client) -> None:
