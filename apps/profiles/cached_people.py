@@ -18,13 +18,17 @@ from apps.profiles.known_people import Known, KnownPeople
 log = structlog.get_logger("people")
 POLL_SECONDS = 0.05
 LOOKUPS = Counter("people_lookups_total", "Look-ups of a person, by what answered them", ["answered_by"])
+# an answer that was asked for with it is not kept
+NO_CLAIM = ""
 CACHE, DIRECTORY, STALE, NOTHING = "cache", "directory", "stale", "nothing"
 for answered_by in (CACHE, DIRECTORY, STALE, NOTHING):
     LOOKUPS.labels(answered_by)
 
 
 class CachedPeople:
-    """`people`, but for what is `known`; who finds another caller asking waits up to `patience` seconds for them."""
+    """`people`, but for what is `known`; who finds another caller asking waits up to `patience` seconds for them.
+
+    After that it takes what is known, however old, or asks as well."""
 
     def __init__(
         self, people: People, known: KnownPeople, *, patience: float, sleep: Callable[[float], None] = time.sleep
@@ -50,7 +54,9 @@ class CachedPeople:
                 finally:
                     self._known.release(address, token)
             if time.monotonic() >= until:
-                return self._stand_in(known, DirectoryUnavailable("another caller is still asking the directory", 1.0))
+                # whoever has the claim may have died with it
+                late = DirectoryUnavailable("another caller is still asking the directory", 1.0)
+                return self._stand_in(known, late) if known and known.person else self._ask(address, NO_CLAIM)
             self._sleep(POLL_SECONDS)
 
     def _ask(self, address: str, token: str) -> Person | None:
