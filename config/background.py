@@ -36,6 +36,7 @@ def main(arguments: list[str]) -> None:
 def hold_signals_back() -> None:
     """Let SIGTERM and SIGINT wait until beat has its schedule, or a worker its pool, whose children accept them."""
     from celery import bootsteps, signals  # noqa: PLC0415 - as above
+    from celery.worker import state  # noqa: PLC0415 - as above
 
     from config.celery import app  # noqa: PLC0415 - as above
 
@@ -45,8 +46,17 @@ def hold_signals_back() -> None:
         def start(self, parent: Any) -> None:
             release()
 
+    class EndsIfToldTo(bootsteps.StartStopStep):
+        """Before the loop, which takes a pool that a signal has ended meanwhile for one that did not start."""
+
+        requires = ("celery.worker.consumer.tasks:Tasks",)
+
+        def start(self, parent: Any) -> None:
+            state.maybe_shutdown()
+
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
     app.steps["worker"].add(TakesSignals)
+    app.steps["consumer"].add(EndsIfToldTo)
     signals.beat_init.connect(release)
     signals.worker_process_init.connect(release)
 

@@ -63,6 +63,7 @@ SWITCHES: dict[str, str | None] = {
     "RETRY_EXPONENTIAL_BASE": "3",
     "WEBHOOK_RETRY_SCHEDULE": "1,2",
     "WEBHOOK_ALLOW_PRIVATE_NETWORKS": "true",
+    "STAFF_OTP_REQUIRED": "true",
     "LOG_LEVEL": "WARNING",
     "SENTRY_DSN": "http://key@127.0.0.1:9/1",
     "METRICS_TOKEN": "token",
@@ -73,6 +74,13 @@ SWITCHES: dict[str, str | None] = {
     "EVENT_RETENTION_DAYS": "1",
     "ADMIN_LOG_RETENTION_DAYS": "1",
     "UNDELIVERED_RETENTION_DAYS": "1",
+    # nobody listens there, and nothing waits for it
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9",
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+    "OTEL_SERVICE_NAME": "another",
+    "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+    "OTEL_TRACES_SAMPLER_ARG": "0.5",
+    "OTEL_TRACES_EXPORTER": "otlp",
     "DEBUG": None,
 }
 NEEDED = {name: SWITCHES[name] for name in ("SECRET_KEY", "ALLOWED_HOSTS", "METRICS_TOKEN", "EMAIL_URL")}

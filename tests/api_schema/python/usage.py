@@ -42,6 +42,7 @@ from api_client.api.v1 import (
     v1_users_import,
     v1_users_list,
     v1_users_me_delete,
+    v1_users_me_export,
     v1_users_me_retrieve,
     v1_users_me_update,
     v1_users_register,
@@ -70,6 +71,7 @@ from api_client.models import (
     EventType,
     Feed,
     JobStatus,
+    LeavingRequest,
     NewPasswordBodyRequest,
     NewUserRequest,
     OtpCodeRequest,
@@ -290,20 +292,23 @@ def feed(client: AuthenticatedClient) -> None:
     """The events of users that were made, in order; the cursor leads on from there."""
     page = v1_events_list.sync(client=client, type_=EventType.USER_CREATED, limit=100)
     assert isinstance(page, Feed)
-    assert "v1@example.com" in [event.data["email"] for event in page.results]
+    assert "imported-v1@example.com" in [event.data["email"] for event in page.results]
     rest = v1_events_list.sync(client=client, type_=EventType.USER_CREATED, cursor=page.next_)
     assert isinstance(rest, Feed)
     assert (rest.results, rest.next_) == ([], page.next_)
 
 
-def me(client: AuthenticatedClient) -> None:
+def me(client: AuthenticatedClient, password: str) -> None:
     """Read and change the caller, and delete them at the end."""
     read = v1_users_me_retrieve.sync(client=client)
     assert isinstance(read, UserV1)
     changed = v1_users_me_update.sync(client=client, body=UserChangesRequest(name="Leaving"))
     assert isinstance(changed, UserV1)
     assert (changed.id, changed.name) == (read.id, "Leaving")
-    assert v1_users_me_delete.sync_detailed(client=client).status_code == 204
+    export = v1_users_me_export.sync(client=client)
+    assert isinstance(export, TaskAccepted)
+    assert v1_tasks_cancel.sync_detailed(export.task_id, client=client).status_code == 202
+    assert v1_users_me_delete.sync_detailed(client=client, body=LeavingRequest(password)).status_code == 204
 
 
 def main(url: str, email: str, password: str, mailbox: str) -> None:
@@ -314,8 +319,9 @@ def main(url: str, email: str, password: str, mailbox: str) -> None:
     with Client(url, raise_on_unexpected_status=True) as client:
         access = tokens(client, email, password)
     with AuthenticatedClient(url, access, raise_on_unexpected_status=True) as client_of_staff:
-        for part in (users, jobs, webhooks, feed, me):
+        for part in (users, jobs, webhooks, feed):
             part(client_of_staff)
+        me(client_of_staff, password)
 
 
 if __name__ == "__main__":

@@ -193,17 +193,21 @@ async function deliveries(webhook_id: number): Promise<void> {
 async function feed(): Promise<void> {
   const type = "user.created";
   const { data: page, error } = await client.GET("/api/v1/events", { params: { query: { type, limit: 100 } } });
-  check(page?.results.some((event) => event.data.email === "v1@example.com") === true, error ?? page);
+  check(page?.results.some((event) => event.data.email === "imported-v1@example.com") === true, error ?? page);
   const rest = await client.GET("/api/v1/events", { params: { query: { type, cursor: page.next } } });
   check(rest.data?.results.length === 0 && rest.data.next === page.next, rest.error);
 }
 
-async function me(): Promise<void> {
+async function me(password: string): Promise<void> {
   const read = await client.GET("/api/v1/users/me");
   check(read.data !== undefined, read.error);
   const changed = await client.PATCH("/api/v1/users/me", { body: { name: "Leaving" } });
   check(changed.data?.id === read.data.id && changed.data.name === "Leaving", changed.error);
-  const gone = await client.DELETE("/api/v1/users/me");
+  const asked = await client.POST("/api/v1/users/me/export");
+  check(asked.data !== undefined, asked.error);
+  const dropped = await client.DELETE("/api/v1/tasks/{task_id}", { params: { path: asked.data } });
+  check(dropped.response.status === 202, dropped.error);
+  const gone = await client.DELETE("/api/v1/users/me", { body: { password } });
   check(gone.response.status === 204, gone.error);
 }
 
@@ -217,4 +221,5 @@ client.use({
     return request;
   },
 });
-for (const part of [users, jobs, webhooks, feed, me]) await part();
+for (const part of [users, jobs, webhooks, feed]) await part();
+await me(password);
