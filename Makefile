@@ -8,7 +8,7 @@ unexport MAKEFLAGS MFLAGS MAKELEVEL
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-fast check containers bench lock clean local dev
+.PHONY: help run serve test test-fast check containers bench rename lock clean local dev
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ serve: local ## the production web server alone; settings come from the environm
 		&& test -z "$$(find .venv/built-from.json apps/*/static -newer static/staticfiles.json)" \
 		|| exec $(VENV) manage.py collectstatic --noinput --verbosity 0
 	@exec $(VENV) -m config.server
+
+# what stands behind `make`, for the shell to read: a machine's environment may have a NAME of its own
+given = $(if $(findstring $$,$(value $1)),$(error $1 must have no dollar sign))$(if $(filter command,$(firstword $(origin $1))),$$$1)
 
 PYTEST := $(VENV) -m pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
 
@@ -39,6 +42,9 @@ containers: ## build the image and run docker-compose.yml for real, if a docker 
 
 bench: dev ## eight minutes: what each pattern costs; QUICK=1 two, GROWTH=1 twenty-six and how it grows; ARGS goes to the program
 	@exec $(VENV) -m tests.performance.bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(ARGS)
+
+rename: dev ## NAME="Acme Shop": the product's one name, everywhere it shows; SLUG=acme for identifiers, if need be
+	@exec $(VENV) -m config.yours.rename "$(call given,NAME)" "$(call given,SLUG)"
 
 lock: dev ## resolve requirements/*.in into the hashed locks beside them
 	@cd requirements && for name in uv base local dev; do \

@@ -21,6 +21,7 @@ from apps.core.resilience.valkey import patient_client
 from apps.core.telemetry.heartbeats import served
 from apps.core.telemetry.slots import start_afresh
 from config.files import read_env_file
+from config.product import SLUG
 from config.server.ports import free_port
 from config.server.serve import AddressError
 from config.stack.console import Console
@@ -235,7 +236,7 @@ def workers_ready(addresses: Mapping[str, str]) -> Callable[[], bool]:
             return False
         asked = time.monotonic()
         try:
-            return all(served(valkey, QUEUES, since=begun).values())
+            return all(served(valkey, f"{SLUG}:", QUEUES, since=begun).values())
         except RedisError:
             return False
 
