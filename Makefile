@@ -8,7 +8,7 @@ unexport MAKEFLAGS MFLAGS MAKELEVEL
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help run serve test test-fast check containers bench rename lock clean local dev
+.PHONY: help run serve test test-fast check containers bench app rename lock clean local dev
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST)
@@ -42,6 +42,9 @@ containers: ## build the image and run docker-compose.yml for real, if a docker 
 
 bench: dev ## eight minutes: what each pattern costs; QUICK=1 two, GROWTH=1 twenty-six and how it grows; ARGS goes to the program
 	@exec $(VENV) -m tests.performance.bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(ARGS)
+
+app: dev ## NAME=orders MODEL=Order: a new app in the house's shape, registered, with tests; REMOVE=1 takes it out again
+	@exec $(VENV) -m config.yours.app "$(call given,NAME)" "$(call given,MODEL)" "$(call given,REMOVE)"
 
 rename: dev ## NAME="Acme Shop": the product's one name, everywhere it shows; SLUG=acme for identifiers, if need be
 	@exec $(VENV) -m config.yours.rename "$(call given,NAME)" "$(call given,SLUG)"

@@ -26,7 +26,7 @@ class Copy:
 
     def run(self, *words: str, status: int = 0, **env: str) -> str:
         """What Python prints there, on either stream, given these words."""
-        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", **env}
+        environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "RUFF_NO_CACHE": "true", **env}
         done = subprocess.run(
             [sys.executable, *words], cwd=self.root, env=environment, capture_output=True, text=True, check=False
         )
