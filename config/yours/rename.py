@@ -159,7 +159,25 @@ def make_again(root: Path) -> list[str]:
         if path.read_text(encoding="utf-8") != done.stdout:
             path.write_text(done.stdout, encoding="utf-8")
             changed.append(key)
-    return changed
+    return changed + draw_again(root, environment)
+
+
+def draw_again(root: Path, environment: dict[str, str]) -> list[str]:
+    """Let the pages of the patterns show the code as it is now; returns the paths of those that changed."""
+    pages = {path: path.read_text(encoding="utf-8") for path in sorted((root / "docs" / "patterns").glob("*.md"))}
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.docs.blocks"],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Refused(f"docs/patterns could not be written anew:\n{done.stderr.strip()}")
+    return [
+        path.relative_to(root).as_posix() for path, text in pages.items() if path.read_text(encoding="utf-8") != text
+    ]
 
 
 def main(words: list[str], root: Path = ROOT) -> int:
