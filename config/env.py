@@ -204,7 +204,9 @@ class Settings:
         "manage.py. A copy with another PORT needs another STATE_DIR, and manage.py in a second terminal the same one",
     )
 
-    email_from: str = section("other services", sender(mailbox(product.NAME, "no-reply@example.com"), "The sender of all mail"))
+    email_from: str = section(
+        "other services", sender(mailbox(product.NAME, "no-reply@example.com"), "The sender of all mail")
+    )
     external_api_url: str = checked(
         "",
         "The people directory that profiles are enriched from; empty: no enrichment, but `make run` starts one",

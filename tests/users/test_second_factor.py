@@ -124,7 +124,11 @@ class TestEnrolment:
         drawn = answer.json()
         assert (answer.status_code, answer["Cache-Control"], set(drawn)) == (200, "no-store", {"secret", "uri", "qr"})
         uri = urlsplit(drawn["uri"])
-        assert (uri.scheme, uri.netloc, uri.path) == ("otpauth", "totp", f"/{quote(settings.ENV.api_title)}:ada%40example.com")
+        assert (uri.scheme, uri.netloc, uri.path) == (
+            "otpauth",
+            "totp",
+            f"/{quote(settings.ENV.api_title)}:ada%40example.com",
+        )
         assert "+" not in drawn["uri"]
         assert parse_qs(uri.query) == {
             "secret": [drawn["secret"]],
