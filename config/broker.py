@@ -20,12 +20,16 @@ def broker_url(url: str) -> str:
     return parts._replace(path=f"/{database}", query=urlencode(options, quote_via=quote)).geturl()
 
 
-def transport_options(broker_url: str, task_time_limit: int) -> dict[str, Any]:
-    """What the broker's client is told; RabbitMQ's and Valkey's have no option in common. Times in seconds."""
+def transport_options(broker_url: str, task_time_limit: int, prefix: str) -> dict[str, Any]:
+    """What the broker's client is told; RabbitMQ's and Valkey's have no option in common. Times in seconds.
+
+    `prefix` stands before every key in Valkey; RabbitMQ has virtual hosts for that.
+    """
     if "amqp" in urlsplit(broker_url).scheme:
         # sending waits until the broker has the message, but not for ever
         return {"confirm_publish": True, "read_timeout": 5, "write_timeout": 5}
     return {
+        "global_keyprefix": prefix,
         # past the longest task, or Valkey hands the message out a second time while it still runs
         "visibility_timeout": task_time_limit * 2 + 60,
         "socket_timeout": 5,

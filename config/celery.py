@@ -16,12 +16,13 @@ from django.utils.module_loading import autodiscover_modules
 from config import streams
 from config.broker import broker_url, tls_options, transport_options
 from config.chosen import choose_settings
+from config.product import SLUG
 
 choose_settings("config.settings.production")
 # a worker would load every route, view and admin page for checks that CI makes
 os.environ.setdefault("CELERY_SKIP_CHECKS", "true")
 
-app = Celery("patterns")
+app = Celery(SLUG)
 env = settings.ENV
 app.conf.update(
     broker_url=broker_url(env.celery_broker_url),
@@ -37,7 +38,9 @@ app.conf.update(
     worker_prefetch_multiplier=1,
     task_time_limit=env.celery_task_time_limit,
     task_soft_time_limit=env.celery_task_soft_time_limit,
-    broker_transport_options=transport_options(env.celery_broker_url, env.celery_task_time_limit),
+    broker_transport_options=transport_options(
+        env.celery_broker_url, env.celery_task_time_limit, settings.VALKEY_PREFIX
+    ),
     # RabbitMQ: a peer that says nothing for this long is gone; Valkey has its own check among the options above
     broker_heartbeat=20,
     broker_use_ssl=tls_options(env.celery_broker_url),

@@ -101,10 +101,11 @@ class Container(Parts):
     @cached_property
     def breakers(self) -> Breakers:
         """Every circuit breaker of the service, by name."""
-        env = self.env
+        env, prefix = self.env, settings.VALKEY_PREFIX
+        patient = Valkey(env.redis_url, timeout=PATIENCE_SECONDS, pause=0, prefix=prefix)
         people = TracedBreaker(
             "people",
-            ValkeyState(valkey_at(env.redis_url), patient=Valkey(env.redis_url, timeout=PATIENCE_SECONDS, pause=0)),
+            ValkeyState(valkey_at(env.redis_url, prefix), patient=patient),
             failure_threshold=env.breaker_failure_threshold,
             call_timeout=env.breaker_call_timeout,
             recovery_timeout=env.breaker_recovery_timeout,

@@ -18,7 +18,7 @@ from urllib.parse import quote
 
 import environ
 
-from config import hosts, otel, service_urls
+from config import hosts, otel, product, service_urls
 from config.database_url import postgres
 from config.files import read_env_file
 from config.kinds import (
@@ -30,6 +30,7 @@ from config.kinds import (
     flag,
     folder,
     integer,
+    mailbox,
     number,
     sender,
     text,
@@ -121,7 +122,7 @@ class Settings:
         expected="smtp+tls://USER:PASSWORD@HOST:587, or dummymail:// for no mail at all",
     )
 
-    api_title: str = section("the API", text("Patterns API", "The name of the API in its documentation"))
+    api_title: str = section("the API", text(f"{product.NAME} API", "The name of the API in its documentation"))
     api_version: str = text("1.0.0", "The version of the API in its documentation")
     api_v1_sunset: date | None = day(
         "The day v1 ends, e.g. 2027-06-30; v1's answers say so by Deprecation, Sunset and Link; empty: not announced"
@@ -203,7 +204,9 @@ class Settings:
         "manage.py. A copy with another PORT needs another STATE_DIR, and manage.py in a second terminal the same one",
     )
 
-    email_from: str = section("other services", sender("Patterns <no-reply@example.com>", "The sender of all mail"))
+    email_from: str = section(
+        "other services", sender(mailbox(product.NAME, "no-reply@example.com"), "The sender of all mail")
+    )
     external_api_url: str = checked(
         "",
         "The people directory that profiles are enriched from; empty: no enrichment, but `make run` starts one",

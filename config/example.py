@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from config.env import Settings
+from config.product import SLUG
 from config.reader import documented, entry, heading
 
 ABOUT = """\
@@ -35,7 +36,7 @@ ELSEWHERE = (
         "The password of docker compose's database, of any characters; it counts when the volume is made",
     ),
     ("ENV_FILE", ".env", "The file of settings that docker compose gives the service"),
-    ("IMAGE", "patterns", "The image that docker compose builds and runs"),
+    ("IMAGE", SLUG, "The image that docker compose builds and runs"),
     (
         "PROMETHEUS_PORT",
         "9090",

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from datetime import date
 from email.utils import parseaddr
+from email.utils import quote as quoted
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -89,6 +90,11 @@ def day(about: str) -> date | None:
 def sender(default: str, about: str) -> str:
     """Who mail comes from."""
     return declare(_sender, default, about, "an address{}".format)
+
+
+def mailbox(name: str, address: str) -> str:
+    """The address with the name before it, in quotes if RFC 5322 wants them."""
+    return f'"{quoted(name)}" <{address}>' if set(name) & set('()<>@,;:.\\"[]') else f"{name} <{address}>"
 
 
 def folder(default: Path, about: str) -> Path:

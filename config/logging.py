@@ -127,6 +127,8 @@ def _configure_standard_library(level: str, renderers: list[Any], stream: TextIO
                 "httpx": {"level": "WARNING"},
                 "celery.app.trace": {"level": "WARNING"},
                 "celery.worker.strategy": {"level": "WARNING"},
+                # below a warning: that a wake-up had run out, which is no loss and which a metric counts
+                "celery.worker.request": {"level": "WARNING"},
             },
         }
     )

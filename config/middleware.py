@@ -30,7 +30,7 @@ def rate_limit(get_response: GetResponse) -> RateLimitMiddleware:
     return RateLimitMiddleware(
         get_response,
         limit=env.rate_limit_per_minute,
-        valkey=valkey_at(env.redis_url),
+        valkey=valkey_at(env.redis_url, settings.VALKEY_PREFIX),
         who=who,
         applies=lambda request: is_api(request) or request.path_info.startswith(GUESSED_AT),
         refuse=refuse,

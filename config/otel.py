@@ -10,6 +10,7 @@ from functools import partial
 
 from config import service_urls
 from config.kinds import checked, each, text
+from config.product import SLUG
 from config.reader import Refused
 
 SAMPLERS = (
@@ -32,7 +33,7 @@ def protocol() -> str:
 
 def service_name() -> str:
     """Who sends them."""
-    return text("patterns", "The name of the service in its traces")
+    return text(SLUG, "The name of the service in its traces")
 
 
 def sampler() -> str:

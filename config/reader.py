@@ -25,6 +25,7 @@ S = TypeVar("S")
 T = TypeVar("T")
 COMMENT = re.compile(r"\s#(?:\s|$)")
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+QUOTES = "'\""
 WIDTH = 120
 # in place of a default: the variable has to be set
 REQUIRED: Any = object()
@@ -188,7 +189,15 @@ def entry(name: str, about: str, value: str) -> str:
     comment = textwrap.fill(
         about, WIDTH, initial_indent="# ", subsequent_indent="# ", break_long_words=False, break_on_hyphens=False
     )
-    return f"{comment}\n{name}={value}"
+    return f"{comment}\n{name}={in_quotes(value) if set(value[:1] + value[-1:]) & set(QUOTES) else value}"
+
+
+def in_quotes(value: str) -> str:
+    """A value that itself begins or ends with a quote, as a file of settings has it."""
+    if "'" not in value:
+        return f"'{value}'"
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
 
 
 def _check_text(raw: str) -> None:

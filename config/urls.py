@@ -21,7 +21,12 @@ from apps.webhooks.api.urls import urlpatterns as webhooks
 
 admin.autodiscover()
 
-api: list[URLPattern | URLResolver] = [*users, *jobs, *events, *webhooks]
+api: list[URLPattern | URLResolver] = [
+    *users,
+    *jobs,
+    *events,
+    *webhooks,
+]
 
 mails = [path("dev/mail", mail_preview.mail_list), path("dev/mail/<path:template>", mail_preview.mail_page)]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 from apps.core.bus import bus
 from apps.events.bus import on
 from apps.users import letters, mail
@@ -24,7 +26,7 @@ def send_welcome_email(event: UserRegistered) -> None:
     if not bus.ask(IsThere(event.user_id)):
         return
     link = bus.ask(letters.WriteWelcome(event.user_id, event.email))
-    mail.send_welcome(event.email, event.name, link, message_id=f"<welcome-{event.user_id}@patterns>")
+    mail.send_welcome(event.email, event.name, link, message_id=f"<welcome-{event.user_id}@{settings.PRODUCT_SLUG}>")
 
 
 @on(PasswordResetRequested, waits=True)
@@ -39,7 +41,7 @@ def send_password_changed(event: PasswordChanged) -> None:
     """Tell whoever had the account when its password changed, if it is still there."""
     if not bus.ask(IsThere(event.user_id)):
         return
-    message_id = f"<password-{event.user_id}-{event.version}@patterns>"
+    message_id = f"<password-{event.user_id}-{event.version}@{settings.PRODUCT_SLUG}>"
     mail.send_password_changed(event.email, event.name, message_id)
 
 
@@ -48,7 +50,7 @@ def send_second_factor_changed(event: SecondFactorChanged) -> None:
     """Tell the user that a log-in needs a code now, or no longer does, if they are still there."""
     if not bus.ask(IsThere(event.user_id)):
         return
-    message_id = f"<second-factor-{event.user_id}-{event.generation}@patterns>"
+    message_id = f"<second-factor-{event.user_id}-{event.generation}@{settings.PRODUCT_SLUG}>"
     mail.send_second_factor_changed(event.email, event.name, message_id, in_force=event.in_force)
 
 
@@ -70,7 +72,7 @@ def send_email_change(event: EmailChangeRequested) -> None:
 def send_email_changed(event: EmailChanged) -> None:
     """Tell the address that the user had, and let it undo the change."""
     if undoing := bus.ask(letters.WriteUndo(event.change_id)):
-        mail.send_email_changed(undoing, message_id=f"<email-{event.change_id}@patterns>")
+        mail.send_email_changed(undoing, message_id=f"<email-{event.change_id}@{settings.PRODUCT_SLUG}>")
 
 
 @on(EmailChangeUndone, waits=True)

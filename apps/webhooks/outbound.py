@@ -12,6 +12,7 @@ from typing import Any
 
 import httpcore
 import httpx
+from django.conf import settings
 
 from apps.core.context import Attributes, Span, carried, span, traceparent
 from apps.core.http.dates import retry_after
@@ -126,7 +127,7 @@ async def _post(
     headers = {
         **sign(message.body, message.message_id, at, secrets),
         "content-type": "application/json",
-        "user-agent": "patterns-webhooks/1",
+        "user-agent": f"{settings.PRODUCT_SLUG}-webhooks/1",
         **carried(),
     }
     async with http.stream("POST", message.url, content=message.body.encode(), headers=headers) as response:

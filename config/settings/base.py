@@ -13,6 +13,7 @@ from config.database_url import database_parameters
 from config.env import ROOT, Settings
 from config.logging import configure_logging
 from config.metrics import configure_metrics
+from config.product import NAME, SLUG
 
 # the code subscripts admin.ModelAdmin[User] and the like, which Django alone does not support
 django_stubs_ext.monkeypatch()
@@ -82,7 +83,7 @@ def _database(env: Settings) -> dict[str, Any]:
     }
     options["slow_ms"] = env.slow_query_ms
     options.setdefault("connect_timeout", 5)
-    options.setdefault("application_name", "patterns")
+    options.setdefault("application_name", SLUG)
     if env.db_transaction_pooling:
         # a pooler in transaction mode has no sessions: nothing may be set for a session, or outlive a transaction
         database["DISABLE_SERVER_SIDE_CURSORS"] = True
@@ -98,7 +99,7 @@ def _cache(env: Settings) -> dict[str, Any]:
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": env.redis_url,
         "TIMEOUT": env.redis_ttl,
-        "KEY_PREFIX": "patterns",
+        "KEY_PREFIX": SLUG,
         "OPTIONS": {
             "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
             "SOCKET_CONNECT_TIMEOUT": 0.2,
@@ -166,6 +167,10 @@ MIDDLEWARE = [
     "apps.core.http.middleware.admin_only.AuthenticationMiddleware",
     "apps.core.http.middleware.admin_only.MessageMiddleware",
 ]
+
+PRODUCT_NAME, PRODUCT_SLUG = NAME, SLUG
+# before every key of ours in Valkey, which other services may use too
+VALKEY_PREFIX = f"{SLUG}:"
 
 # called once every app is ready; wires handlers to the bus
 COMPOSITION_ROOT = "config.container.compose"

@@ -16,9 +16,9 @@ from config.stack.child import Child
 ROOT = Path(__file__).resolve().parents[2]
 # for an EXTERNAL_API_URL that was set without a key; our own directory gets a key of its own
 PEOPLE_KEY = "development-people-key"
-# the name of the worker that takes from each queue: a long job must not hold up events, nor a slow mail server,
-# directory or receiver
-QUEUES = {"events": "worker", "io": "io", "webhooks": "webhooks", "jobs": "jobs"}
+# a worker for each, named after it here, in Celery and in docker-compose.yml: a long job must not hold up events, nor a
+# slow mail server, directory or receiver
+QUEUES = ("events", "io", "webhooks", "jobs")
 # how the output of `prepare` ends if there is some
 DEMO_DATA = "demo data in place"
 PYTHON = sys.executable
@@ -93,10 +93,14 @@ def prepare(environment: Mapping[str, str], *, seed: bool) -> Child:
     return Child(name="prepare", command=command, environment=environment)
 
 
-def front(environment: Mapping[str, str]) -> list[Child]:
-    """The web server and the relay: they answer requests and pass their events on."""
-    commands = {"web": (PYTHON, "-m", "config.server"), "relay": (PYTHON, "manage.py", "relay")}
-    return [Child(name=name, command=it, environment=environment, shown=True) for name, it in commands.items()]
+def web(environment: Mapping[str, str]) -> Child:
+    """The web server."""
+    return Child(name="web", command=(PYTHON, "-m", "config.server"), environment=environment, shown=True)
+
+
+def relay(environment: Mapping[str, str]) -> Child:
+    """The relay, which passes events on."""
+    return Child(name="relay", command=(PYTHON, "manage.py", "relay"), environment=environment, shown=True)
 
 
 def background(environment: Mapping[str, str], state_dir: Path) -> list[Child]:
@@ -105,8 +109,8 @@ def background(environment: Mapping[str, str], state_dir: Path) -> list[Child]:
     celery = (PYTHON, *silence, "-m", "config.background")
     worker = (*celery, "worker")
     commands = {
-        name: (*worker, "-n", f"{queue}@%h", "-Q", queue, "-c", "2" if queue == "io" else "1")
-        for queue, name in QUEUES.items()
+        f"worker-{queue}": (*worker, "-n", f"worker-{queue}@%h", "-Q", queue, "-c", "2" if queue == "io" else "1")
+        for queue in QUEUES
     }
     commands["beat"] = (*celery, "beat", "--schedule", str(state_dir / "beat-schedule"), "--pidfile=")
     return [

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import secrets
-import shlex
 import signal
 import sys
 import threading
@@ -21,10 +20,13 @@ from apps.core.resilience.valkey import patient_client
 from apps.core.telemetry.heartbeats import served
 from apps.core.telemetry.slots import start_afresh
 from config.files import read_env_file
+from config.product import SLUG
 from config.server.ports import free_port
 from config.server.serve import AddressError
+from config.stack.child import Child
+from config.stack.closing import closing_lines
 from config.stack.console import Console
-from config.stack.plan import DEMO_DATA, QUEUES, ROOT, Plan, background, front, people, prepare
+from config.stack.plan import DEMO_DATA, QUEUES, ROOT, Plan, background, people, prepare, relay, web
 from config.stack.postgres import Postgres, database_answers
 from config.stack.state import StateError, locked, read_addresses, write_addresses
 from config.stack.supervisor import Interrupted, Supervisor
@@ -87,11 +89,14 @@ def _run(plan: Plan, supervisor: Supervisor, console: Console, parent: int | Non
         return parent is not None and os.getppid() != parent
 
     try:
-        ready = workers_ready(_Boot(plan, supervisor, console).bring_up())
+        boot = _Boot(plan, supervisor, console)
+        ready = workers_ready(boot.bring_up())
         if not supervisor.wait_for(lambda: orphaned() or ready(), WORKERS_WITHIN):
             console.problem(f"after {WORKERS_WITHIN:.0f} s the workers are not ready: {plan.url}/readyz says why")
+            boot.start_relay()
             supervisor.wait_for(lambda: orphaned() or ready(), float("inf"))
         if not orphaned():
+            boot.start_relay()
             console.step("workers are ready")
         supervisor.wait_for(orphaned, float("inf"))
     except Interrupted:
@@ -112,6 +117,13 @@ class _Boot:
         self.plan = plan
         self.supervisor = supervisor
         self.console = console
+        self._relay: Child | None = None
+
+    def start_relay(self) -> None:
+        """Start the relay, once: before there are workers its wake-ups would only run out, one after the other."""
+        if self._relay is not None:
+            self.supervisor.start(self._relay)
+            self._relay = None
 
     def bring_up(self) -> dict[str, str]:
         """Start everything, say where it is and return the addresses.
@@ -125,11 +137,10 @@ class _Boot:
         people_at = self._people()
         environment = self.plan.environment(addresses | people_at, coloured=self.console.coloured)
         seed = not os.environ.get("DATABASE_URL")
-        first, then = front(environment), background(environment, self.plan.state_dir)
-        self.console.expect(*(child.name for child in (*first, *then) if child.shown))
+        first, self._relay, *then = web(environment), relay(environment), *background(environment, self.plan.state_dir)
+        self.console.expect(*(child.name for child in (first, self._relay, *then) if child.shown))
         demo = self._prepare(environment, seed=seed)
-        for child in first:
-            self.supervisor.start(child)
+        self.supervisor.start(first)
         self._wait_for_web()
         # not sooner: there are fewer cores than processes, and the web server should be the first to answer
         for child in then:
@@ -235,42 +246,8 @@ def workers_ready(addresses: Mapping[str, str]) -> Callable[[], bool]:
             return False
         asked = time.monotonic()
         try:
-            return all(served(valkey, QUEUES, since=begun).values())
+            return all(served(valkey, f"{SLUG}:", QUEUES, since=begun).values())
         except RedisError:
             return False
 
     return ready
-
-
-def closing_lines(plan: Plan, console: Console, people_at: Mapping[str, str], *, demo: bool) -> str:
-    """Where everything is, and commands to try it with."""
-    url, json = plan.url, "-H 'Content-Type: application/json'"
-    places = {
-        "Tour": f"{url}/",
-        "Docs": f"{url}/api/docs",
-        "Admin": f"{url}/admin/   {'admin@example.com / admin' if demo else 'there is no demo login here'}",
-        "State": f"{plan.state_dir}   database, logs, sent mail",
-        **({"People": _failing(people_at)} if people_at else {}),
-    }
-    lines = [f"  {console.emphasis(f'{name:<7}')} {place}" for name, place in places.items()]
-    register = f"""curl -s {url}/api/v1/users {json} -d '{{"email":"ada@example.com","name":"Ada"}}'"""
-    login = '{"email":"admin@example.com","password":"admin"}'
-    pick = """sed 's/.*"access": *"\\([^"]*\\)".*/\\1/'"""
-    token = f"curl -s {url}/api/v1/auth/token {json} -d '{login}' | {pick}"
-    if not demo:
-        place = "" if plan.state_dir == ROOT / ".local" else f"STATE_DIR={shlex.quote(str(plan.state_dir))} "
-        token = f"{place}.venv/bin/python manage.py issue_token ada@example.com"
-    return "\n".join(
-        [
-            *("", *lines, "", "  Register a person, log in, read a user:", "", register, f"TOKEN=$({token})"),
-            f'curl -s {url}/api/v1/users/me -H "Authorization: Bearer $TOKEN"',
-            *("", "  Ctrl-C stops everything.", ""),
-        ]
-    )
-
-
-def _failing(people_at: Mapping[str, str]) -> str:
-    """How to make the people directory fail; with its key, unless the person set one of their own."""
-    key = "$EXTERNAL_API_KEY" if os.environ.get("EXTERNAL_API_KEY") else people_at["EXTERNAL_API_KEY"]
-    where = f'{people_at["EXTERNAL_API_URL"]}/control -H "Authorization: Bearer {key}"'
-    return f"curl -X PUT {where} -d '{{\"status\":503}}' makes enrichment fail"

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.conf import settings
 from django.test import Client
 
 from apps.core.backoffice import actions as admin_actions
@@ -146,7 +147,7 @@ def test_a_user_is_deactivated_and_activated_but_not_by_themselves(
 
 
 def test_a_breaker_is_closed(support: Client, valkey: redis.Redis) -> None:
-    valkey.hset("breaker:people", mapping={"state": "open", "opened": 0, "failures": 0})
+    valkey.hset(f"{settings.VALKEY_PREFIX}breaker:people", mapping={"state": "open", "opened": 0, "failures": 0})
     assert bus.ask(GetBreakers()) == {"people": "open"}
     asked = support.post("/admin/breakers/", {"name": "people"})
     assert "people, open now" in asked.content.decode()

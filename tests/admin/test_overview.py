@@ -32,6 +32,8 @@ from apps.users.models import User
 from tests.configured import configured
 from tests.processes import ROOT
 
+PREFIX = settings.VALKEY_PREFIX
+
 pytestmark = pytest.mark.django_db
 TITLES = ["Outbox", "Event deliveries", "Webhooks", "Jobs", "Newest events", "Users", "Circuit breakers", "Rate limit"]
 
@@ -149,18 +151,18 @@ def test_refusals_are_counted_where_every_process_sees_them(support: Client, val
         client = APIClient()
         statuses = [client.get("/api/v1/users").status_code for _ in range(5)]
     assert statuses.count(429) == 3
-    counted = refusals(Valkey(settings.ENV.redis_url, timeout=1.0), 60)
+    counted = refusals(Valkey(settings.ENV.redis_url, timeout=1.0, prefix=PREFIX), 60)
     assert (len(counted), sum(counted), sum(counted[-2:])) == (60, 3, 3)
-    for key in valkey.keys("refused:*"):
+    for key in valkey.keys(f"{PREFIX}refused:*"):
         assert 0 < valkey.ttl(key) <= REFUSALS_KEPT_SECONDS
     assert figures("Rate limit") == {"refused in the last hour": "3"}
 
 
 def test_refusals_of_each_minute_have_a_bar(valkey: redis.Redis) -> None:
     minute = int(time.time()) // 60
-    valkey.set(f"refused:{minute - 30}", 7)
-    valkey.set(f"refused:{minute - 90}", 9)
-    counted = refusals(Valkey(settings.ENV.redis_url, timeout=1.0), 60)
+    valkey.set(f"{PREFIX}refused:{minute - 30}", 7)
+    valkey.set(f"{PREFIX}refused:{minute - 90}", 9)
+    counted = refusals(Valkey(settings.ENV.redis_url, timeout=1.0, prefix=PREFIX), 60)
     assert sum(counted) == 7
 
 

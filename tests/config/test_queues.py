@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import yaml
+
 from apps.core.queue.work_queue import TASKS
 from config.celery import app
 from config.stack import plan
@@ -19,6 +21,28 @@ def test_make_run_starts_a_worker_for_each_queue() -> None:
 def test_the_compose_file_starts_a_worker_for_each_queue() -> None:
     served = re.findall(r"-Q, ([\w,]+),", Path("docker-compose.yml").read_text())
     assert sorted(served) == sorted(DECLARED)
+
+
+def test_a_worker_has_one_name_wherever_it_runs() -> None:
+    named = {f"worker-{queue}" for queue in DECLARED}
+    services = yaml.safe_load(Path("docker-compose.yml").read_text())["services"]
+    assert {name for name in services if "worker" in name} == named
+    assert {name for name, one in services.items() if "worker" in one.get("command", [])} == named
+    started = plan.background({}, Path())
+    assert {child.name for child in started} == named | {"beat"}
+    in_celery = [
+        re.search(r"(\S+)@%h", " ".join(words))
+        for words in (*(c.command for c in started), *(services[n]["command"] for n in named))
+    ]
+    assert {found[1] for found in in_celery if found} == named
+
+
+def test_prometheus_asks_every_service_that_shows_numbers() -> None:
+    services = yaml.safe_load(Path("docker-compose.yml").read_text())["services"]
+    asked = yaml.safe_load(Path("config/monitoring/prometheus.yml").read_text())["scrape_configs"]
+    targets = {target for job in asked for group in job["static_configs"] for target in group["targets"]}
+    shows = {name for name, one in services.items() if one.get("environment", {}).get("METRICS_PORT") == "9100"}
+    assert targets == {"web:8000", *(f"{name}:9100" for name in shows - {"beat"})}
 
 
 def test_celery_knows_no_task_that_no_app_declared() -> None:

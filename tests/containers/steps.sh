@@ -87,9 +87,9 @@ stops() { # SERVICE...: all of them if none is named; each by itself, within its
 
 stops_while_it_starts() {
     for pause in 0.2 0.6 1 1.5 2.5; do
-        quietly compose start web relay worker beat
+        quietly compose start web relay worker-events beat
         sleep $pause
-        stops web relay worker beat
+        stops web relay worker-events beat
     done
     say "stopped at five moments of their start"
 }

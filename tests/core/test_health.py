@@ -10,6 +10,7 @@ from unittest.mock import patch
 import httpx
 import pytest
 import redis
+from django.conf import settings
 from django.db import connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
@@ -24,6 +25,8 @@ from tests.configured import configured
 from tests.processes import Processes
 from tests.waiting import wait_for
 
+PREFIX = settings.VALKEY_PREFIX
+
 CLOSED_PORT = "redis://127.0.0.1:1/0"
 
 
@@ -31,7 +34,7 @@ CLOSED_PORT = "redis://127.0.0.1:1/0"
 def working(valkey: redis.Redis) -> None:
     """Heartbeats as a worker of every queue leaves them."""
     for task in TASKS.values():
-        valkey.set(f"worker:{task.queue}", 1)
+        valkey.set(f"{PREFIX}worker:{task.queue}", 1)
 
 
 def readyz() -> tuple[int, list[str]]:
@@ -54,7 +57,7 @@ class TestReadyz:
         assert readyz() == (503, ["worker"])
 
     def test_one_queue_that_nobody_serves(self, working: None, valkey: redis.Redis) -> None:
-        valkey.delete("worker:io")
+        valkey.delete(f"{PREFIX}worker:io")
         assert readyz() == (503, ["worker"])
 
     def test_no_cache(self, working: None) -> None:
@@ -62,7 +65,7 @@ class TestReadyz:
             assert readyz() == (503, ["cache", "worker"])
 
     def test_the_queues_without_a_worker_are_named(self, working: None, valkey: redis.Redis) -> None:
-        valkey.delete("worker:io", "worker:jobs")
+        valkey.delete(*(f"{PREFIX}worker:{queue}" for queue in ("io", "jobs")))
         assert Client().get("/readyz").json()["checks"]["worker"] == "failed: no worker takes from io, jobs"
 
     def test_pending_migrations_are_named_until_they_are_applied(self, working: None) -> None:
@@ -97,8 +100,11 @@ class TestReadyz:
 
 def test_a_real_worker_is_seen_and_missed_when_it_stops(processes: Processes, valkey: redis.Redis) -> None:
     worker = processes.worker(concurrency=1)
-    heartbeats = {f"worker:{task.queue}".encode() for task in TASKS.values()}
-    wait_for(lambda: set(valkey.keys("worker:*")) == heartbeats, "the worker says which queues it serves")
+    heartbeats = {f"{PREFIX}worker:{task.queue}".encode() for task in TASKS.values()}
+    wait_for(
+        lambda: set(valkey.keys(f"{PREFIX}worker:*")) == heartbeats,
+        "the worker says which queues it serves",
+    )
     assert readyz() == (200, [])
     longest = max(valkey.ttl(key) for key in heartbeats)
     assert 0 < longest <= 10, "one that is killed is missed within ten seconds"

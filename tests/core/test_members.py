@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -42,9 +43,9 @@ def test_no_route_passes_over_a_member_that_it_does_not_know(
     staff: APIClient, register: Callable[..., UserSnapshot], method: str, path: str
 ) -> None:
     hook = staff.post("/api/v1/webhooks", {"url": "https://93.184.216.34/hook"}).json()["id"]
-    keys = {"<key:user_id>": register().id, "<key:webhook_id>": hook, "<key:delivery_id>": 1}
-    for name, key in keys.items():
-        path = path.replace(name, str(key))
+    # where the body comes first, any key will do
+    keys = {"user_id": register().id, "webhook_id": hook}
+    path = re.sub(r"<key:(\w+)>", lambda key: str(keys.get(key[1], 1)), path)
     answer = getattr(staff, method)("/" + path, MISTYPED)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), answer.content
     unknown = [e["pointer"] for e in answer.json()["errors"] if e["code"] == "unknown"]

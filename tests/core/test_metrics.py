@@ -16,6 +16,7 @@ from typing import Any
 import httpx
 import pytest
 import redis
+from django.conf import settings
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -188,7 +189,7 @@ class TestState:
 
     @pytest.mark.django_db(transaction=True)
     def test_every_source_is_there(self, client: Client, valkey: redis.Redis) -> None:
-        valkey.set("worker:io", 1)
+        valkey.set(f"{settings.VALKEY_PREFIX}worker:io", 1)
         page = client.get("/metrics").content.decode()
         sources = {s.labels["source"]: s.value for s in samples(page) if s.name == "metrics_source_up"}
         assert sources == dict.fromkeys(

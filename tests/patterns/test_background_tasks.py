@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import redis
 from billiard.exceptions import SoftTimeLimitExceeded
+from django.conf import settings
 from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
@@ -64,7 +65,7 @@ class TestSurvival:
         assert answer.status_code == 202
         valkey.flushdb()
         processes.relay()
-        wait_for(lambda: valkey.llen("jobs"), "the relay has put a wake-up on the broker")
+        wait_for(lambda: valkey.llen(f"{settings.VALKEY_PREFIX}jobs"), "the relay has put a wake-up on the broker")
         valkey.flushdb()
         processes.worker(queues="jobs", concurrency=1)
         where = answer.headers["Location"]

@@ -101,7 +101,7 @@ class TestShared:
         assert (breaker.current_state, other.current_state) == (OPEN, OPEN)
 
     def test_a_real_process_does_not_call_what_this_one_found_dead(self, processes: Processes) -> None:
-        valkey = Valkey(settings.ENV.redis_url, timeout=1.0)
+        valkey = Valkey(settings.ENV.redis_url, timeout=1.0, prefix=settings.VALKEY_PREFIX)
         people = SharedCircuitBreaker("people", ValkeyState(valkey))
         with PeopleDirectory("test-key") as directory:
 

@@ -107,7 +107,7 @@ class TestRateLimit:
     def test_a_window_ends(self, valkey: redis.Redis) -> None:
         with configured(rate_limit_per_minute=1) as client:
             assert [client.get(PATH).status_code for _ in range(2)] == [401, 429]
-            (key,) = valkey.keys("rate:*")
+            (key,) = valkey.keys(f"{settings.VALKEY_PREFIX}rate:*")
             assert 0 < valkey.pttl(key) <= 60_000
             valkey.pexpire(key, 0)
             assert client.get(PATH).status_code == 401

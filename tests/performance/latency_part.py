@@ -11,7 +11,7 @@ from dataclasses import replace
 import httpx
 
 from config.server.ports import free_port
-from config.stack.plan import PEOPLE_KEY, Plan, background, front, people
+from config.stack.plan import PEOPLE_KEY, Plan, background, people, relay, web
 from config.stack.supervisor import Supervisor
 from tests import loopback
 from tests.performance.options import Options
@@ -52,7 +52,12 @@ def _service(part: Part, plan: Plan, receiver: Sink) -> Iterator[Supervisor]:
     more = {"EXTERNAL_API_URL": f"http://127.0.0.1:{port}", "EXTERNAL_API_KEY": PEOPLE_KEY}
     environment = plan.environment(part.environment(EMAIL_URL=receiver.smtp_url, **more), coloured=False)
     with Supervisor(part.folder / "logs") as supervisor:
-        for child in (people(environment, port), *front(environment), *background(environment, part.folder)):
+        for child in (
+            people(environment, port),
+            web(environment),
+            relay(environment),
+            *background(environment, part.folder),
+        ):
             supervisor.start(replace(child, shown=False))
         if not supervisor.wait_for(lambda: _is_ready(plan.url), READY_WITHIN):
             raise RuntimeError(f"the service was not ready in time:\n{supervisor.log('web').read_text()[-2000:]}")

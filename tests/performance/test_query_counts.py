@@ -151,7 +151,7 @@ def test_a_registration_is_three_statements_at_most_and_no_message_to_the_broker
     statements = ";".join(query["sql"] for query in captured.captured_queries[1:]).split(";")
     assert [statement.partition(" ")[0] for statement in statements] == ["BEGIN", "INSERT", "INSERT", "COMMIT"]
     assert trips == ["EVALSHA"], "the rate limit; a broker would have been sent an LPUSH"
-    assert valkey.keys() == valkey.keys("rate:*"), "no queue came to be"
+    assert valkey.keys() == valkey.keys(f"{settings.VALKEY_PREFIX}rate:*"), "no queue came to be"
 
 
 def test_a_job_is_asked_for_without_the_broker(client: APIClient, valkey: redis.Redis) -> None:
@@ -172,7 +172,7 @@ def test_an_anonymous_request_is_refused_without_the_database(
 
 
 def test_a_request_past_the_limit_costs_no_statement(client: APIClient, valkey: redis.Redis) -> None:
-    (key,) = valkey.keys("rate:user:*")
+    (key,) = valkey.keys(f"{settings.VALKEY_PREFIX}rate:user:*")
     valkey.set(key, 10**6, keepttl=True)
     with counted(valkey, sql=0):
         assert client.get("/api/v1/users/me").status_code == 429

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import redis
+from django.conf import settings
 from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -48,7 +49,10 @@ def test_a_new_user_gets_mail_and_a_filled_profile(
     assert (profile.display_name, profile.company) == ("Ada Lovelace", "Analytical Engines")
     assert profile.avatar_url.startswith(directory.url)
     (message,) = mail.outbox
-    assert (message.to, message.extra_headers["Message-ID"]) == ([ada.email], f"<welcome-{ada.id}@patterns>")
+    assert (message.to, message.extra_headers["Message-ID"]) == (
+        [ada.email],
+        f"<welcome-{ada.id}@{settings.PRODUCT_SLUG}>",
+    )
     told = OutboxEvent.objects.get(type="profile.enriched")
     assert (told.data["user_id"], told.data["company"]) == (ada.id, "Analytical Engines")
 

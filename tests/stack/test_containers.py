@@ -11,15 +11,16 @@ import pytest
 import yaml
 
 from config.deploy.dotenv import problems
+from config.product import SLUG
 from tests.processes import ROOT
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())["services"]
-OURS = {name: service for name, service in SERVICES.items() if "patterns" in service["image"]}
+OURS = {name: service for name, service in SERVICES.items() if SLUG in service["image"]}
 
 
 def test_one_service_builds_the_image_of_all() -> None:
     assert [name for name, service in OURS.items() if "build" in service] == ["check"]
-    assert {service["image"] for service in OURS.values()} == {"${IMAGE:-patterns}"}
+    assert {service["image"] for service in OURS.values()} == {f"${{IMAGE:-{SLUG}}}"}
     assert {service["pull_policy"] for name, service in OURS.items() if name != "check"} == {"never"}
 
 

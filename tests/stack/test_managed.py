@@ -24,9 +24,10 @@ def database(monkeypatch: pytest.MonkeyPatch, **variables: str) -> dict[str, Any
 
 
 def test_rabbitmq_is_not_told_of_valkeys_options() -> None:
-    rabbit, valkey = (transport_options(f"{scheme}://host/", 300) for scheme in ("amqp", "redis"))
+    rabbit, valkey = (transport_options(f"{scheme}://host/", 300, "shop:") for scheme in ("amqp", "redis"))
     assert not rabbit.keys() & valkey.keys()
     assert valkey["visibility_timeout"] > 300
+    assert valkey["global_keyprefix"] == "shop:"
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,7 @@ def test_the_api_and_the_admin_count_together(boss: UserSnapshot) -> None:
 
 def test_an_address_has_only_so_many_requests_a_minute(boss: UserSnapshot, valkey: redis.Redis) -> None:
     log_in(password="wrong")
-    (key,) = valkey.keys("rate:addr:*")
+    (key,) = valkey.keys(f"{settings.VALKEY_PREFIX}rate:addr:*")
     valkey.set(key, settings.ENV.rate_limit_per_minute, keepttl=True)
     refused = log_in()
     assert (refused.status_code, refused["Content-Type"]) == (429, "text/html; charset=utf-8")

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command, load_command_class
 from django.db.models.functions import Now
 
@@ -162,7 +163,7 @@ class TestOthers:
         assert (replayed["replayed"], replayed["dead"], replayed["pending"]) == (1, 0, waiting)
 
     def test_breakers_by_name_and_state(self, capsys: pytest.CaptureFixture[str], valkey: Any) -> None:
-        valkey.hset("breaker:people", mapping={"state": "half-open", "leased_until": 0})
+        valkey.hset(f"{settings.VALKEY_PREFIX}breaker:people", mapping={"state": "half-open", "leased_until": 0})
         shown = {row["name"]: row["state"] for row in run_json(capsys, "breakers")}
         assert shown["people"] == "half_open"
         shown = {row["name"]: row["state"] for row in run_json(capsys, "breakers", "--reset", "people")}

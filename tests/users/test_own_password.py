@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from django.db.models.functions import Now
 from django.test import Client
@@ -112,7 +113,7 @@ def test_what_staff_or_the_command_line_sets_is_told_too(ada: UserSnapshot) -> N
     bus.execute(SetPassword(ada.id, NEW))
     post()
     assert subjects() == [CHANGED]
-    assert mail.outbox[-1].extra_headers["Message-ID"] == f"<password-{ada.id}-2@patterns>"
+    assert mail.outbox[-1].extra_headers["Message-ID"] == f"<password-{ada.id}-2@{settings.PRODUCT_SLUG}>"
 
 
 def test_neither_feed_nor_webhooks_hear_of_it_and_no_event_has_a_secret(ada: UserSnapshot, staff: APIClient) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 from django.conf import settings
@@ -124,11 +124,15 @@ class TestEnrolment:
         drawn = answer.json()
         assert (answer.status_code, answer["Cache-Control"], set(drawn)) == (200, "no-store", {"secret", "uri", "qr"})
         uri = urlsplit(drawn["uri"])
-        assert (uri.scheme, uri.netloc, uri.path) == ("otpauth", "totp", "/Patterns%20API:ada%40example.com")
+        assert (uri.scheme, uri.netloc, uri.path) == (
+            "otpauth",
+            "totp",
+            f"/{quote(settings.ENV.api_title)}:ada%40example.com",
+        )
         assert "+" not in drawn["uri"]
         assert parse_qs(uri.query) == {
             "secret": [drawn["secret"]],
-            "issuer": ["Patterns API"],
+            "issuer": [settings.ENV.api_title],
             "digits": ["6"],
             "period": ["30"],
             "algorithm": ["SHA1"],

@@ -24,7 +24,7 @@ def breakers() -> Content:
 @panel("Rate limit", place=80, of_database=False)
 def rate_limit() -> Content:
     """Refusals by the minute; fails if Valkey, which counts them, does not answer."""
-    counts = refusals(valkey_at(settings.VALKEY_URL), MINUTES)
+    counts = refusals(valkey_at(settings.VALKEY_URL, settings.VALKEY_PREFIX), MINUTES)
     total = sum(counts)
     figures = [Figure("refused in the last hour", f"{total:,}", tone="warn" if total else "")]
     return Content(figures, Bars("Requests answered 429", "minute", counts))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, TypeVar
 
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth import admin as auth_admin  # noqa: F401 - registers the groups, so that they can be taken out
@@ -27,8 +28,7 @@ M = TypeVar("M", bound=models.Model)
 
 # there are no permissions finer than "staff", so groups would do nothing
 admin.site.unregister(Group)
-admin.site.site_header = "Patterns"
-admin.site.site_title = "Patterns"
+admin.site.site_header = admin.site.site_title = settings.PRODUCT_NAME
 admin.site.index_title = "Overview"
 admin.site.index_template = "admin/overview.html"
 

@@ -22,9 +22,9 @@ class Unavailable(Exception):
 
 
 @cache
-def valkey_at(url: str) -> Valkey:
-    """This process's Valkey at `url`, which all its parts share."""
-    return Valkey(url)
+def valkey_at(url: str, prefix: str = "") -> Valkey:
+    """This process's Valkey at `url`, which all its parts share; every key begins with `prefix`."""
+    return Valkey(url, prefix=prefix)
 
 
 def patient_client(url: str, seconds: float) -> redis.Redis:
@@ -34,9 +34,15 @@ def patient_client(url: str, seconds: float) -> redis.Redis:
 
 
 class Valkey:
-    """Runs Lua scripts, one connection for each call that runs; after a failure it asks nothing for `pause` seconds."""
+    """Runs Lua scripts, one connection for each call that runs; after a failure it asks nothing for `pause` seconds.
 
-    def __init__(self, url: str, *, timeout: float = TIMEOUT_SECONDS, pause: float = PAUSE_SECONDS) -> None:
+    `prefix` is put before every key, so that services that share a Valkey do not meet.
+    """
+
+    def __init__(
+        self, url: str, *, timeout: float = TIMEOUT_SECONDS, pause: float = PAUSE_SECONDS, prefix: str = ""
+    ) -> None:
+        self._prefix = prefix
         self._pause = pause
         self._away_until = 0.0
         # makes connections from the URL; they are kept here, since its own way to lend one costs more than the answer
@@ -75,7 +81,7 @@ class Valkey:
     def _run(self, lua: str, keys: list[str], args: list[str | int]) -> Any:
         connection = self._take()
         try:
-            answer = _evaluated(connection, lua, [len(keys), *keys, *args])
+            answer = _evaluated(connection, lua, [len(keys), *(self._prefix + key for key in keys), *args])
         except BaseException:
             # a late answer must not be taken for that of the next call
             connection.disconnect()

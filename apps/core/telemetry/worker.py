@@ -55,7 +55,7 @@ _last_beat = mmap.mmap(-1, _moment.size)
 
 def served_queues(valkey: redis.Redis) -> dict[str, bool]:
     """Every queue by name, and whether a worker has said lately that it takes from it. Raises redis.RedisError."""
-    return heartbeats.served(valkey, sorted({task.queue for task in TASKS.values()}))
+    return heartbeats.served(valkey, settings.VALKEY_PREFIX, sorted({task.queue for task in TASKS.values()}))
 
 
 def _valkey() -> redis.Redis:
@@ -84,7 +84,7 @@ def keep_heartbeat(**_: Any) -> None:
         return
     # if Valkey does not answer, /readyz shows it anyway
     with suppress(redis.RedisError), _valkey() as valkey:
-        heartbeats.report(valkey, current_app.amqp.queues.consume_from)
+        heartbeats.report(valkey, settings.VALKEY_PREFIX, current_app.amqp.queues.consume_from)
     pulse.touch_heartbeat()
 
 
@@ -93,7 +93,7 @@ def end_heartbeat(**_: Any) -> None:
     """Withdraw the heartbeat of a worker that is told to stop, though it still ends its tasks."""
     _stopping.set()
     with suppress(redis.RedisError), _valkey() as valkey:
-        heartbeats.withdraw(valkey, current_app.amqp.queues.consume_from)
+        heartbeats.withdraw(valkey, settings.VALKEY_PREFIX, current_app.amqp.queues.consume_from)
 
 
 @worker_init.connect

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
+from django.conf import settings
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -15,6 +17,8 @@ from apps.users import rules
 from apps.users.models import EMAIL_LENGTH, NAME_LENGTH
 
 PASSWORD_LENGTH = 128
+# as a URI has it
+ISSUER = quote(f"{settings.PRODUCT_NAME} API", safe="")
 # a recovery code, with whatever people put between its letters
 CODE_LENGTH = 64
 # 8 characters and "not only digits" are rules of AUTH_PASSWORD_VALIDATORS, which also refuse common passwords
@@ -158,8 +162,8 @@ class OtpCode(Body):
 @example(
     {
         "secret": "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ",
-        "uri": "otpauth://totp/Patterns%20API:ada%40example.com?digits=6&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
-        "&algorithm=SHA1&issuer=Patterns%20API&period=30",
+        "uri": f"otpauth://totp/{ISSUER}:ada%40example.com?digits=6&secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
+        f"&algorithm=SHA1&issuer={ISSUER}&period=30",
         "qr": '<svg xmlns="http://www.w3.org/2000/svg" width="228" height="228"><path d="M0 0h57v57h-57z"/></svg>',
     }
 )

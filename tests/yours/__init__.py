@@ -1,0 +1,1 @@
+"""What makes a copy of the repository yours."""
