@@ -258,7 +258,7 @@ def _following(delivery: Delivery) -> AbstractContextManager[None]:
 
 
 def _stored(event: OutboxEvent) -> StoredEvent:
-    return StoredEvent(event.id, event.type, event.aggregate, event.data, event.occurred_at)
+    return StoredEvent(event.id, event.type, event.aggregate, event.data, event.occurred_at, event.request_id)
 
 
 def _postpone(delivery: Delivery, error: Postponed) -> None:
