@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from apps.core.bus import bus
+from apps.core.context import traceparent
 from apps.events.bus import StoredEvent, on
 from apps.webhooks import mail
-from apps.webhooks.commands import FanOut
+from apps.webhooks.commands import FanOut, Told
 from apps.webhooks.events import WebhookDisabled
 from apps.webhooks.queries import FindWanted
 from apps.webhooks.services import message
@@ -18,11 +19,17 @@ def wanted(event_types: Sequence[str]) -> set[str]:
     return bus.ask(FindWanted(tuple(event_types)))
 
 
-@on(None, wanted=wanted)
-def fan_out(event: StoredEvent) -> None:
+@on(None, many=True, wanted=wanted)
+def fan_out(events: Sequence[StoredEvent]) -> None:
     """Queue every event for the endpoints that want it."""
+    # what follows from one event alone stands under this work in its trace; else each goes on with its own
+    place = traceparent() if len(events) == 1 else ""
+    bus.execute(FanOut(tuple(_told(event, place or event.traceparent) for event in events)))
+
+
+def _told(event: StoredEvent, place: str) -> Told:
     body = message(event.type, event.occurred_at.isoformat(), event.data)
-    bus.execute(FanOut(event.id, event.type, body))
+    return Told(event.id, event.type, body, event.request_id, place)
 
 
 @on(WebhookDisabled, waits=True)
