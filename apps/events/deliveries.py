@@ -7,14 +7,12 @@ however often a message, a claim or a worker is repeated.
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from math import ceil
 from typing import Any
 
 import structlog
-from django.db import models, transaction
+from django.db import transaction
 from django.db.models.functions import Now
 from prometheus_client import Counter
 
@@ -24,14 +22,14 @@ from apps.core.queue.work_queue import (
     Backoff,
     DeliveryState,
     LeaseLost,
-    claim,
     in_seconds,
     load,
     settle,
     storable,
     work_in_threads,
 )
-from apps.events.bus import RECEIVERS, StoredEvent, bulk, room_for_bulk, send, send_many
+from apps.events.bus import RECEIVERS, StoredEvent, bulk, send, send_many
+from apps.events.lines import DIRECT, WAITING, Line, claim_runs, give_back, line_of, mark_delivered, parts, rounds
 from apps.events.models import Delivery, OutboxEvent
 
 log = structlog.get_logger("deliveries")
@@ -42,13 +40,6 @@ LONGEST_WAIT_SECONDS, START_WITHIN_SECONDS = 45, 5
 WAITING_LEASE_SECONDS = START_WITHIN_SECONDS + LONGEST_WAIT_SECONDS
 BACKOFF = Backoff()
 
-# an earlier delivery of the same aggregate to the same receiver goes first
-IN_ORDER = """NOT EXISTS (SELECT 1 FROM events_delivery e WHERE e.receiver = q.receiver
-    AND e.aggregate = q.aggregate AND e.id < q.id AND e.due_at IS NOT NULL)"""
-# what a person waits for, and what is bulk
-CLASSES = ("NOT q.bulk", "q.bulk")
-DIRECT = tuple(f"NOT q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
-WAITING = tuple(f"q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
 Answered = tuple[Delivery, Command[Any] | None]
 
 
@@ -71,19 +62,41 @@ def work(*, seconds: float) -> int:
     while time.monotonic() < until and (batch := _claim(DIRECT, BATCH, LEASE_SECONDS)):
         tried += len(batch)
         # rows that failed or crashed before go alone, so that a bad one does not fail the others with it
-        first = [d for d in batch if d.attempts == 1]
-        together = len(first) > 1 and _deliver_together(first)
-        for delivery in batch:
-            if not together or delivery.attempts != 1:
-                deliver(delivery)
+        again = {line_of(d): d.id for d in batch if d.attempts != 1}
+        alone = [d for d in batch if d.id <= again.get(line_of(d), 0)]
+        stopped = _deliver_singly(alone)
+        first = [d for d in batch if d.id > again.get(line_of(d), 0) and line_of(d) not in stopped]
+        if len(first) < 2 or not _deliver_together(first):
+            stopped |= _deliver_singly(first)
+        if stopped:
+            give_back([d for d in batch if line_of(d) in stopped])
     return tried
+
+
+def _deliver_singly(batch: Sequence[Delivery]) -> set[Line]:
+    """Run deliveries one after the other; returns the lines of those that wait for another attempt.
+
+    What follows in such a line is not run: it must not overtake.
+    """
+    stopped: set[Line] = set()
+    for delivery in batch:
+        if line_of(delivery) in stopped:
+            continue
+        stopped.add(line_of(delivery))
+        with _told_of(delivery), _settled_if_it_fails(delivery):
+            with transaction.atomic():
+                _run(delivery)
+                mark_delivered([delivery])
+            _tell_delivered([delivery])
+            stopped.remove(line_of(delivery))
+    return stopped
 
 
 def work_waiting(*, seconds: float, threads: int = 1) -> int:
     """Like `work`, for the receivers that wait for other machines; `threads` of them wait at the same time."""
     until = time.monotonic() + seconds
     if threads > 1:
-        return work_in_threads(_claim_waiting, _parts, _work_off, threads, until)
+        return work_in_threads(_claim_waiting, parts, _work_off, threads, until)
     tried = 0
     while time.monotonic() < until and (batch := _claim_waiting(1)):
         tried += len(batch)
@@ -96,43 +109,47 @@ def _claim_waiting(limit: int) -> list[Delivery]:
     return _claim(WAITING, limit, WAITING_LEASE_SECONDS)
 
 
-def _parts(batch: Sequence[Delivery], threads: int) -> Iterator[list[Delivery]]:
-    """`batch` in a part for each of `threads`, each of one receiver: a quick one does not wait behind a slow one."""
-    size = ceil(len(batch) / threads)
-    by_receiver = defaultdict(list)
-    for delivery in batch:
-        by_receiver[delivery.receiver].append(delivery)
-    for rows in by_receiver.values():
-        yield from (rows[start : start + size] for start in range(0, len(rows), size))
-
-
 def _work_off(batch: Sequence[Delivery], claimed: float) -> None:
     """Run deliveries one after the other, and settle those that succeeded together."""
     answered: list[Answered] = []
-    for number, delivery in enumerate(batch):
+    stopped: set[Line] = set()
+    for delivery in batch:
+        # the lease would run out before the last has waited its longest
         if time.monotonic() > claimed + START_WITHIN_SECONDS:
-            # the lease would run out before the last has waited its longest
-            _give_back(batch[number:])
-            break
+            stopped.add(line_of(delivery))
+        if line_of(delivery) in stopped:
+            continue
+        stopped.add(line_of(delivery))
         with _told_of(delivery), _settled_if_it_fails(delivery):
             answered.append((delivery, _answer(delivery)))
+            stopped.remove(line_of(delivery))
     if answered:
-        _keep(answered)
+        stopped |= _keep(answered)
+    if stopped:
+        give_back(batch)
 
 
-def _keep(answered: Sequence[Answered]) -> None:
-    """Keep answers and marks in one transaction; if that fails, each in one of its own."""
-    if len(answered) == 1:
-        ((delivery, _),) = answered
-        with _told_of(delivery), _settled_if_it_fails(delivery):
+def _keep(answered: Sequence[Answered]) -> set[Line]:
+    """Keep answers and marks in one transaction; if that fails, each in one of its own.
+
+    Returns the lines of those that failed; what has something to keep in such a line is not kept: it must not overtake.
+    """
+    stopped: set[Line] = set()
+    if len(answered) > 1:
+        try:
             _commit(answered)
-        return
-    try:
-        _commit(answered)
-    except Exception as error:  # whatever it was, each now shows its own error
-        log.info("batch_split", size=len(answered), error=repr(error))
-        for one in answered:
-            _keep([one])
+        except Exception as error:  # whatever it was, each now shows its own error
+            log.info("batch_split", size=len(answered), error=repr(error))
+        else:
+            return stopped
+    for delivery, answer in answered:
+        if answer is not None and line_of(delivery) in stopped:
+            continue
+        stopped.add(line_of(delivery))
+        with _told_of(delivery), _settled_if_it_fails(delivery):
+            _commit([(delivery, answer)])
+            stopped.remove(line_of(delivery))
+    return stopped
 
 
 def _commit(answered: Sequence[Answered]) -> None:
@@ -141,16 +158,13 @@ def _commit(answered: Sequence[Answered]) -> None:
             if answer is not None:
                 with _told_of(delivery):
                     bus.execute(answer)
-        _mark_delivered([delivery for delivery, _ in answered])
+        mark_delivered([delivery for delivery, _ in answered])
     _tell_delivered([delivery for delivery, _ in answered])
 
 
 def _claim(classes: tuple[str, ...], limit: int, lease: int) -> list[Delivery]:
-    """Claim what people wait for first; bulk gets the room that is left, and always a little."""
-    people, bulk = classes
-    ids = claim("events_delivery", where=people, limit=limit, lease=lease)
-    room = room_for_bulk(limit, len(ids))
-    ids += claim("events_delivery", where=bulk, limit=room, lease=lease)
+    """Claim runs of lines; what cannot be read is settled at once."""
+    ids = claim_runs(classes, limit, lease)
     found, unreadable = load(Delivery.objects.select_related("event"), ids) if ids else ([], {})
     for key, error in unreadable.items():
         _bury(key, error)
@@ -170,7 +184,7 @@ def _deliver_together(batch: Sequence[Delivery]) -> bool:
     try:
         with transaction.atomic():
             _run_all(batch)
-            _mark_delivered(batch)
+            mark_delivered(batch)
     except Exception as error:  # whatever it was, each delivery now runs alone and shows its own error
         log.info("batch_split", size=len(batch), error=repr(error))
         return False
@@ -180,31 +194,25 @@ def _deliver_together(batch: Sequence[Delivery]) -> bool:
 
 def _run_all(batch: Sequence[Delivery]) -> None:
     """Run receivers that do not wait; one that takes many gets its events of one type at once."""
-    together: dict[tuple[str, str, bool], list[Delivery]] = defaultdict(list)
-    for delivery in batch:
-        receiver = RECEIVERS.get(delivery.receiver)
+    for group in rounds(batch):
+        receiver = RECEIVERS.get(group[0].receiver)
         if receiver and receiver.many:
-            together[delivery.receiver, delivery.event.type, delivery.bulk].append(delivery)
-        else:
+            facts = {"messaging.batch.message_count": len(group)}
+            causes = {delivery.event.traceparent for delivery in group}
+            with _following(group[0]), span(f"deliver {receiver.name}", "consumer", facts, parents=causes):
+                send_many([_stored(delivery.event) for delivery in group], receiver.name)
+            continue
+        for delivery in group:
             with _told_of(delivery):
                 _run(delivery)
-    for (receiver_name, _, _), rows in together.items():
-        facts = {"messaging.batch.message_count": len(rows)}
-        causes = {delivery.event.traceparent for delivery in rows}
-        with _following(rows[0]), span(f"deliver {receiver_name}", "consumer", facts, parents=causes):
-            send_many([_stored(delivery.event) for delivery in rows], receiver_name)
 
 
 def deliver(delivery: Delivery) -> None:
     """Run one claimed delivery and settle it: delivered, postponed, failed until its next attempt, or dead."""
     if delivery.waits:
         _work_off([delivery], time.monotonic())
-        return
-    with _told_of(delivery), _settled_if_it_fails(delivery):
-        with transaction.atomic():
-            _run(delivery)
-            _mark_delivered([delivery])
-        _tell_delivered([delivery])
+    else:
+        _deliver_singly([delivery])
 
 
 @contextmanager
@@ -258,23 +266,6 @@ def _following(delivery: Delivery) -> AbstractContextManager[None]:
 
 def _stored(event: OutboxEvent) -> StoredEvent:
     return StoredEvent(event.id, event.type, event.aggregate, event.data, event.occurred_at)
-
-
-def _rows(batch: Sequence[Delivery]) -> models.QuerySet[Delivery]:
-    """Those of `batch` whose lease still holds."""
-    return Delivery.objects.filter(id__in=[d.id for d in batch], token__in=[d.token for d in batch])
-
-
-def _mark_delivered(batch: Sequence[Delivery]) -> None:
-    """Write that all of `batch` are delivered, in one statement. Raises LeaseLost if any was taken over."""
-    ended = {"token": None, "due_at": None, "settled_at": Now()}
-    if _rows(batch).update(state=DeliveryState.DELIVERED, last_error="", **ended) != len(batch):
-        raise LeaseLost("the lease ran out and another worker has the row")
-
-
-def _give_back(batch: Sequence[Delivery]) -> None:
-    """Make deliveries due again that were not begun, as if they had not been claimed."""
-    _rows(batch).update(token=None, due_at=Now(), attempts=models.F("attempts") - 1)
 
 
 def _postpone(delivery: Delivery, error: Postponed) -> None:

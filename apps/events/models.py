@@ -48,7 +48,9 @@ class OutboxEvent(models.Model):
 
 
 class Delivery(WorkItem):
-    """One event on its way to one receiver; those of one `aggregate` go in order.
+    """One event on its way to one receiver; those of one `aggregate` go in order: see lines.py.
+
+    A trigger takes the mark `behind` off the next of a line when one is settled or deleted.
 
     `place` is the traceparent of the attempt that is being made; it is not stored.
     """
@@ -60,6 +62,9 @@ class Delivery(WorkItem):
     waits = models.BooleanField(default=False, help_text="the receiver waits for another machine")
     bulk = models.BooleanField(
         db_default=False, default=False, help_text="nobody waits for it: what people do goes first"
+    )
+    behind = models.BooleanField(
+        db_default=False, default=False, editable=False, help_text="an earlier one of its line waits"
     )
     state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.PENDING)
     settled_at = models.DateTimeField(null=True, editable=False)
@@ -73,10 +78,16 @@ class Delivery(WorkItem):
         ]
         indexes: ClassVar = [
             models.Index(
-                fields=["waits", "bulk", "due_at", "id"], name="events_delivery_turn", condition=Q(due_at__isnull=False)
+                fields=["waits", "bulk", "due_at", "id"],
+                name="events_delivery_heads",
+                condition=Q(due_at__isnull=False, behind=False),
             ),
             models.Index(
-                fields=["receiver", "aggregate", "id"], name="events_delivery_order", condition=Q(due_at__isnull=False)
+                F("receiver"),
+                F("aggregate"),
+                F("id") + 0,
+                name="events_delivery_line",
+                condition=Q(due_at__isnull=False),
             ),
             models.Index(fields=["state", "id"], name="events_delivery_state"),
         ]

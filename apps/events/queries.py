@@ -20,7 +20,9 @@ UNTAKEN = """
          + (SELECT count(*) FROM (SELECT 1 FROM events_outboxevent
                 WHERE position IS NULL AND bulk ORDER BY id + 0 LIMIT %(limit)s) b)"""
 # the heads of all lines, and the oldest that waits for another attempt
-HEAD = "(SELECT event_id FROM events_delivery WHERE due_at IS NOT NULL AND {} AND {} ORDER BY due_at, id LIMIT 1)"
+HEAD = """
+    (SELECT event_id FROM events_delivery WHERE due_at IS NOT NULL AND NOT behind AND {} AND {}
+        ORDER BY due_at, id LIMIT 1)"""
 OLDEST = f"""
     SELECT min(occurred_at) FROM events_outboxevent WHERE id = ANY(ARRAY[
         (SELECT id FROM events_outboxevent WHERE position IS NULL AND NOT bulk ORDER BY id + 0 LIMIT 1),

@@ -55,21 +55,36 @@ POSITIONS = "SELECT nextval('events_position') FROM generate_series(1, %s)"
 SEQUENCE = """
     UPDATE events_outboxevent e SET position = s.position
     FROM unnest(%s::bigint[], %s::bigint[]) AS s(id, position) WHERE e.id = s.id"""
+# What comes into a line that waits is `behind`, and hurries it if a person waits. The last of that line is locked, so
+# that no worker settles it unseen; one that is locked already is being worked at this moment.
 FAN_OUT = """
-    INSERT INTO events_delivery (event_id, receiver, aggregate, waits, bulk, state, attempts, last_error)
-    SELECT event_id, receiver, aggregate, waits, bulk, 'pending', 0, ''
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::boolean[])
-        AS r(event_id, receiver, aggregate, waits, bulk)
+    WITH told AS (
+        SELECT *, row_number() OVER (PARTITION BY receiver, aggregate ORDER BY place) AS turn,
+            bool_or(NOT bulk) OVER (PARTITION BY receiver, aggregate) AS hurries
+        FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::boolean[], %s::boolean[]) WITH ORDINALITY
+            AS r(event_id, receiver, aggregate, waits, bulk, place)),
+    waiting AS (
+        SELECT t.receiver, t.aggregate, t.hurries FROM told t CROSS JOIN LATERAL (
+            SELECT FROM events_delivery q
+            WHERE q.receiver = t.receiver AND q.aggregate = t.aggregate AND q.due_at IS NOT NULL
+            ORDER BY q.id + 0 DESC LIMIT 1 FOR SHARE SKIP LOCKED) last
+        WHERE t.turn = 1),
+    hurried AS (
+        UPDATE events_delivery SET bulk = false WHERE id IN (
+            SELECT d.id FROM waiting w CROSS JOIN LATERAL (
+                SELECT q.id FROM events_delivery q WHERE q.id IN (
+                    SELECT line.id FROM (
+                        SELECT l.id, l.bulk FROM events_delivery l
+                        WHERE l.receiver = w.receiver AND l.aggregate = w.aggregate AND l.due_at IS NOT NULL
+                        ORDER BY l.id + 0 DESC LIMIT 100) line WHERE line.bulk)
+                FOR NO KEY UPDATE SKIP LOCKED) d
+            WHERE w.hurries))
+    INSERT INTO events_delivery (event_id, receiver, aggregate, waits, bulk, behind, state, attempts, last_error)
+    SELECT t.event_id, t.receiver, t.aggregate, t.waits, t.bulk, t.turn > 1 OR w.receiver IS NOT NULL, 'pending', 0, ''
+    FROM told t LEFT JOIN waiting w ON w.receiver = t.receiver AND w.aggregate = t.aggregate ORDER BY t.place
     ON CONFLICT (event_id, receiver) DO NOTHING"""
-# one that is locked is being worked at this moment
-HURRY = """
-    UPDATE events_delivery SET bulk = false WHERE id IN (
-        SELECT d.id FROM unnest(%s::text[], %s::text[]) AS r(receiver, aggregate) CROSS JOIN LATERAL (
-            SELECT q.id FROM events_delivery q WHERE q.receiver = r.receiver AND q.aggregate = r.aggregate
-              AND q.due_at IS NOT NULL AND q.bulk ORDER BY q.id LIMIT 100 FOR NO KEY UPDATE SKIP LOCKED) d
-        WHERE coalesce(
-            (SELECT bulk FROM events_delivery WHERE NOT waits AND bulk AND due_at IS NOT NULL ORDER BY due_at LIMIT 1),
-            (SELECT bulk FROM events_delivery WHERE waits AND bulk AND due_at IS NOT NULL ORDER BY due_at LIMIT 1)))"""
+# for what was there already: the trigger looks at the lines of what is settled
+LOOK_AGAIN = "UPDATE events_delivery SET due_at = NULL WHERE event_id = ANY(%s) AND due_at IS NULL"
 
 
 class Taken(NamedTuple):
@@ -106,8 +121,8 @@ def fan_out(limit: int = BATCH, *, only: int | None = None, but: Iterable[int] =
             rows = [(e.id, r.name, e.aggregate, r.waits, e.bulk) for e in events for r in receivers[e.type]]
             if rows:
                 cursor.execute(FAN_OUT, [list(column) for column in zip(*rows, strict=True)])
-            if hurried := [(name, aggregate) for _, name, aggregate, _, bulk in rows if not bulk]:
-                cursor.execute(HURRY, [list(column) for column in zip(*hurried, strict=True)])
+                if cursor.rowcount < len(rows):
+                    cursor.execute(LOOK_AGAIN, [[event.id for event in events]])
         return len(events)
 
 

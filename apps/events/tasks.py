@@ -7,19 +7,20 @@ from apps.core.mail import kept_connections
 from apps.core.queue.work_queue import due_in, task
 from apps.events import deliveries
 from apps.events.commands import PruneEvents
+from apps.events.lines import DIRECT, WAITING
 
 # ends well within the soft time limit and lets other wake-ups have their turn
 DRAIN_SECONDS = 10
 WAITING_THREADS = 8
 
 
-@task("events.deliver", queue="events", due=due_in("events_delivery", *deliveries.DIRECT))
+@task("events.deliver", queue="events", due=due_in("events_delivery", *DIRECT))
 def deliver() -> None:
     """Run the receivers that only write to the database."""
     deliveries.work(seconds=DRAIN_SECONDS)
 
 
-@task("events.deliver_waiting", queue="io", due=due_in("events_delivery", *deliveries.WAITING))
+@task("events.deliver_waiting", queue="io", due=due_in("events_delivery", *WAITING))
 def deliver_waiting() -> None:
     """Run the receivers that wait for other machines."""
     with kept_connections():

@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from apps.core.bus import bus
 from apps.core.queue.work_queue import TASKS
 from apps.core.reads import CAP
-from apps.events import deliveries, metrics, overview
+from apps.events import deliveries, lines, metrics, overview
+from apps.events.bus import publish
 from apps.events.models import OutboxEvent
 from apps.events.queries import GetBacklog
 from apps.events.relay import fan_out
 from apps.users.commands import UserSnapshot
+from apps.users.events import UserRegistered
 
 EVENTS = 100_000
 TAKEN = 50_000
@@ -36,6 +38,16 @@ WAITING = """
         CASE WHEN e.position IS NULL THEN statement_timestamp() END
     FROM events_outboxevent e CROSS JOIN (VALUES ('profiles.create_profile', false),
         ('users.send_welcome_email', true), ('profiles.enrich_profile', true)) r(receiver, waits)"""
+
+LONG = 20_000
+LINE = """
+    WITH told AS (
+        INSERT INTO events_outboxevent (type, aggregate, data, request_id, position)
+        SELECT 'user.created', 'user:-1', '{"user_id": -1, "email": "n@e.com", "name": "N"}', '',
+            nextval('events_position') FROM generate_series(1, %s) RETURNING id)
+    INSERT INTO events_delivery (event_id, receiver, aggregate, waits, behind, state, attempts, last_error)
+    SELECT id, 'profiles.create_profile', 'user:-1', false, id > (SELECT min(id) FROM told), 'pending', 0, ''
+    FROM told ORDER BY id"""
 
 
 @pytest.fixture
@@ -82,14 +94,31 @@ def test_of_the_relay_and_the_workers(backlog: None, register: Callable[..., Use
     assert len(looks) == 2
     claims = [
         one
-        for classes in (deliveries.DIRECT, deliveries.WAITING)
+        for classes in (lines.DIRECT, lines.WAITING)
         for one in statements(partial(deliveries._claim, classes, 4, 30))
-        if "WITH chosen" in one
+        if "WITH heads" in one
     ]
     assert len(claims) == 4
-    read = {one: pages(one) for one in relay + looks + claims}
+    read = {one: pages(one) for one in [relay[0], *looks, *claims]}
+    # ten events are thirty deliveries, each with its line, its event and the index that it may be in already
+    assert pages(relay[1]) < 30 * 15
     assert {one: n for one, n in read.items() if n > 250} == {}
     assert all(n < 60 for one, n in read.items() if one in looks), read
+
+
+def test_of_one_long_line(transactional_db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(LINE, [LONG])
+        cursor.execute("VACUUM (ANALYZE) events_outboxevent, events_delivery")
+    with transaction.atomic():
+        publish(UserRegistered(-1, "n@e.com", "N"))
+    (added,) = (one for one in statements(fan_out) if "SET bulk" in one)
+    looks = statements(look_of("events.deliver"))
+    claims = statements(partial(lines.claim_runs, lines.DIRECT, 20, 30))
+    # another worker finds the line taken
+    again = statements(partial(lines.claim_runs, lines.DIRECT, 20, 30))
+    read = {one: pages(one) for one in [added, *looks, *claims, *again]}
+    assert {one: n for one, n in read.items() if n > 250} == {}
 
 
 def test_of_metrics_the_overview_and_the_command(backlog: None) -> None:

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.core.bus import bus
-from apps.events import deliveries
+from apps.events import deliveries, lines
 from apps.events.bus import on
 from apps.events.models import Delivery
 from apps.events.relay import fan_out
@@ -75,7 +75,7 @@ class TestManyAtOnce:
             Delivery.objects.filter(event__aggregate=f"user:{users[2].id}").update(token=None)
 
         monkeypatch.setattr(deliveries, "_run_all", overtaken)
-        batch = deliveries._claim(deliveries.DIRECT, 5, 30)
+        batch = deliveries._claim(lines.DIRECT, 5, 30)
         assert not deliveries._deliver_together(batch), "the mark and the effects are one transaction"
         assert not Profile.objects.exists()
 
@@ -119,7 +119,7 @@ class TestWaiting:
         fan_out()
         Delivery.objects.filter(receiver=PROFILE).delete()
         rows = deliveries._claim_waiting(20)
-        parts = list(deliveries._parts(rows, 4))
+        parts = list(lines.parts(rows, 4))
         assert sum(len(part) for part in parts) == len(rows)
         assert all(len({row.receiver for row in part}) == 1 for part in parts)
         assert all(part == sorted(part, key=lambda row: row.id) for part in parts)

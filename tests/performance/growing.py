@@ -84,11 +84,10 @@ def _claim_and_leave() -> None:
     """Claim as the worker does, and take it back."""
     from django.db import transaction
 
-    from apps.core.queue.work_queue import claim
-    from apps.events.deliveries import BATCH, DIRECT
+    from apps.events.deliveries import BATCH, LEASE_SECONDS
+    from apps.events.lines import DIRECT, claim_runs
 
     with suppress(_Undone), transaction.atomic():
-        # people's deliveries: the first of the two classes
-        if len(claim("events_delivery", where=DIRECT[0], limit=BATCH)) != BATCH:
+        if len(claim_runs(DIRECT, BATCH, LEASE_SECONDS)) < BATCH:
             raise RuntimeError("there was nothing to claim")
         raise _Undone

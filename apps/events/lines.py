@@ -1,0 +1,121 @@
+"""Lines: the deliveries of one aggregate to one receiver, which go in the order of their ids.
+
+Only the head of a line is looked for: a delivery that was made while an earlier one waited is marked `behind`, and a
+trigger of the table takes the mark off when nothing is before it any more. Whoever claims a head claims the run that
+follows it under the same lease, so a line is never worked by two at once.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from math import ceil
+
+from django.db import connection, models, transaction
+from django.db.models.functions import Now
+
+from apps.core.queue.work_queue import DeliveryState, LeaseLost
+from apps.events.bus import room_for_bulk
+from apps.events.models import Delivery
+
+# the truth, of which the mark is a hint: an earlier delivery of the same aggregate to the same receiver goes first
+IN_ORDER = """NOT q.behind AND NOT EXISTS (SELECT 1 FROM events_delivery e WHERE e.receiver = q.receiver
+    AND e.aggregate = q.aggregate AND e.id + 0 < q.id AND e.due_at IS NOT NULL)"""
+# what a person waits for, and what is bulk
+CLASSES = ("NOT q.bulk", "q.bulk")
+DIRECT = tuple(f"NOT q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
+WAITING = tuple(f"q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
+# The heads share the room, so runs only take what other heads leave. "id + 0" is the order of the index of lines: by
+# "id" a plan may read all that was settled before. The last LIMIT tells the planner how few they are.
+CLAIM = """
+    WITH heads AS (
+        SELECT q.id, q.receiver, q.aggregate, q.waits FROM events_delivery q
+        WHERE q.due_at <= statement_timestamp() AND {heads}
+        ORDER BY q.due_at, q.id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED),
+    runs AS (
+        SELECT run.id FROM heads CROSS JOIN LATERAL (
+            SELECT id, bool_and(due_at <= statement_timestamp() AND waits = heads.waits) OVER (ORDER BY id + 0) AS ready
+            FROM (SELECT q.id, q.due_at, q.waits FROM events_delivery q
+                WHERE q.receiver = heads.receiver AND q.aggregate = heads.aggregate AND q.due_at IS NOT NULL
+                  AND q.id + 0 >= heads.id
+                ORDER BY q.id + 0 LIMIT greatest(%(limit)s / (SELECT count(*) FROM heads), 1)) line) run
+        WHERE run.ready LIMIT %(limit)s)
+    UPDATE events_delivery t SET token = gen_random_uuid(), attempts = attempts + 1,
+        due_at = statement_timestamp() + make_interval(secs => %(lease)s)
+    FROM runs WHERE t.id = runs.id AND t.due_at IS NOT NULL RETURNING t.id"""
+Line = tuple[str, str]
+
+
+def claim_runs(classes: tuple[str, ...], limit: int, lease: int) -> list[int]:
+    """Claim up to `limit` deliveries for `lease` seconds, what people wait for first; returns their ids, sorted.
+
+    Bulk gets the room that is left, and always a little. Of each line it is the head and those that follow it.
+    """
+    people, bulk = classes
+    ids = _claim(people, limit, lease)
+    return sorted(ids + _claim(bulk, room_for_bulk(limit, len(ids)), lease))
+
+
+def _claim(heads: str, limit: int, lease: int) -> list[int]:
+    with connection.cursor() as cursor:
+        cursor.execute(CLAIM.format(heads=heads), {"limit": limit, "lease": lease})
+        return [key for (key,) in cursor.fetchall()]
+
+
+def line_of(delivery: Delivery) -> Line:
+    """What the deliveries of one line have in common."""
+    return delivery.receiver, delivery.aggregate
+
+
+def rounds(batch: Sequence[Delivery]) -> list[list[Delivery]]:
+    """`batch` in groups of one receiver, type and class, such that no line's order is lost if one follows the other."""
+    groups: dict[tuple[int, str, str, bool], list[Delivery]] = defaultdict(list)
+    latest: dict[Line, tuple[int, str, bool]] = {}
+    for delivery in batch:
+        number, *kind = latest.get(line_of(delivery), (0, delivery.event.type, delivery.bulk))
+        if kind != [delivery.event.type, delivery.bulk]:
+            number += 1
+        latest[line_of(delivery)] = (number, delivery.event.type, delivery.bulk)
+        groups[number, delivery.receiver, delivery.event.type, delivery.bulk].append(delivery)
+    return [groups[key] for key in sorted(groups)]
+
+
+def parts(batch: Sequence[Delivery], threads: int) -> Iterator[list[Delivery]]:
+    """`batch` in a part for each of `threads`, each of one receiver: a quick one does not wait behind a slow one.
+
+    A line is never divided.
+    """
+    size = ceil(len(batch) / threads)
+    receivers: dict[str, dict[str, list[Delivery]]] = defaultdict(lambda: defaultdict(list))
+    for delivery in batch:
+        receivers[delivery.receiver][delivery.aggregate].append(delivery)
+    for lines in receivers.values():
+        part: list[Delivery] = []
+        for line in lines.values():
+            if part and len(part) + len(line) > size:
+                yield part
+                part = []
+            part = part + line
+        yield part
+
+
+def _rows(batch: Sequence[Delivery]) -> models.QuerySet[Delivery]:
+    """Those of `batch` whose lease still holds, to be changed in a transaction.
+
+    Locked in order: who claims a run has its head, and may wait for the others of it.
+    """
+    held = Delivery.objects.filter(id__in=[d.id for d in batch], token__in=[d.token for d in batch])
+    return Delivery.objects.filter(id__in=held.select_for_update(no_key=True).order_by("id").values("id"))
+
+
+def mark_delivered(batch: Sequence[Delivery]) -> None:
+    """Write that all of `batch` are delivered, in one statement. Raises LeaseLost if any was taken over."""
+    ended = {"token": None, "due_at": None, "settled_at": Now()}
+    if _rows(batch).update(state=DeliveryState.DELIVERED, last_error="", **ended) != len(batch):
+        raise LeaseLost("the lease ran out and another worker has the row")
+
+
+def give_back(batch: Sequence[Delivery]) -> None:
+    """Make deliveries due again that were not begun, as if they had not been claimed."""
+    with transaction.atomic():
+        _rows(batch).update(token=None, due_at=Now(), attempts=models.F("attempts") - 1)
