@@ -102,6 +102,8 @@ class StoredEvent:
     aggregate: str
     data: dict[str, Any]
     occurred_at: datetime
+    request_id: str = ""
+    traceparent: str = ""
 
 
 E = TypeVar("E", bound=Event)
@@ -152,6 +154,11 @@ def bulk() -> Iterator[None]:
         yield
     finally:
         _bulk.reset(token)
+
+
+def is_bulk() -> bool:
+    """Whether what happens now is bulk: see `bulk`."""
+    return _bulk.get()
 
 
 def room_for_bulk(limit: int, people: int) -> int:

@@ -265,7 +265,8 @@ def _following(delivery: Delivery) -> AbstractContextManager[None]:
 
 
 def _stored(event: OutboxEvent) -> StoredEvent:
-    return StoredEvent(event.id, event.type, event.aggregate, event.data, event.occurred_at)
+    cause = event.request_id, event.traceparent
+    return StoredEvent(event.id, event.type, event.aggregate, event.data, event.occurred_at, *cause)
 
 
 def _postpone(delivery: Delivery, error: Postponed) -> None:

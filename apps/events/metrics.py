@@ -9,7 +9,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from apps.core.bus import bus
 from apps.core.reads import CAP
-from apps.events.queries import GetBacklog
+from apps.events.queries import CLASS_OF, GetBacklog
 
 BOUNDED = f"counted up to {CAP}: {CAP + 1} stands for more"
 
@@ -26,5 +26,8 @@ def backlog() -> Iterator[Metric]:
     yield GaugeMetricFamily(
         "outbox_unsequenced", f"Committed events that no relay has taken yet, {BOUNDED}", found.unsequenced
     )
-    age = (timezone.now() - found.oldest).total_seconds() if found.oldest else 0.0
-    yield GaugeMetricFamily("outbox_oldest_seconds", "Age of the oldest event that still waits", max(age, 0.0))
+    ages = GaugeMetricFamily("outbox_oldest_seconds", "Age of the oldest event that still waits", labels=["class"])
+    for name in CLASS_OF.values():
+        since = found.oldest_of.get(name)
+        ages.add_metric([name], max((timezone.now() - since).total_seconds(), 0.0) if since else 0.0)
+    yield ages

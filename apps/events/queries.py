@@ -14,21 +14,27 @@ from apps.core.reads import CAP
 from apps.events.bus import INTERNAL
 from apps.events.models import Delivery, OutboxEvent
 
+# what a person waits for, and what is bulk
+CLASS_OF = {False: "people", True: "bulk"}
 UNTAKEN = """
     SELECT (SELECT count(*) FROM (SELECT 1 FROM events_outboxevent
                 WHERE position IS NULL AND NOT bulk ORDER BY id + 0 LIMIT %(limit)s) p)
          + (SELECT count(*) FROM (SELECT 1 FROM events_outboxevent
                 WHERE position IS NULL AND bulk ORDER BY id + 0 LIMIT %(limit)s) b)"""
-# the heads of all lines, and the oldest that waits for another attempt
+# by class the heads of all lines, and the oldest that waits for another attempt
+UNTAKEN_FIRST = """
+    (SELECT bulk, id FROM events_outboxevent WHERE position IS NULL AND {} ORDER BY id + 0 LIMIT 1)"""
 HEAD = """
-    (SELECT event_id FROM events_delivery WHERE due_at IS NOT NULL AND NOT behind AND {} AND {}
+    (SELECT bulk, event_id FROM events_delivery WHERE due_at IS NOT NULL AND NOT behind AND {} AND {}
         ORDER BY due_at, id LIMIT 1)"""
+FIRSTS = [
+    *[UNTAKEN_FIRST.format(bulk) for bulk in ("bulk", "NOT bulk")],
+    *[HEAD.format(waits, bulk) for waits in ("waits", "NOT waits") for bulk in ("bulk", "NOT bulk")],
+    "(SELECT bulk, event_id FROM events_delivery WHERE state = 'failed' ORDER BY id LIMIT 1)",
+]
 OLDEST = f"""
-    SELECT min(occurred_at) FROM events_outboxevent WHERE id = ANY(ARRAY[
-        (SELECT id FROM events_outboxevent WHERE position IS NULL AND NOT bulk ORDER BY id + 0 LIMIT 1),
-        (SELECT id FROM events_outboxevent WHERE position IS NULL AND bulk ORDER BY id + 0 LIMIT 1),
-        {", ".join(HEAD.format(waits, bulk) for waits in ("waits", "NOT waits") for bulk in ("bulk", "NOT bulk"))},
-        (SELECT event_id FROM events_delivery WHERE state = 'failed' ORDER BY id LIMIT 1)])"""  # noqa: S608 - constants
+    SELECT first.bulk, min(e.occurred_at) FROM ({" UNION ALL ".join(FIRSTS)}) first(bulk, id)
+    JOIN events_outboxevent e ON e.id = first.id GROUP BY first.bulk"""  # noqa: S608 - constants
 
 
 class FeedEvent(TypedDict):
@@ -64,15 +70,20 @@ class ReadFeed(Query[FeedPage]):
 
 @dataclass(frozen=True)
 class Backlog:
-    """How much is waiting: events without deliveries, deliveries by state, and since when the first in line does.
+    """How much is waiting: events without deliveries, deliveries by state, since when the first of each class does.
 
     Nothing is counted further than CAP: CAP + 1 stands for any larger number.
     """
 
     unsequenced: int
     states: dict[str, int]
-    oldest: datetime | None
+    oldest_of: dict[str, datetime]
     dead: list[dict[str, Any]]
+
+    @property
+    def oldest(self) -> datetime | None:
+        """Since when the first of either class waits."""
+        return min(self.oldest_of.values(), default=None)
 
 
 @dataclass(frozen=True)
@@ -119,7 +130,7 @@ def get_backlog(query: GetBacklog) -> Backlog:
         cursor.execute(UNTAKEN, {"limit": CAP + 1})
         (unsequenced,) = cursor.fetchone()
         cursor.execute(OLDEST)
-        (oldest,) = cursor.fetchone()
+        oldest = {CLASS_OF[bulk]: since for bulk, since in cursor.fetchall()}
     states = {state.value: count_in(state) for state in DeliveryState if state != DeliveryState.DELIVERED}
     columns = ("id", "receiver", "event_id", "event__type", "aggregate", "attempts", "last_error", "settled_at")
     dead = Delivery.objects.filter(state=DeliveryState.DEAD).order_by("-id").values(*columns)[: query.dead]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from apps.core.bus import Command
 
@@ -100,13 +100,21 @@ class RetryDelivery(Command[None]):
     delivery_id: int
 
 
-@dataclass(frozen=True)
-class FanOut(Command[int]):
-    """Make a delivery of one event for each active endpoint that wants it; answers how many."""
+class Told(NamedTuple):
+    """An event as endpoints are told of it; `body` is exactly what is sent."""
 
     event_id: int
     event_type: str
     body: str
+    request_id: str = ""
+    traceparent: str = ""
+
+
+@dataclass(frozen=True)
+class FanOut(Command[int]):
+    """Make a delivery of each event for each active endpoint that wants it; answers how many."""
+
+    events: tuple[Told, ...]
 
 
 @dataclass(frozen=True)

@@ -56,6 +56,9 @@ class WebhookDelivery(WorkItem):
     body = models.TextField()
     request_id = models.CharField(max_length=128, blank=True, default="")
     traceparent = models.CharField(max_length=TRACEPARENT_LENGTH, blank=True, default="", db_default="")
+    bulk = models.BooleanField(
+        db_default=False, default=False, help_text="nobody waits for it: what people do goes first"
+    )
     state = models.CharField(max_length=10, choices=DeliveryState, default=DeliveryState.PENDING)
     log = models.JSONField(default=list)
     created_at = models.DateTimeField(db_default=Now())
@@ -67,9 +70,11 @@ class WebhookDelivery(WorkItem):
             models.UniqueConstraint(fields=["endpoint", "message_id"], name="webhooks_delivery_once"),
         ]
         indexes: ClassVar = [
-            models.Index(fields=["due_at", "id"], name="webhooks_due", condition=Q(due_at__isnull=False)),
+            models.Index(fields=["bulk", "due_at", "id"], name="webhooks_turn", condition=Q(due_at__isnull=False)),
             models.Index(
-                fields=["endpoint", "due_at", "id"], name="webhooks_endpoint_due", condition=Q(due_at__isnull=False)
+                fields=["endpoint", "bulk", "due_at", "id"],
+                name="webhooks_endpoint_turn",
+                condition=Q(due_at__isnull=False),
             ),
             models.Index(fields=["endpoint"], name="webhooks_in_flight", condition=Q(token__isnull=False)),
             models.Index(fields=["endpoint", "-id"], name="webhooks_endpoint_newest"),

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from apps.core.bus import bus
 from apps.events.bus import StoredEvent, on
 from apps.webhooks import mail
-from apps.webhooks.commands import FanOut
+from apps.webhooks.commands import FanOut, Told
 from apps.webhooks.events import WebhookDisabled
 from apps.webhooks.queries import FindWanted
 from apps.webhooks.services import message
@@ -18,11 +18,15 @@ def wanted(event_types: Sequence[str]) -> set[str]:
     return bus.ask(FindWanted(tuple(event_types)))
 
 
-@on(None, wanted=wanted)
-def fan_out(event: StoredEvent) -> None:
+@on(None, many=True, wanted=wanted)
+def fan_out(events: Sequence[StoredEvent]) -> None:
     """Queue every event for the endpoints that want it."""
+    bus.execute(FanOut(tuple(_told(event) for event in events)))
+
+
+def _told(event: StoredEvent) -> Told:
     body = message(event.type, event.occurred_at.isoformat(), event.data)
-    bus.execute(FanOut(event.id, event.type, body))
+    return Told(event.id, event.type, body, event.request_id, event.traceparent)
 
 
 @on(WebhookDisabled, waits=True)

@@ -19,6 +19,8 @@ from apps.core.context import request_id, traceparent
 from apps.core.errors import NotFound
 from apps.core.queue.work_queue import DeliveryState
 from apps.core.repository import DjangoRepository
+from apps.events.bus import room_for_bulk
+from apps.webhooks.commands import Told
 from apps.webhooks.messages import Message, Outcome
 from apps.webhooks.models import Endpoint, WebhookDelivery
 from apps.webhooks.secrets import SecretBox
@@ -26,10 +28,15 @@ from apps.webhooks.secrets import SecretBox
 WAITING = (DeliveryState.PENDING, DeliveryState.FAILED)
 FAN_OUT = """
     INSERT INTO webhooks_webhookdelivery
-        (endpoint_id, message_id, event_id, event_type, body, request_id, traceparent, state, log, attempts, last_error)
-    SELECT id, %s, %s, %s, %s, %s, %s, 'pending', '[]', 0, '' FROM webhooks_endpoint
-    WHERE is_active AND (event_types = '{}' OR %s = ANY(event_types))
-    FOR KEY SHARE
+        (endpoint_id, message_id, event_id, event_type, body, request_id, traceparent, bulk,
+         state, log, attempts, last_error)
+    SELECT e.id, 'evt_' || m.event_id, m.event_id, m.event_type, m.body, m.request_id, m.traceparent, %s,
+        'pending', '[]', 0, ''
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
+        AS m(event_id, event_type, body, request_id, traceparent, place)
+    JOIN webhooks_endpoint e ON e.is_active AND (e.event_types = '{}' OR m.event_type = ANY(e.event_types))
+    ORDER BY m.place, e.id
+    FOR KEY SHARE OF e
     ON CONFLICT (endpoint_id, message_id) DO NOTHING"""
 
 LEASE_SECONDS = 60
@@ -37,26 +44,45 @@ PER_ENDPOINT = 25
 # the endpoint's circuit breaker: after so many failures in a row one request at a time probes it
 BREAKER_THRESHOLD = 5
 
+# of an endpoint's room, kept for bulk that waits, however much people's work there is
+BULK_ROOM = 3
+
 # what the relay looks for, and what CLAIM takes from
-DUE = "EXISTS (SELECT 1 FROM webhooks_endpoint e WHERE e.id = q.endpoint_id AND e.is_active)"
+ACTIVE = "EXISTS (SELECT 1 FROM webhooks_endpoint e WHERE e.id = q.endpoint_id AND e.is_active)"
+DUE = (f"NOT q.bulk AND {ACTIVE}", f"q.bulk AND {ACTIVE}")
 CLAIM = """
-    WITH ready AS (
-        SELECT e.id, CASE WHEN e.failures < %(threshold)s THEN %(cap)s ELSE 1 END - (
-            SELECT count(*) FROM webhooks_webhookdelivery f
-            WHERE f.endpoint_id = e.id AND f.token IS NOT NULL AND f.due_at > statement_timestamp()) AS room
-        FROM webhooks_endpoint e
-        WHERE e.is_active AND (e.failures > 0) = %(failing)s AND EXISTS (
-            SELECT 1 FROM webhooks_webhookdelivery q WHERE q.endpoint_id = e.id AND q.due_at <= statement_timestamp())),
-    chosen AS (
+    WITH waiting AS (
+        SELECT e.id, e.failures,
+            EXISTS (SELECT 1 FROM webhooks_webhookdelivery q
+                WHERE q.endpoint_id = e.id AND NOT q.bulk AND q.due_at <= statement_timestamp()) AS people,
+            EXISTS (SELECT 1 FROM webhooks_webhookdelivery q
+                WHERE q.endpoint_id = e.id AND q.bulk AND q.due_at <= statement_timestamp()) AS bulk
+        FROM webhooks_endpoint e WHERE e.is_active AND (e.failures > 0) = %(failing)s),
+    ready AS (
+        SELECT w.id, CASE WHEN w.failures < %(threshold)s THEN %(cap)s ELSE 1 END - f.all_of_it AS room,
+            CASE WHEN w.bulk AND w.failures < %(threshold)s THEN greatest(%(least)s - f.bulk, 0) ELSE 0 END AS kept
+        FROM waiting w CROSS JOIN LATERAL (
+            SELECT count(*) AS all_of_it, count(*) FILTER (WHERE f.bulk) AS bulk FROM webhooks_webhookdelivery f
+            WHERE f.endpoint_id = w.id AND f.token IS NOT NULL AND f.due_at > statement_timestamp()) f
+        WHERE w.people OR w.bulk),
+    people AS (
+        SELECT d.id, ready.id AS endpoint FROM ready CROSS JOIN LATERAL (
+            SELECT q.id FROM webhooks_webhookdelivery q
+            WHERE q.endpoint_id = ready.id AND NOT q.bulk AND q.due_at <= statement_timestamp()
+            ORDER BY q.due_at, q.id LIMIT greatest(ready.room - ready.kept, 0) FOR NO KEY UPDATE SKIP LOCKED) d
+        LIMIT %(limit)s),
+    bulk AS (
         SELECT d.id FROM ready CROSS JOIN LATERAL (
             SELECT q.id FROM webhooks_webhookdelivery q
-            WHERE q.endpoint_id = ready.id AND q.due_at <= statement_timestamp()
-            ORDER BY q.due_at, q.id LIMIT greatest(ready.room, 0) FOR NO KEY UPDATE SKIP LOCKED) d
-        LIMIT %(limit)s),
+            WHERE q.endpoint_id = ready.id AND q.bulk AND q.due_at <= statement_timestamp()
+            ORDER BY q.due_at, q.id
+            LIMIT greatest(ready.room - (SELECT count(*) FROM people WHERE endpoint = ready.id), 0)
+            FOR NO KEY UPDATE SKIP LOCKED) d
+        LIMIT greatest(%(limit)s - (SELECT count(*) FROM people), %(floor)s)),
     claimed AS (
         UPDATE webhooks_webhookdelivery t SET token = gen_random_uuid(), attempts = attempts + 1,
             due_at = statement_timestamp() + make_interval(secs => %(lease)s)
-        FROM chosen WHERE t.id = chosen.id RETURNING t.*)
+        FROM (SELECT id FROM people UNION ALL SELECT id FROM bulk) chosen WHERE t.id = chosen.id RETURNING t.*)
     SELECT c.id, c.token, c.endpoint_id, e.failures > 0, c.attempts, c.message_id, c.event_type, c.body, c.request_id,
         c.traceparent, e.url, e.secret, CASE WHEN e.previous_secret_until > now() THEN e.previous_secret ELSE '' END
     FROM claimed c JOIN webhooks_endpoint e ON e.id = c.endpoint_id"""
@@ -118,11 +144,12 @@ class Deliveries:
         )
         return delivery.id
 
-    def queue_for_all(self, message_id: str, event_id: int, event_type: str, body: str) -> int:
-        """Insert a delivery to each active endpoint that wants it and does not have this message; returns how many."""
+    def queue_for_all(self, events: Sequence[Told], *, bulk: bool) -> int:
+        """Insert a delivery of each to each active endpoint that wants it and does not have it; returns how many."""
+        if not events:
+            return 0
         with connection.cursor() as cursor:
-            cause = request_id(), traceparent()
-            cursor.execute(FAN_OUT, [message_id, event_id, event_type, body, *cause, event_type])
+            cursor.execute(FAN_OUT, [bulk, *[list(column) for column in zip(*_placed(events), strict=True)]])
             made: int = cursor.rowcount
         return made
 
@@ -161,10 +188,14 @@ class SendQueue:
         self._box = box
 
     def claim(self, limit: int, *, failing: bool) -> list[Message]:
-        """Claim up to `limit` due messages, of endpoints that fail or of the others, as many as each has room for."""
+        """Claim up to `limit` due messages, of endpoints that fail or of the others, as many as each has room for.
+
+        What a person waits for goes first. Bulk gets the room that is left, and always a little, beyond `limit` too.
+        """
         if limit <= 0:
             return []
         values = {"threshold": BREAKER_THRESHOLD, "cap": PER_ENDPOINT, "failing": failing, "limit": limit}
+        values |= {"least": BULK_ROOM, "floor": room_for_bulk(limit, limit)}
         with connection.cursor() as cursor:
             cursor.execute(CLAIM, values | {"lease": LEASE_SECONDS})
             rows = cursor.fetchall()
@@ -211,6 +242,12 @@ def _keep_renewed(renewed: Mapping[tuple[int, str], str]) -> None:
         for (endpoint_id, closed), again in renewed.items():
             for statement in RENEW:
                 cursor.execute(statement, [again, endpoint_id, closed])
+
+
+def _placed(events: Sequence[Told]) -> list[Told]:
+    """`events`, each in its own trace: here, if here is in that trace, and else where it happened."""
+    here = traceparent()
+    return [told._replace(traceparent=here) if told.traceparent[3:35] in ("", here[3:35]) else told for told in events]
 
 
 def _message(row: Sequence[Any], opened: Mapping[str, str | None]) -> Message:

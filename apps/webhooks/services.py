@@ -12,7 +12,7 @@ import structlog
 from apps.core.bus import unit_of_work
 from apps.core.queue.work_queue import prune_in_batches
 from apps.core.repository import check_version
-from apps.events.bus import publish
+from apps.events.bus import is_bulk, publish
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import (
     CheckEndpoint,
@@ -144,10 +144,8 @@ class WebhookService:
             self._deliveries.start_over(row)
 
     def fan_out(self, command: FanOut) -> int:
-        """Queue the event; one statement, idempotent by the message's id, which all attempts and endpoints share."""
-        return self._deliveries.queue_for_all(
-            f"evt_{command.event_id}", command.event_id, command.event_type, command.body
-        )
+        """Queue the events; one statement, idempotent by a message's id, which all attempts and endpoints share."""
+        return self._deliveries.queue_for_all(command.events, bulk=is_bulk())
 
     def disable(self, command: DisableEndpoint) -> None:
         """Switch the endpoint off and publish WebhookDisabled; what is queued waits until it is switched on."""

@@ -8,7 +8,7 @@ from apps.webhooks.commands import PruneDeliveries, SendDue
 from apps.webhooks.repositories import DUE
 
 
-@task("webhooks.send", queue="webhooks", due=due_in("webhooks_webhookdelivery", DUE))
+@task("webhooks.send", queue="webhooks", due=due_in("webhooks_webhookdelivery", *DUE))
 def send() -> None:
     """Send the deliveries that are due."""
     bus.execute(SendDue())

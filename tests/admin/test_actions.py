@@ -20,7 +20,7 @@ from apps.jobs.commands import CancelJob, SubmitJob
 from apps.jobs.models import Job
 from apps.users.commands import UserSnapshot
 from apps.users.models import User
-from apps.webhooks.commands import FanOut, RegisterEndpoint
+from apps.webhooks.commands import FanOut, RegisterEndpoint, Told
 from apps.webhooks.models import Endpoint, WebhookDelivery
 from tests.admin.conftest import changed
 
@@ -123,7 +123,7 @@ def test_a_new_secret_is_shown_once(support: Client, endpoint: Endpoint) -> None
 
 
 def test_a_webhook_delivery_is_sent_again(support: Client, endpoint: Endpoint) -> None:
-    bus.execute(FanOut(1, "user.created", '{"type":"user.created"}'))
+    bus.execute(FanOut((Told(1, "user.created", '{"type":"user.created"}'),)))
     delivery = WebhookDelivery.objects.get()
     WebhookDelivery.objects.update(state="dead", due_at=None, attempts=8)
     run(support, "webhooks/webhookdelivery", "send_again", [delivery.pk])
@@ -164,7 +164,7 @@ def test_a_breaker_is_closed(support: Client, valkey: redis.Redis) -> None:
 
 
 def test_deleting_names_the_rows_without_reading_what_goes_with_them(support: Client, endpoint: Endpoint) -> None:
-    bus.execute(FanOut(1, "user.created", '{"type":"user.created"}'))
+    bus.execute(FanOut((Told(1, "user.created", '{"type":"user.created"}'),)))
     asked = support.get(f"/admin/webhooks/endpoint/{endpoint.pk}/delete/").content.decode()
     assert f"{endpoint}, with everything that belongs to it" in asked
     support.post(f"/admin/webhooks/endpoint/{endpoint.pk}/delete/", {"post": "yes"})

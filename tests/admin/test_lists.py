@@ -23,7 +23,7 @@ from apps.jobs.overview import KINDS
 from apps.profiles.models import Profile
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from apps.users.models import User
-from apps.webhooks.commands import FanOut, RegisterEndpoint
+from apps.webhooks.commands import FanOut, RegisterEndpoint, Told
 from apps.webhooks.models import WebhookDelivery
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,7 @@ def make(first: int, last: int) -> None:
         Profile.objects.create(user_id=user.id)
         bus.execute(SubmitJob("process", user.id, {"rows": []}))
         bus.execute(RegisterEndpoint(f"https://93.184.216.34/{number}"))
-        bus.execute(FanOut(number, "user.created", '{"type":"user.created"}'))
+        bus.execute(FanOut((Told(number, "user.created", '{"type":"user.created"}'),)))
     fan_out()
 
 

@@ -12,7 +12,7 @@ from django.db import connection, transaction
 
 from apps.core.bus import bus
 from apps.webhooks import outbound, repositories
-from apps.webhooks.commands import DeleteEndpoint, EndpointSnapshot, FanOut, RegisterEndpoint, SendTest
+from apps.webhooks.commands import DeleteEndpoint, EndpointSnapshot, FanOut, RegisterEndpoint, SendTest, Told
 from apps.webhooks.messages import Outcome
 from apps.webhooks.models import Endpoint, WebhookDelivery
 from apps.webhooks.repositories import Endpoints
@@ -105,13 +105,13 @@ def test_a_change_of_an_endpoint_does_not_hold_up_the_events_for_it(endpoint: En
     """A delivery's foreign key waits for FOR UPDATE, and not for FOR NO KEY UPDATE."""
     with transaction.atomic():
         Endpoints().lock(endpoint.id)
-        assert at_once(1, lambda number: bus.execute(FanOut(1, "user.created", "{}"))) == [1]
+        assert at_once(1, lambda number: bus.execute(FanOut((Told(1, "user.created", "{}"),)))) == [1]
 
 
 def test_what_comes_while_an_endpoint_is_deleted_goes_with_it_and_fails_nobody(endpoint: EndpointSnapshot) -> None:
     with ThreadPoolExecutor(1) as pool:
         with held_open(lambda: bus.execute(DeleteEndpoint(endpoint.id))):
-            coming = pool.submit(at_once, 1, lambda number: bus.execute(FanOut(1, "user.created", "{}")))
+            coming = pool.submit(at_once, 1, lambda number: bus.execute(FanOut((Told(1, "user.created", "{}"),))))
             wait_for(waiting_for_a_lock, "the event waits for the deletion")
         assert coming.result(10) == [0]
 
