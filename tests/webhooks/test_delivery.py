@@ -193,7 +193,7 @@ def test_old_settled_deliveries_are_pruned_in_batches_and_waiting_ones_are_not(
 def test_what_an_endpoint_gets_is_as_described(endpoint: EndpointSnapshot, sender: Sender, receiver: Receiver) -> None:
     for number, (kind, schema) in enumerate(schemas_of_events().items(), start=1):
         if kind in EVENTS:
-            queue(StoredEvent(number, kind, "user:7", schema["examples"][0], datetime.now(UTC)))
+            queue([StoredEvent(number, kind, "user:7", schema["examples"][0], datetime.now(UTC))])
     bus.execute(SendTest(endpoint.id))
     sender.drain(5)
     told = {json.loads(request.body)["type"]: request for request in receiver.received}
