@@ -178,6 +178,9 @@ class Settings:
     web_workers: int = section("processes", integer(1, "Processes of the web server", at_most=1000))
     web_threads: int = integer(4, "Threads of each process of the web server", at_most=1000)
     db_pool_size: int = integer(5, "Database connections of each process", at_most=1000)
+    database_timeout: float = number(
+        15.0, "Seconds that one statement may take; then it is given up, and a request is answered 503"
+    )
     db_transaction_pooling: bool = flag(
         "Set it if PgBouncer (or the like) stands before the database in transaction mode: session settings, prepared "
         "statements and server-side cursors are not used. The role then needs: ALTER ROLE app SET "

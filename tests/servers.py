@@ -55,3 +55,5 @@ def _start() -> None:
         raise pytest.UsageError(str(error)) from None
     os.environ.setdefault("DATABASE_URL", services.postgres.url())
     os.environ.setdefault("REDIS_URL", services.valkey.url())
+    # what fixtures insert at once, on a machine that does other things too
+    os.environ.setdefault("DATABASE_TIMEOUT", "120")

@@ -22,14 +22,12 @@ def wanted(event_types: Sequence[str]) -> set[str]:
 @on(None, many=True, wanted=wanted)
 def fan_out(events: Sequence[StoredEvent]) -> None:
     """Queue every event for the endpoints that want it."""
-    # what follows from one event alone stands under this work in its trace; else each goes on with its own
-    place = traceparent() if len(events) == 1 else ""
-    bus.execute(FanOut(tuple(_told(event, place or event.traceparent) for event in events)))
+    bus.execute(FanOut(tuple(_told(event) for event in events)))
 
 
-def _told(event: StoredEvent, place: str) -> Told:
+def _told(event: StoredEvent) -> Told:
     body = message(event.type, event.occurred_at.isoformat(), event.data)
-    return Told(event.id, event.type, body, event.request_id, place)
+    return Told(event.id, event.type, body, event.request_id, event.traceparent)
 
 
 @on(WebhookDisabled, waits=True)

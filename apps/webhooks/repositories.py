@@ -28,10 +28,10 @@ from apps.webhooks.secrets import SecretBox
 WAITING = (DeliveryState.PENDING, DeliveryState.FAILED)
 FAN_OUT = """
     INSERT INTO webhooks_webhookdelivery
-        (endpoint_id, message_id, event_id, event_type, body, request_id, traceparent, bulk, state, log, attempts,
-         last_error)
-    SELECT e.id, 'evt_' || m.event_id, m.event_id, m.event_type, m.body, m.request_id, m.traceparent, %s, 'pending',
-        '[]', 0, ''
+        (endpoint_id, message_id, event_id, event_type, body, request_id, traceparent, bulk,
+         state, log, attempts, last_error)
+    SELECT e.id, 'evt_' || m.event_id, m.event_id, m.event_type, m.body, m.request_id, m.traceparent, %s,
+        'pending', '[]', 0, ''
     FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[]) WITH ORDINALITY
         AS m(event_id, event_type, body, request_id, traceparent, place)
     JOIN webhooks_endpoint e ON e.is_active AND (e.event_types = '{}' OR m.event_type = ANY(e.event_types))
@@ -149,7 +149,7 @@ class Deliveries:
         if not events:
             return 0
         with connection.cursor() as cursor:
-            cursor.execute(FAN_OUT, [bulk, *[list(column) for column in zip(*events, strict=True)]])
+            cursor.execute(FAN_OUT, [bulk, *[list(column) for column in zip(*_placed(events), strict=True)]])
             made: int = cursor.rowcount
         return made
 
@@ -242,6 +242,12 @@ def _keep_renewed(renewed: Mapping[tuple[int, str], str]) -> None:
         for (endpoint_id, closed), again in renewed.items():
             for statement in RENEW:
                 cursor.execute(statement, [again, endpoint_id, closed])
+
+
+def _placed(events: Sequence[Told]) -> list[Told]:
+    """`events`, each in its own trace: here, if here is in that trace, and else where it happened."""
+    here = traceparent()
+    return [told._replace(traceparent=here) if told.traceparent[3:35] in ("", here[3:35]) else told for told in events]
 
 
 def _message(row: Sequence[Any], opened: Mapping[str, str | None]) -> Message:

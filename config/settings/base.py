@@ -82,6 +82,11 @@ def _database(env: Settings) -> dict[str, Any]:
         "reconnect_timeout": 1,
     }
     options["slow_ms"] = env.slow_query_ms
+    options["answer_within"] = env.database_timeout
+    # a host that is gone is noticed before somebody waits for it
+    for name, value in {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}.items():
+        options.setdefault(name, value)
+    options.setdefault("tcp_user_timeout", round(env.database_timeout * 1000))
     options.setdefault("connect_timeout", 5)
     options.setdefault("application_name", SLUG)
     if env.db_transaction_pooling:

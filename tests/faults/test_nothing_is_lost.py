@@ -6,22 +6,26 @@ import itertools
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 import redis
 
 from tests import loopback
-from tests.faults.world import World, world
+from tests.faults.world import STAFF, World, world
 from tests.waiting import wait_for
 
 LOAD_SECONDS = 4.0
+# how long the service waits for the database; beyond that a second to cancel, two for a connection, and some
+DATABASE_TIMEOUT, MARGIN = 3.0, 5.0
 
 
 @pytest.fixture(scope="module")
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     """One service for all of these tests, which break it one after another."""
-    with world(tmp_path_factory.mktemp("world")) as running:
+    with world(tmp_path_factory.mktemp("world"), DATABASE_TIMEOUT=f"{DATABASE_TIMEOUT:g}") as running:
         yield running
 
 
@@ -86,6 +90,43 @@ def test_the_database_server_is_killed_under_load(service: World) -> None:
     wait_for(lambda: loopback.get(f"{service.web.url}/readyz").status_code == 200, "it is ready again")
     service.settle(leases_lost=True)
     service.check(client)
+
+
+def test_the_database_is_frozen_and_holds_nobody(service: World) -> None:
+    server = psutil.Process(service.services.supervisor.pids()["postgres"])
+    frozen: list[psutil.Process] = []
+    turns = itertools.count()
+
+    def freeze_and_thaw() -> None:
+        turn = next(turns)
+        if turn == 2:
+            # first the one that starts others
+            send([server], signal.SIGSTOP)
+            frozen.extend([server, *server.children()])
+            send(frozen, signal.SIGSTOP)
+        elif turn == 4:
+            answer = loopback.get(f"{service.web.url}/api/v1/users/1", headers=known, timeout=20)
+            assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
+            assert int(answer.headers["Retry-After"]) > 0
+        elif turn == 12:
+            send(frozen, signal.SIGCONT)
+
+    known = {"Authorization": f"Bearer {service.processes.manage('issue_token', STAFF).stdout.strip()}"}
+    try:
+        client = service.load(LOAD_SECONDS + DATABASE_TIMEOUT, freeze_and_thaw)
+    finally:
+        send(frozen, signal.SIGCONT)
+    assert set(client.statuses) == {201, 503}
+    assert max(client.seconds) < DATABASE_TIMEOUT + MARGIN
+    assert set(service.load(1).statuses) == {201}, "it healed by itself"
+    service.settle(leases_lost=True)
+    service.check(client)
+
+
+def send(processes: list[psutil.Process], number: signal.Signals) -> None:
+    for process in processes:
+        with suppress(psutil.NoSuchProcess):
+            process.send_signal(number)
 
 
 def test_events_committed_while_no_relay_runs_are_delivered_later(service: World) -> None:

@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from apps.core.bus import bus
-from apps.core.context import bound
+from apps.core.context import bound, continued
 from apps.core.queue.work_queue import TASKS
 from apps.events import deliveries, metrics
 from apps.events.bus import bulk
@@ -54,6 +54,16 @@ def test_many_events_become_webhooks_in_one_statement_and_keep_their_request_ids
     made = WebhookDelivery.objects.order_by("id").values_list("message_id", "request_id", "event_id", "bulk")
     events = Delivery.objects.order_by("event_id").values_list("event_id", flat=True)
     assert list(made) == [(f"evt_{key}", f"request-{number}", key, False) for number, key in enumerate(events)]
+
+
+def test_of_many_events_each_stays_in_its_own_trace(endpoint: EndpointSnapshot, register: Register) -> None:
+    places = [f"00-{number:032x}-{number:016x}-01" for number in (1, 2)]
+    for number, place in enumerate(places):
+        with continued(place):
+            register(f"{number}@example.com")
+    fan_out()
+    deliveries.work(seconds=5)
+    assert list(WebhookDelivery.objects.order_by("event_id").values_list("traceparent", flat=True)) == places
 
 
 def test_one_event_that_cannot_be_told_is_that_event_s_outcome(endpoint: EndpointSnapshot, register: Register) -> None:

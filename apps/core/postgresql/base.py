@@ -1,11 +1,12 @@
-"""Django's PostgreSQL backend, with four changes.
+"""Django's PostgreSQL backend, with five changes.
 
 A pooled connection that the server has closed is noticed without asking the server: a look at the socket costs
 microseconds, psycopg's own check a round trip, and when all connections die at once that check backs off for seconds.
 If the time zone is UTC, times are read by psycopg's loader in C instead of Django's in Python. And statements that
 take longer than the option `slow_ms` are logged, by their cursor, in every thread that connects: Django's own
 execute_wrapper covers only one connection and one block. BEGIN, and what is sent for later, travel with other
-statements: see trips.py.
+statements: see trips.py. And a pooled connection gives up a server that has not answered within the option
+`answer_within`, in seconds, if it is not changing the schema: see patience.py.
 """
 
 from __future__ import annotations
@@ -15,24 +16,52 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db.backends.postgresql import base
+from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 from django.db.backends.utils import debug_transaction
 from psycopg import Connection
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg_pool import ConnectionPool
 
+from apps.core.postgresql.patience import bounded
 from apps.core.postgresql.slow import timed
 from apps.core.postgresql.trips import flush, send_later, together
 
 BEGIN = "BEGIN"
 
 
+class PatientSchemaEditor(DatabaseSchemaEditor):
+    """Changes the schema, however long that takes."""
+
+    def __enter__(self) -> Any:
+        self.connection.ensure_connection()
+        self.connection.connection.patient = True
+        return super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        try:
+            super().__exit__(*error)
+        finally:
+            if self.connection.connection:
+                self.connection.connection.patient = False
+
+
 class DatabaseWrapper(base.DatabaseWrapper):
     """A database connection; one from the pool is always alive."""
+
+    SchemaEditorClass = PatientSchemaEditor
+
+    @property
+    def pool(self) -> Any:
+        options = self.settings_dict["OPTIONS"]
+        if options.get("pool") and (seconds := options.get("answer_within")):
+            options["pool"]["connection_class"] = bounded(seconds)
+        return super().pool
 
     def get_connection_params(self) -> dict[str, Any]:
         parameters: dict[str, Any] = super().get_connection_params()
         if self._in_utc:
             parameters["context"].adapters.register_loader("timestamptz", TimestamptzLoader)
+        parameters.pop("answer_within", None)
         parameters["cursor_factory"] = together(parameters["cursor_factory"])
         if slow_ms := parameters.pop("slow_ms", 0):
             parameters["cursor_factory"] = timed(parameters["cursor_factory"], slow_ms)
