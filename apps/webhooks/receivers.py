@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from apps.core.bus import bus
-from apps.core.context import traceparent
 from apps.events.bus import StoredEvent, on
 from apps.webhooks import mail
 from apps.webhooks.commands import FanOut, Told

@@ -45,7 +45,7 @@ REGISTRATION = [
                             ["deliver profiles.enrich_profile", [DIRECTORY, ENRICHED]],
                             "deliver users.send_welcome_email",
                             # the first attempt failed
-                            ["deliver webhooks.fan_out", ["FanOut", "POST webhook", "POST webhook"]],
+                            ["deliver webhooks.fan_out", [["FanOut", ["POST webhook", "POST webhook"]]]],
                             RELAY,
                         ],
                     ]
