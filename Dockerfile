@@ -12,6 +12,7 @@ COPY manage.py ./
 COPY apps apps
 COPY config config
 COPY docs/patterns docs/patterns
+COPY docs/comparisons.json docs/
 # enough settings to be read; nothing is connected to and nothing of it stays in the image
 RUN DJANGO_SETTINGS_MODULE=config.settings.production ALLOWED_HOSTS=localhost \
     SECRET_KEY=only-while-the-image-is-built-0123456789-abcdefghij \

@@ -20,7 +20,7 @@ from apps.events.queries import GetBacklog
 from apps.jobs.queries import ListJobs
 from apps.tour import stack
 from apps.tour.client import client, staff_token
-from apps.tour.experiments import CannotRun, Fact
+from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Fact
 
 # the prefix of addresses, and how many registrations with it were answered 201
 COHORT = re.compile(r"(tour-[0-9a-f]{6})\.([0-9]{1,3})")
@@ -30,21 +30,32 @@ TONES = {"closed": "good", "open": "bad", "half_open": "warn"}
 
 @dataclass(frozen=True)
 class Part:
-    """A group of facts under a title; `pattern` is the slug of what it shows."""
+    """A group of facts under a title; `pattern` is the slug of what it shows, `repair` the experiment that mends it."""
 
     title: str
     pattern: str
     facts: tuple[Fact, ...]
+    repair: Experiment | None = None
 
 
 def parts() -> list[Part]:
     """All parts, each read by itself."""
+    failing = stack.directory_fails()
     return [
-        Part("Event bus", "event-bus", _read(_bus_facts)),
-        Part("Circuit breaker", "circuit-breaker", _read(_breaker_facts)),
+        Part("Event bus", "event-bus", _read(_bus_facts), _if(stack.stands_still("relay"), "relay-goes-on")),
+        Part(
+            "Circuit breaker",
+            "circuit-breaker",
+            (Fact("people directory", failing, "bad"), *_read(_breaker_facts)) if failing else _read(_breaker_facts),
+            _if(bool(failing), "directory-repaired"),
+        ),
         Part("Rate limit", "middleware", _read(_limit_facts)),
         Part("Jobs", "background-tasks", _read(_job_facts)),
     ]
+
+
+def _if(broken: bool, repair: str) -> Experiment | None:
+    return EXPERIMENTS.get(repair) if broken else None
 
 
 def _read(read: Callable[[], tuple[Fact, ...]]) -> tuple[Fact, ...]:
@@ -76,7 +87,7 @@ def _limit_facts() -> tuple[Fact, ...]:
     minutes = refusals(valkey_at(settings.VALKEY_URL), LOOKED_BACK_MINUTES)
     return (
         Fact("refused this minute", str(minutes[-1]), "warn" if minutes[-1] else ""),
-        Fact(f"in {LOOKED_BACK_MINUTES} minutes", str(sum(minutes))),
+        Fact(f"refused in {LOOKED_BACK_MINUTES} minutes", str(sum(minutes))),
     )
 
 
@@ -108,11 +119,16 @@ def followed(cohort: str) -> tuple[Fact, ...]:
         return (Fact("cannot be counted", str(error), "warn"),)
     done = sum(1 for user in found if user["profile"] and user["profile"]["enriched_at"])
     lost = promised - len(found) + (0 if waits else len(found) - done)
+    counted = Fact("lost", str(lost), "bad" if lost else "good")
+    if waits and not lost and done < promised:
+        counted = Fact("lost", f"none so far, {promised - done} wait", "warn")
+    kept = (Fact("the promise", "kept", "good"),) if done == promised and not lost else ()
     return (
-        Fact("promised (201)", str(promised)),
-        Fact("there", str(len(found))),
-        Fact("looked up", str(done), "good" if done == promised else "warn"),
-        Fact("lost", str(lost), "bad" if lost else "good"),
+        Fact("answered 201", str(promised)),
+        Fact("in the database", str(len(found))),
+        Fact("profile filled", str(done), "good" if done == promised else "warn"),
+        counted,
+        *kept,
     )
 
 

@@ -15,7 +15,7 @@ from django.conf import settings
 from apps.tour.experiments import CannotRun
 
 LONGEST_PAUSE_SECONDS = 60.0
-TIMEOUT_SECONDS = 5.0
+TIMEOUT_SECONDS, ASKED_SECONDS = 5.0, 0.5
 
 
 def tell_directory(how: dict[str, Any]) -> None:
@@ -33,6 +33,24 @@ def tell_directory(how: dict[str, Any]) -> None:
         answer.raise_for_status()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError):
         raise CannotRun("This needs the people directory that make run starts without EXTERNAL_API_URL.") from None
+
+
+def directory_fails() -> str:
+    """How the people directory was told to fail, in words; empty if it works, or is not there to be asked."""
+    url, key = settings.TOUR_DIRECTORY
+    try:
+        answer = httpx.get(
+            f"{url}/control",
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=ASKED_SECONDS,
+            trust_env=False,
+            verify=False,  # noqa: S501 # http
+        )
+        told = answer.raise_for_status().json()
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        return ""
+    status, delay = told.get("status"), told.get("delay")
+    return f"answers {status}" if status else f"answers after {delay:g} s" if delay else ""
 
 
 def pid_of(name: str) -> int:

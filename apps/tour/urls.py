@@ -1,6 +1,7 @@
 """Routes of the tour."""
 
 from django.urls import path
+from django.views.generic import RedirectView
 
 from apps.tour import views
 
@@ -8,5 +9,6 @@ urlpatterns = [
     path("", views.tour, name="tour"),
     path("tour/now", views.now, name="tour-now"),
     path("tour/<slug:name>", views.run, name="tour-run"),
+    path("patterns/", RedirectView.as_view(url="/#patterns")),
     path("patterns/<str:name>", views.pattern_page, name="pattern"),
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -15,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from apps.core.http.client import client_address
 from apps.core.http.problems import only_safe
-from apps.core.patterns import PATTERNS
+from apps.core.patterns import PATTERNS, Pattern
 from apps.tour.documents import read
 from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Outcome
 from apps.tour.experiments.faults import GROUP as FAULTS
@@ -49,7 +50,9 @@ def now(request: HttpRequest) -> HttpResponse:
     """The part of the first page that changes: the moving parts and the trace. 404 outside development."""
     if not is_live():
         raise Http404
-    return render(request, "tour/now.html", _now(request.GET.get("trace", ""), request.GET.get("cohort", "")))
+    shown = _now(request.GET.get("trace", ""), request.GET.get("cohort", ""))
+    # the script adds its token: with one of its own the part would never be the same twice
+    return render(request, "tour/now.html", shown | {"fragment": True})
 
 
 @require_POST
@@ -91,7 +94,7 @@ def pattern_page(request: HttpRequest, name: str) -> HttpResponse:
 
 
 def _page(request: HttpRequest, trace: str = "", cohort: str = "") -> dict[str, Any]:
-    about: dict[str, Any] = {"patterns": PATTERNS, "live": is_live(), "registration": registration_experiment()}
+    about: dict[str, Any] = {"patterns": cards(), "live": is_live(), "registration": registration_experiment()}
     if not is_live():
         return about
     groups = [(group, _in_group(group)) for group in (FAULTS, REQUESTS)]
@@ -101,6 +104,16 @@ def _page(request: HttpRequest, trace: str = "", cohort: str = "") -> dict[str, 
 
 def _now(trace: str, cohort: str) -> dict[str, Any]:
     return {"parts": parts(), "followed": followed(cohort), "picture": waterfall(spans_of(trace)), "trace": trace}
+
+
+def cards() -> list[tuple[Pattern, str]]:
+    """Each pattern, and what it prevents by the recorded run of `manage.py compare`; empty if that is not here."""
+    try:
+        recorded = json.loads((settings.DOCS / "comparisons.json").read_text())
+    except FileNotFoundError:
+        recorded = []
+    headlines = {one["pattern"]: one["headline"] for one in recorded}
+    return [(pattern, headlines.get(pattern.name, "")) for pattern in PATTERNS]
 
 
 def _in_group(group: str) -> list[Experiment]:

@@ -158,7 +158,7 @@ def the_tour_breaks_things_and_nothing_is_lost(stack: Stack) -> None:
         assert re.search(r"relay +stands still", so_far())
         press("relay-goes-on")
         press("valkey-wiped")
-        wait_for(lambda: re.search(r"looked up +20 .*lost +0 .*relay +runs", so_far()), "all are looked up", 120)
+        wait_for(lambda: re.search(r"profile filled +20 .*lost +0 .*relay +runs", so_far()), "all are looked up", 120)
         assert re.search(r"killed</dt><dd>processes \d+, \d+<", press("workers-killed"))
 
 

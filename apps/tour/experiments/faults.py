@@ -119,7 +119,10 @@ def relay_goes_on() -> Outcome:
     pattern="event-bus",
     group=GROUP,
     does=f"{PEOPLE} people register; half way both workers of events are killed (SIGKILL).",
-    promise="Their work falls due again, and another worker takes it: each effect happens, each once.",
+    promise=(
+        "Their work falls due again, and another worker takes it: nothing is lost, no row is written twice. A mail"
+        " whose worker died before it was marked may go out again, under the same Message-ID."
+    ),
 )
 def workers_killed() -> Outcome:
     """SIGKILL; the supervisor starts new ones."""

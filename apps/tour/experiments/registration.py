@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import secrets
 
+from django.conf import settings
+
 from apps.tour.client import address, client, register
 from apps.tour.experiments import Fact, Outcome, experiment
 from apps.tour.experiments.requests import code_of
@@ -23,10 +25,12 @@ def registration() -> Outcome:
         # W3C Trace Context: version, trace, this end's span, sampled
         http.headers["traceparent"] = f"00-{trace_id}-{secrets.token_hex(8)}-01"
         answer = register(http, address("ada"))
+    request_id = answer.headers["X-Request-ID"]
     took = float(answer.headers["X-Process-Time"]) * 1000
     facts = (
         Fact("answered", f"{answer.status_code} {code_of(answer)}".strip(), "good" if answer.is_success else "bad"),
         Fact("after", f"{took:.1f} ms"),
-        Fact("X-Request-ID", answer.headers["X-Request-ID"]),
+        Fact("X-Request-ID", request_id),
+        Fact("its lines in every process", f"grep {request_id} {settings.TOUR_STATE}/logs/*.log"),
     )
     return Outcome(facts, kept=answer.is_success, trace_id=trace_id)

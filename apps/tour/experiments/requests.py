@@ -68,7 +68,7 @@ def racing_registrations() -> Outcome:
 
 
 @experiment(
-    "An entity tag that is old",
+    "Two edit the same user",
     pattern="repository",
     group=GROUP,
     does="Two editors read the same user; the first saves, then the second.",
@@ -129,7 +129,8 @@ def bucket_emptied() -> Outcome:
     refused = next((answer for answer in answers if answer.status_code == 429), None)
     if refused is None:
         return Outcome(
-            (Fact("200", str(counts[200])),), note="The limit is set higher than this spree, or a minute ended."
+            (Fact("200", str(counts[200])),),
+            note="Not decided: a higher limit, a minute that ended, or a counter that was emptied. Try it again.",
         )
     facts = (
         Fact("200", str(counts[200])),
@@ -139,7 +140,11 @@ def bucket_emptied() -> Outcome:
         Fact("Retry-After", f"{refused.headers['Retry-After']} s"),
     )
     limit = int(refused.headers["RateLimit-Policy"].partition("q=")[2].partition(";")[0])
-    note = "A new minute began meanwhile, and with it a new count." if counts[200] > limit else ""
+    note = (
+        "Not decided: a new minute began meanwhile, or the counter was emptied. Try it again."
+        if counts[200] > limit
+        else ""
+    )
     return Outcome(facts, kept=True if counts[200] == limit else None, note=note)
 
 

@@ -70,6 +70,8 @@ def _chosen(name: str, *, everything: bool) -> list[str]:
         raise CommandError("Name a pattern or say --all, not both.")
     if everything:
         return NAMES
+    # as it stands in the address of its page
+    name = next((pattern.name for pattern in PATTERNS if pattern.slug == name), name)
     if name not in NAMES:
         said = f"There is no pattern {name!r}" if name else "Name a pattern, or say --all"
         raise CommandError(f"{said}; there is {', '.join(NAMES)}.")

@@ -3,7 +3,7 @@
 
 const outcome = document.getElementById("outcome");
 const now = document.getElementById("now");
-const POLL_MS = 1000, QUIET_AFTER = 120;
+const TOKEN = "csrfmiddlewaretoken", POLL_MS = 1000, QUIET_AFTER = 120;
 let trace = "", cohort = "", shown = now.innerHTML, looks = 0, asking = false;
 
 function follow(article) {
@@ -13,11 +13,13 @@ function follow(article) {
 }
 
 async function send(form) {
-  const button = form.querySelector("button");
+  const button = form.querySelector("button"), label = button.textContent, body = new FormData(form);
+  if (!body.has(TOKEN)) body.set(TOKEN, document.querySelector(`[name=${TOKEN}]`).value);
   button.disabled = true;
+  button.textContent = "running…";
   button.setAttribute("aria-busy", "true");
   try {
-    const answer = await fetch(form.action, { method: "POST", body: new FormData(form), headers: { "X-Tour-Fragment": "1" } });
+    const answer = await fetch(form.action, { method: "POST", body, headers: { "X-Tour-Fragment": "1" } });
     if (!answer.ok) throw new Error(`the service answered ${answer.status}`);
     outcome.innerHTML = await answer.text();
     follow(outcome.querySelector("article"));
@@ -26,6 +28,7 @@ async function send(form) {
     outcome.textContent = `That did not work: ${error.message}.`;
   } finally {
     button.disabled = false;
+    button.textContent = label;
     button.removeAttribute("aria-busy");
   }
   look();
