@@ -66,6 +66,7 @@ PATTERNS = (
             "apps/events/models.py",
             "apps/events/relay.py",
             "apps/events/deliveries.py",
+            "apps/events/lines.py",
             "apps/core/queue/work_queue.py",
             "apps/core/bus.py",
             "apps/core/errors.py",

@@ -26,6 +26,7 @@ from apps.profiles.directory import DirectoryUnavailable, People
 from apps.profiles.errors import CacheAway
 from apps.profiles.known_people import LARGEST_BYTES, NOBODY_SECONDS, STALE_SECONDS, KnownPeople
 from apps.profiles.people import PeopleClient
+from config.product import SLUG
 from config.server.ports import free_port
 from config.stack.people import PeopleDirectory
 from config.stack.supervisor import Supervisor
@@ -245,11 +246,11 @@ class TestForgetting:
         assert list(valkey.scan_iter("*people:*")) == []
 
     def test_all_of_them_and_nothing_else(self, known: KnownPeople, valkey: redis.Redis) -> None:
-        valkey.set("patterns:1:other", "1")
+        valkey.set(f"{SLUG}:1:other", "1")
         for number in range(700):
-            valkey.set(f"patterns:1:people:{number}:answer", "[]")
+            valkey.set(f"{SLUG}:1:people:{number}:answer", "[]")
         assert known.forget_all(ForgetPeople()) == 700
-        assert list(valkey.scan_iter()) == [b"patterns:1:other"]
+        assert list(valkey.scan_iter()) == [f"{SLUG}:1:other".encode()]
 
     def test_manage_py_people(self, capsys: pytest.CaptureFixture[str], valkey: redis.Redis) -> None:
         mine = known_at(settings.ENV.redis_url, settings.ENV.secret_key)

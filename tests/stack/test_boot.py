@@ -45,6 +45,7 @@ SWITCHES: dict[str, str | None] = {
     "WEB_WORKERS": "2",
     "WEB_THREADS": "2",
     "DB_POOL_SIZE": "2",
+    "DATABASE_TIMEOUT": "20",
     "DB_TRANSACTION_POOLING": "true",
     "REDIS_TTL": "60",
     "CELERY_BROKER_URL": "amqp://guest:guest@127.0.0.1:1//",

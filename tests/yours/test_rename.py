@@ -132,7 +132,7 @@ def what_runs_has_the_name(said: dict[str, str]) -> None:
     ],
 )
 def test_make_hands_over_what_was_typed(words: tuple[str, ...], environment: dict[str, str], handed: list[str]) -> None:
-    command = ["make", "--old-file=dev", "rename", "VENV=printf '%s|'", *words]
+    command = ["make", "--no-print-directory", "--old-file=dev", "rename", "VENV=printf '%s|'", *words]
     done = subprocess.run(command, cwd=ROOT, env=os.environ | environment, capture_output=True, text=True, check=True)
     assert done.stdout.split("|")[:-1] == ["-m", "config.yours.rename", *handed]
 

@@ -127,7 +127,7 @@ def relay_goes_on() -> Outcome:
 def workers_killed() -> Outcome:
     """SIGKILL; the supervisor starts new ones."""
     killed: list[int] = []
-    cohort, fact = people(PEOPLE, lambda: killed.extend(stack.kill("worker", "io")))
+    cohort, fact = people(PEOPLE, lambda: killed.extend(stack.kill("worker-events", "worker-io")))
     facts = (Fact("killed", f"processes {', '.join(map(str, killed))}", "bad"), fact)
     return Outcome(
         facts, cohort=cohort, note="What a dead worker held comes back when its lease ends, up to 50 s later."
