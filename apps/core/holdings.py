@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from django.db import connection
 from django.db.models import Q
@@ -30,16 +29,9 @@ OLDER = """
 
 
 def _run(sql: str, person: Person, **more: int) -> int:
-    values: dict[str, Any] = {
-        "called": person.called,
-        "user_id": person.user_id,
-        "key": str(person.user_id),
-        "written": person.written,
-        "pseudonym": person.pseudonym,
-        "gone_at": person.gone_at or None,
-    }
+    values = person.values | {"key": str(person.user_id), "about": list(ABOUT), "limit": BATCH}
     with connection.cursor() as cursor:
-        cursor.execute(sql, values | {"about": list(ABOUT), "limit": BATCH} | more)
+        cursor.execute(sql, values | more)
         return int(cursor.rowcount)
 
 

@@ -21,7 +21,7 @@ class Pattern(NamedTuple):
     @property
     def slug(self) -> str:
         """The name as it stands in addresses and file names."""
-        return self.name.lower().replace(" ", "-")
+        return slug_of(self.name)
 
 
 PATTERNS = (
@@ -173,3 +173,13 @@ PATTERNS = (
         ),
     ),
 )
+
+
+def slug_of(name: str) -> str:
+    """A pattern's name as it stands in addresses and file names."""
+    return name.lower().replace(" ", "-")
+
+
+def pattern_named(name: str) -> Pattern | None:
+    """The pattern with this name or slug, in any letter case; None if there is none."""
+    return next((pattern for pattern in PATTERNS if pattern.slug == slug_of(name)), None)

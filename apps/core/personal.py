@@ -52,7 +52,7 @@ class Person:
     @property
     def called(self) -> str:
         """What stands in the place of their name."""
-        return f"user {self.user_id}"
+        return number_of(self.user_id)
 
     @property
     def written(self) -> str:
@@ -64,6 +64,18 @@ class Person:
         """The same, also for the text of a JSON document, and for what `encode(…, 'escape')` makes of bytes."""
         emails = [spelt for email in self.emails for spelt in (json.dumps(email)[1:-1], email)]
         return f"(?:{NOT_BEFORE}|{ESCAPE_BEFORE})(?:{self._any_of(emails)}){NOT_AFTER}"
+
+    @property
+    def values(self) -> dict[str, Any]:
+        """The same for a statement, by name."""
+        return {
+            "user_id": self.user_id,
+            "called": self.called,
+            "pseudonym": self.pseudonym,
+            "written": self.written,
+            "escaped": self.escaped,
+            "gone_at": self.gone_at or None,
+        }
 
     def _any_of(self, texts: Sequence[str]) -> str:
         return "|".join(map(re.escape, texts))
@@ -94,6 +106,11 @@ class Holding:
     at_once: Callable[[Person], None] | None = None
     step: Callable[[Person, str], str | None] | None = None
     waits: bool = False
+
+
+def number_of(user_id: int) -> str:
+    """What a user is called once they are erased."""
+    return f"user {user_id}"
 
 
 HOLDINGS: dict[str, Holding] = {}

@@ -15,8 +15,9 @@ from apps.jobs.models import Chunk, Job, RefusedLines, Status
 BATCH, PAGE, PIECES = 20, 100, 20
 # nothing is left for anybody to read, or for a worker to go on with
 LEAVE = """
-    WITH own AS (SELECT id, due_at IS NOT NULL AS unfinished FROM jobs_job WHERE owner_id = %(owner)s FOR NO KEY UPDATE)
-    UPDATE jobs_job j SET left_by = %(owner)s, owner_id = NULL, token = NULL, due_at = NULL, input = NULL,
+    WITH own AS (
+        SELECT id, due_at IS NOT NULL AS unfinished FROM jobs_job WHERE owner_id = %(user_id)s FOR NO KEY UPDATE)
+    UPDATE jobs_job j SET left_by = %(user_id)s, owner_id = NULL, token = NULL, due_at = NULL, input = NULL,
         checkpoint = NULL, result = NULL, error = '', last_error = '',
         status = CASE WHEN own.unfinished THEN 'REVOKED' ELSE j.status END, finished_at = coalesce(finished_at, now())
     FROM own WHERE j.id = own.id RETURNING j.id, j.kind, own.unfinished"""
@@ -48,15 +49,8 @@ REFUSED = """
 
 
 def _run(sql: str, person: Person, **more: Any) -> list[tuple[Any, ...]]:
-    values: dict[str, Any] = {
-        "owner": person.user_id,
-        "written": person.written,
-        "escaped": person.escaped,
-        "pseudonym": person.pseudonym,
-        "gone_at": person.gone_at,
-    }
     with connection.cursor() as cursor:
-        cursor.execute(sql, values | more)
+        cursor.execute(sql, person.values | more)
         return cursor.fetchall() if cursor.description else []
 
 

@@ -11,26 +11,18 @@ import httpx
 from django.conf import settings
 
 from apps.core.bus import bus
-from apps.core.errors import NotFound
 from apps.tour.experiments import CannotRun
 from apps.users.commands import IssueToken
 
 TIMEOUT_SECONDS = 20
-DEMO_STAFF = "admin@example.com"
+# neither proxies nor certificates
+ON_LOOPBACK: dict[str, Any] = {"trust_env": False, "verify": False}
 
 
 @contextmanager
-def client(token: str = "") -> Iterator[httpx.Client]:
-    """A client of /api, with a token or without. Raises CannotRun if the service does not answer it."""
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
-    # on loopback: neither proxies nor certificates
-    with httpx.Client(
-        base_url=settings.TOUR_URL,
-        headers=headers,
-        timeout=TIMEOUT_SECONDS,
-        trust_env=False,
-        verify=False,  # noqa: S501 # http
-    ) as http:
+def client() -> Iterator[httpx.Client]:
+    """A client of the service. Raises CannotRun if it does not answer."""
+    with httpx.Client(base_url=settings.TOUR_URL, timeout=TIMEOUT_SECONDS, **ON_LOOPBACK) as http:
         try:
             yield http
         except httpx.HTTPError as error:
@@ -65,9 +57,6 @@ def done(answer: httpx.Response) -> httpx.Response:
     raise CannotRun(f"The service refused a step of this: {answer.json().get('detail', answer.status_code)}")
 
 
-def staff_token() -> str:
-    """An access token of the demo staff user. Raises CannotRun without one."""
-    try:
-        return bus.execute(IssueToken(DEMO_STAFF))
-    except NotFound:
-        raise CannotRun(f"This needs the demo user {DEMO_STAFF}, whom make run puts into its own database.") from None
+def code_of(answer: httpx.Response) -> str:
+    """The code of a problem document; empty for any other answer."""
+    return str(answer.json().get("code", "")) if answer.is_error else ""

@@ -6,8 +6,9 @@ page of a pattern do too, and what has no page is shown without a link.
 
 from __future__ import annotations
 
+import json
 import re
-from functools import lru_cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from django.utils.safestring import SafeString, mark_safe
@@ -24,6 +25,15 @@ MARKER = re.compile(r"<!--.*?-->\n?")
 def read(page: Path) -> SafeString:
     """The HTML of the Markdown file `page`, made anew if it has changed. Raises FileNotFoundError."""
     return _rendered(page, page.stat().st_mtime_ns)
+
+
+@cache
+def headlines(comparisons: Path) -> dict[str, str]:
+    """What each pattern prevents, by its name, of the recorded run in the file `comparisons`; empty without one."""
+    try:
+        return {one["pattern"]: one["headline"] for one in json.loads(comparisons.read_text())}
+    except FileNotFoundError:
+        return {}
 
 
 @lru_cache(maxsize=64)

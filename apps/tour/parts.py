@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
-import httpx
 from django.conf import settings
 from django.db import DatabaseError
 
+from apps.core.backoffice.overview import said
 from apps.core.bus import bus
+from apps.core.errors import DomainError
 from apps.core.http.middleware.rate_limit import refusals
-from apps.core.reads import CAP
 from apps.core.resilience.breakers import GetBreakers
 from apps.core.resilience.valkey import Unavailable, valkey_at
 from apps.events.queries import GetBacklog
 from apps.jobs.queries import ListJobs
 from apps.tour import stack
-from apps.tour.client import client, staff_token
-from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Fact
+from apps.tour.experiments import EXPERIMENTS, Experiment, Fact
+from apps.users.commands import IssueToken
+from apps.users.queries import ListUsers, ReadToken
 
 # the prefix of addresses, and how many registrations with it were answered 201
 COHORT = re.compile(r"(tour-[0-9a-f]{6})\.([0-9]{1,3})")
-LOOKED_BACK_MINUTES, NEWEST_JOBS = 10, 50
+LOOKED_BACK_MINUTES, NEWEST_JOBS, MOST = 10, 50, 100
+DEMO_STAFF = "admin@example.com"
 TONES = {"closed": "good", "open": "bad", "half_open": "warn"}
 
 
@@ -40,13 +44,15 @@ class Part:
 
 def parts() -> list[Part]:
     """All parts, each read by itself."""
-    failing = stack.directory_fails()
+    still, failing = stack.stands_still("relay"), stack.directory_fails()
+    relay = Fact("relay", "stands still" if still else "runs", "bad" if still else "good")
+    directory = (Fact("people directory", failing, "bad"),) if failing else ()
     return [
-        Part("Event bus", "event-bus", _read(_bus_facts), _if(stack.stands_still("relay"), "relay-goes-on")),
+        Part("Event bus", "event-bus", (relay, *_read(_bus_facts)), _if(still, "relay-goes-on")),
         Part(
             "Circuit breaker",
             "circuit-breaker",
-            (Fact("people directory", failing, "bad"), *_read(_breaker_facts)) if failing else _read(_breaker_facts),
+            (*directory, *_read(_breaker_facts)),
             _if(bool(failing), "directory-repaired"),
         ),
         Part("Rate limit", "middleware", _read(_limit_facts)),
@@ -68,13 +74,11 @@ def _read(read: Callable[[], tuple[Fact, ...]]) -> tuple[Fact, ...]:
 def _bus_facts() -> tuple[Fact, ...]:
     backlog = bus.ask(GetBacklog(dead=0))
     waiting, again, dead = (backlog.states[state] for state in ("pending", "failed", "dead"))
-    still = stack.stands_still("relay")
     return (
-        Fact("relay", "stands still" if still else "runs", "bad" if still else "good"),
-        Fact("in the outbox", capped(backlog.unsequenced), "warn" if backlog.unsequenced else ""),
-        Fact("deliveries on their way", capped(waiting), "warn" if waiting else ""),
-        Fact("to be tried again", capped(again), "warn" if again else ""),
-        Fact("dead letters", capped(dead), "bad" if dead else "good"),
+        Fact("in the outbox", said(backlog.unsequenced), "warn" if backlog.unsequenced else ""),
+        Fact("deliveries on their way", said(waiting), "warn" if waiting else ""),
+        Fact("to be tried again", said(again), "warn" if again else ""),
+        Fact("dead letters", said(dead), "bad" if dead else "good"),
     )
 
 
@@ -111,13 +115,13 @@ def followed(cohort: str) -> tuple[Fact, ...]:
     try:
         # read first: what waited no more at that moment had all its effects before the people are read
         waits = _waiting()
-        with client(staff_token()) as http:
-            answer = http.get("/api/v2/users", params={"search": prefix, "limit": 100})
-            answer.raise_for_status()
-            found = answer.json()["results"]
-    except (CannotRun, DatabaseError, httpx.HTTPError) as error:
+        asked = ListUsers(("id", "profile_enriched_at"), bus.ask(ReadToken(staff_token())), MOST, None, prefix)
+        found = bus.ask(asked)
+    except (DomainError, DatabaseError) as error:
+        # perhaps somebody has ended its session
+        _issued.cache_clear()
         return (Fact("cannot be counted", str(error), "warn"),)
-    done = sum(1 for user in found if user["profile"] and user["profile"]["enriched_at"])
+    done = sum(1 for user in found if user["profile_enriched_at"])
     lost = promised - len(found) + (0 if waits else len(found) - done)
     counted = Fact("lost", str(lost), "bad" if lost else "good")
     if waits and not lost and done < promised:
@@ -137,6 +141,12 @@ def _waiting() -> int:
     return backlog.unsequenced + sum(backlog.states.values())
 
 
-def capped(number: int) -> str:
-    """`number` for people, and "more than" for what was not counted further."""
-    return f"more than {CAP:,}" if number > CAP else f"{number:,}"
+def staff_token() -> str:
+    """An access token of the demo staff user, whom `make run` makes. Raises NotFound without one."""
+    return _issued(int(time.monotonic() / (settings.ACCESS_TOKEN_EXPIRE_MINUTES * 30)))
+
+
+@lru_cache(maxsize=1)
+def _issued(turn: int) -> str:
+    # a session each, so one for half of a token's life and not for each look at the page
+    return bus.execute(IssueToken(DEMO_STAFF))

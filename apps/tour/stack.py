@@ -12,6 +12,8 @@ from typing import Any
 import httpx
 from django.conf import settings
 
+from apps.core.resilience.valkey import patient_client
+from apps.tour.client import ON_LOOPBACK
 from apps.tour.experiments import CannotRun
 
 LONGEST_PAUSE_SECONDS = 60.0
@@ -20,37 +22,38 @@ TIMEOUT_SECONDS, ASKED_SECONDS = 5.0, 0.5
 
 def tell_directory(how: dict[str, Any]) -> None:
     """Make the people directory fail as `how` says (see config/stack/people.py). Raises CannotRun."""
-    url, key = settings.TOUR_DIRECTORY
     try:
-        answer = httpx.put(
-            f"{url}/control",
-            json=how,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=TIMEOUT_SECONDS,
-            trust_env=False,
-            verify=False,  # noqa: S501 # http
-        )
-        answer.raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
-        raise CannotRun("This needs the people directory that make run starts without EXTERNAL_API_URL.") from None
+        _control("PUT", TIMEOUT_SECONDS, json=how)
+    except httpx.HTTPError as error:
+        raise CannotRun(f"The people directory does not answer: {type(error).__name__}.") from error
 
 
 def directory_fails() -> str:
     """How the people directory was told to fail, in words; empty if it works, or is not there to be asked."""
-    url, key = settings.TOUR_DIRECTORY
     try:
-        answer = httpx.get(
-            f"{url}/control",
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=ASKED_SECONDS,
-            trust_env=False,
-            verify=False,  # noqa: S501 # http
-        )
-        told = answer.raise_for_status().json()
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError):
+        told = _control("GET", ASKED_SECONDS).json()
+    except (CannotRun, httpx.HTTPError):
         return ""
     status, delay = told.get("status"), told.get("delay")
     return f"answers {status}" if status else f"answers after {delay:g} s" if delay else ""
+
+
+def _control(method: str, seconds: float, **more: Any) -> httpx.Response:
+    """Ask the people directory of `make run`; somebody else's is none of ours to tell. Raises CannotRun."""
+    pid_of("people")
+    url, key = settings.TOUR_DIRECTORY
+    headers = {"Authorization": f"Bearer {key}"}
+    answer = httpx.request(method, f"{url}/control", headers=headers, timeout=seconds, **ON_LOOPBACK, **more)
+    return answer.raise_for_status()
+
+
+def wipe_valkey() -> int:
+    """Empty the Valkey of `make run`; how many keys there were. Raises CannotRun for any other: it may be shared."""
+    pid_of("valkey")
+    valkey = patient_client(settings.VALKEY_URL, TIMEOUT_SECONDS)
+    keys = int(valkey.dbsize())
+    valkey.flushall()
+    return keys
 
 
 def pid_of(name: str) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,8 +15,8 @@ from django.views.decorators.http import require_POST
 
 from apps.core.http.client import client_address
 from apps.core.http.problems import only_safe
-from apps.core.patterns import PATTERNS, Pattern
-from apps.tour.documents import read
+from apps.core.patterns import PATTERNS, Pattern, pattern_named
+from apps.tour.documents import headlines, read
 from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Outcome
 from apps.tour.experiments.faults import GROUP as FAULTS
 from apps.tour.experiments.registration import registration
@@ -80,21 +79,21 @@ def run(request: HttpRequest, name: str) -> HttpResponse:
 @only_safe
 def pattern_page(request: HttpRequest, name: str) -> HttpResponse:
     """The page of a pattern: by its slug, or by its name as `manage.py patterns` prints it, which leads there."""
-    slug = name.lower().replace(" ", "-")
-    pattern = next((pattern for pattern in PATTERNS if pattern.slug == slug), None)
+    pattern = pattern_named(name)
     if pattern is None:
         raise Http404
-    if name != slug:
-        return redirect(f"/patterns/{slug}", permanent=True)
+    if name != pattern.slug:
+        return redirect(f"/patterns/{pattern.slug}", permanent=True)
     try:
-        text = read(settings.DOCS / "patterns" / f"{slug}.md")
+        text = read(settings.DOCS / "patterns" / f"{pattern.slug}.md")
     except FileNotFoundError:
         raise Http404 from None
     return render(request, "tour/pattern.html", {"pattern": pattern, "patterns": PATTERNS, "text": text})
 
 
 def _page(request: HttpRequest, trace: str = "", cohort: str = "") -> dict[str, Any]:
-    about: dict[str, Any] = {"patterns": cards(), "live": is_live(), "registration": registration_experiment()}
+    begins = EXPERIMENTS[registration.__name__]
+    about: dict[str, Any] = {"patterns": cards(), "live": is_live(), "registration": begins}
     if not is_live():
         return about
     groups = [(group, _in_group(group)) for group in (FAULTS, REQUESTS)]
@@ -108,18 +107,9 @@ def _now(trace: str, cohort: str) -> dict[str, Any]:
 
 def cards() -> list[tuple[Pattern, str]]:
     """Each pattern, and what it prevents by the recorded run of `manage.py compare`; empty if that is not here."""
-    try:
-        recorded = json.loads((settings.DOCS / "comparisons.json").read_text())
-    except FileNotFoundError:
-        recorded = []
-    headlines = {one["pattern"]: one["headline"] for one in recorded}
-    return [(pattern, headlines.get(pattern.name, "")) for pattern in PATTERNS]
+    recorded = headlines(settings.DOCS / "comparisons.json")
+    return [(pattern, recorded.get(pattern.name, "")) for pattern in PATTERNS]
 
 
 def _in_group(group: str) -> list[Experiment]:
     return [experiment for experiment in EXPERIMENTS.values() if experiment.group == group]
-
-
-def registration_experiment() -> Experiment:
-    """The one that the page begins with."""
-    return EXPERIMENTS[registration.__name__]

@@ -45,10 +45,8 @@ class Accounts:
         """Write down that somebody asked. Whether there is such a user is looked up by a worker: no answer tells."""
         email = rules.clean_email(command.email)
         rules.check([rules.email_problem(email)])
-        if self._accounts.count_mail(Purpose.RESET, email)[0] > MAILS_AN_HOUR:
-            log.warning("mail_limited", kind=Purpose.RESET)
-            return
-        publish(PasswordResetRequested(email))
+        if self.may_mail(Purpose.RESET, email):
+            publish(PasswordResetRequested(email))
 
     def confirm_reset(self, command: ConfirmPasswordReset) -> None:
         """Of two who come with one token at once, the second waits for the first, and finds it used."""
@@ -60,6 +58,13 @@ class Accounts:
     def check_link(self, query: CheckLink) -> None:
         """Look at what the link is about, and lock nothing. Raises DeadLink."""
         self._whose_reset(query.token, self._accounts.owner)
+
+    def may_mail(self, kind: Purpose, email: str) -> bool:
+        """Count a mail that somebody asks for; False, and a line in the log, past MAILS_AN_HOUR: no answer tells."""
+        if self._accounts.count_mail(kind, email)[0] <= MAILS_AN_HOUR:
+            return True
+        log.warning("mail_limited", kind=kind)
+        return False
 
     @contextmanager
     def proven(self, user_id: int, password: str, address: str) -> Iterator[User]:

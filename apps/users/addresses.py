@@ -62,10 +62,8 @@ class Addresses:
             email = self._users.get(command.user_id).email
         email = rules.clean_email(email or "")
         rules.check([rules.email_problem(email)])
-        if self._accounts.count_mail(Purpose.VERIFY, email)[0] > MAILS_AN_HOUR:
-            log.warning("mail_limited", kind=Purpose.VERIFY)
-            return
-        publish(VerificationRequested(email))
+        if self._passwords.may_mail(Purpose.VERIFY, email):
+            publish(VerificationRequested(email))
 
     def verify(self, command: VerifyEmail) -> None:
         """Of two who come with one token at once, the second waits for the first, and finds it used."""

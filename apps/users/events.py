@@ -86,32 +86,32 @@ class SecondFactorChanged(UserEvent):
     generation: int
 
 
+@dataclass(frozen=True)
+class AddressEvent(Event):
+    """An event about an address of which nobody has looked yet whose it is."""
+
+    personal: ClassVar[tuple[str, ...]] = ("email",)
+    email: str
+
+    @property
+    def aggregate(self) -> str:
+        return about_address(self.email)
+
+
 @event
 @dataclass(frozen=True)
-class PasswordResetRequested(Event):
+class PasswordResetRequested(AddressEvent):
     """Somebody asked to reset the password of whoever has this e-mail, if anybody does."""
 
     type: ClassVar[str] = f"{INTERNAL}password_reset_requested"
-    personal: ClassVar[tuple[str, ...]] = ("email",)
-    email: str
-
-    @property
-    def aggregate(self) -> str:
-        return about_address(self.email)
 
 
 @event
 @dataclass(frozen=True)
-class VerificationRequested(Event):
+class VerificationRequested(AddressEvent):
     """Somebody asked for another link that verifies this address."""
 
     type: ClassVar[str] = f"{INTERNAL}email_verification_requested"
-    personal: ClassVar[tuple[str, ...]] = ("email",)
-    email: str
-
-    @property
-    def aggregate(self) -> str:
-        return about_address(self.email)
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from django.db.models import Q
 from django.db.models.functions import Lower, Now
 from django.utils.crypto import salted_hmac
 
+from apps.core.personal import number_of
 from apps.core.queue.work_queue import WorkItem
 from apps.users import passwords
 from apps.users.mailboxes import one_spelling
@@ -84,7 +85,7 @@ class User(AbstractBaseUser):
     @property
     def once_gone(self) -> str:
         """What they are called when they are erased."""
-        return f"user {self.pk}"
+        return number_of(self.pk)
 
     def set_password(self, raw_password: str | None) -> None:
         """Django's hook; the use case is the command SetPassword."""

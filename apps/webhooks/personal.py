@@ -62,7 +62,7 @@ def erase_newest(person: Person) -> None:
 
 def erase_messages(person: Person, after: str) -> str | None:
     """Erase what messages about them say."""
-    said = {"key": f'"user_id":{person.user_id}', "escaped": person.escaped, "gone_at": person.gone_at}
+    said = person.values | {"key": f'"user_id":{person.user_id}'}
 
     def forget(first: int, last: int) -> None:
         _erase(NEXT, {**said, "first": first, "last": last}, person)

@@ -73,6 +73,9 @@ class Supervisor:
         self._keep = keep
         self._discard = [str(discard)] if discard else []
         self._slots: dict[str, _Slot] = {}
+        # of a run that was killed: somebody else may have these numbers now
+        for left in logs.glob("*.pid"):
+            left.unlink(missing_ok=True)
         self._guard = self._start_guard()
 
     def __enter__(self) -> Supervisor:
@@ -172,8 +175,9 @@ class Supervisor:
     def _spawn(self, slot: _Slot) -> None:
         child = slot.child
         slot.process = Process(child, self.log(child.name), self._guard_pipe(), self._keep, self._show(child.name))
-        # for whoever wants to stop one of them, as the tour does
-        self.log(child.name).with_suffix(".pid").write_text(str(slot.process.pid))
+        # for whoever wants to stop one of them, as the tour does; a full disk must not stop the supervisor
+        with contextlib.suppress(OSError):
+            self.log(child.name).with_suffix(".pid").write_text(str(slot.process.pid))
 
     def _bury(self, slot: _Slot, process: Process, status: int) -> None:
         # its own children would hold on to its port

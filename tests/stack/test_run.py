@@ -65,7 +65,7 @@ def test_one_life_of_the_stack(stack: Stack, tmp_path: Path) -> None:
         nothing_in_the_log_alarms(program)
         the_commands_it_prints_work(program)
         links_in_mails_lead_here(stack)
-        assert "Welcome" in httpx.get(f"{stack.url}/dev/mail", timeout=20, trust_env=False).text
+        assert "Welcome" in loopback.get(f"{stack.url}/dev/mail", timeout=20).text
         a_second_copy_is_told_why_it_cannot_start(stack, program)
         the_tour_breaks_things_and_nothing_is_lost(stack)
         every_killed_process_comes_back(stack, program)

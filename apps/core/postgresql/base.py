@@ -50,12 +50,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     SchemaEditorClass = PatientSchemaEditor
 
-    @property
-    def pool(self) -> Any:
+    def __init__(self, *arguments: Any, **more: Any) -> None:
+        super().__init__(*arguments, **more)
         options = self.settings_dict["OPTIONS"]
         if options.get("pool") and (seconds := options.get("answer_within")):
             options["pool"]["connection_class"] = bounded(seconds)
-        return super().pool
 
     def get_connection_params(self) -> dict[str, Any]:
         parameters: dict[str, Any] = super().get_connection_params()

@@ -6,9 +6,6 @@ import secrets
 import time
 from collections.abc import Callable
 
-from django.conf import settings
-
-from apps.core.resilience.valkey import patient_client
 from apps.tour import stack
 from apps.tour.client import client, newcomer, register
 from apps.tour.experiments import Fact, Outcome, experiment
@@ -16,7 +13,6 @@ from apps.tour.experiments import Fact, Outcome, experiment
 GROUP = "Break it"
 PEOPLE, FEW = 20, 6
 DIRECTORY_DELAY_SECONDS = 8.0
-VALKEY_SECONDS = 2.0
 
 
 def people(number: int, in_the_middle: Callable[[], object] = lambda: None) -> tuple[str, Fact]:
@@ -37,6 +33,14 @@ def people(number: int, in_the_middle: Callable[[], object] = lambda: None) -> t
     )
 
 
+def failing(how: dict[str, float]) -> Outcome:
+    """Let the directory fail as `how` says while a few people register."""
+    stack.tell_directory(how)
+    cohort, fact = people(FEW)
+    facts = (Fact("the directory", stack.directory_fails(), "bad"), fact)
+    return Outcome(facts, cohort=cohort, note="Watch the breaker, then repair it.")
+
+
 @experiment(
     "People directory down",
     pattern="circuit-breaker",
@@ -47,11 +51,7 @@ def people(number: int, in_the_middle: Callable[[], object] = lambda: None) -> t
 )
 def directory_down() -> Outcome:
     """The directory fails until it is repaired."""
-    stack.tell_directory({"status": 503})
-    cohort, fact = people(FEW)
-    return Outcome(
-        (Fact("the directory", "answers 503", "bad"), fact), cohort=cohort, note="Watch the breaker, then repair it."
-    )
+    return failing({"status": 503})
 
 
 @experiment(
@@ -64,10 +64,7 @@ def directory_down() -> Outcome:
 )
 def directory_slow() -> Outcome:
     """The directory is slow until it is repaired."""
-    stack.tell_directory({"delay": DIRECTORY_DELAY_SECONDS})
-    cohort, fact = people(FEW)
-    facts = (Fact("the directory", f"answers after {DIRECTORY_DELAY_SECONDS:.0f} s", "bad"), fact)
-    return Outcome(facts, cohort=cohort, note="Watch the breaker, then repair it.")
+    return failing({"delay": DIRECTORY_DELAY_SECONDS})
 
 
 @experiment(
@@ -144,11 +141,5 @@ def workers_killed() -> Outcome:
 def valkey_wiped() -> Outcome:
     """FLUSHALL in the middle."""
     gone: list[int] = []
-
-    def wipe() -> None:
-        valkey = patient_client(settings.VALKEY_URL, VALKEY_SECONDS)
-        gone.append(valkey.dbsize())
-        valkey.flushall()
-
-    cohort, fact = people(PEOPLE, wipe)
-    return Outcome((Fact("wiped", f"{gone[0]} keys" if gone else "nothing", "bad"), fact), cohort=cohort)
+    cohort, fact = people(PEOPLE, lambda: gone.append(stack.wipe_valkey()))
+    return Outcome((Fact("wiped", f"{gone[0]} keys", "bad"), fact), cohort=cohort)

@@ -6,9 +6,8 @@ import secrets
 
 from django.conf import settings
 
-from apps.tour.client import address, client, register
+from apps.tour.client import address, client, code_of, register
 from apps.tour.experiments import Fact, Outcome, experiment
-from apps.tour.experiments.requests import code_of
 
 
 @experiment(

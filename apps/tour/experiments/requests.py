@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 
-from apps.tour.client import address, client, done, newcomer, register
+from apps.tour.client import address, client, code_of, done, newcomer, register
 from apps.tour.experiments import Fact, Outcome, experiment
 
 GROUP = "Try it as a client"
@@ -184,8 +184,3 @@ def watched(http: httpx.Client, path: str) -> dict[str, Any]:
             break
         time.sleep(LOOK_SECONDS)
     return task
-
-
-def code_of(answer: httpx.Response) -> str:
-    """The code of a problem document; empty for any other answer."""
-    return str(answer.json().get("code", "")) if answer.is_error else ""

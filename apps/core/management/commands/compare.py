@@ -12,7 +12,7 @@ from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 
 from apps.core.cli import Command as BaseCommand
-from apps.core.patterns import PATTERNS
+from apps.core.patterns import PATTERNS, pattern_named
 
 NAMES = [pattern.name for pattern in PATTERNS]
 
@@ -70,12 +70,11 @@ def _chosen(name: str, *, everything: bool) -> list[str]:
         raise CommandError("Name a pattern or say --all, not both.")
     if everything:
         return NAMES
-    # as it stands in the address of its page
-    name = next((pattern.name for pattern in PATTERNS if pattern.slug == name), name)
-    if name not in NAMES:
+    pattern = pattern_named(name)
+    if pattern is None:
         said = f"There is no pattern {name!r}" if name else "Name a pattern, or say --all"
         raise CommandError(f"{said}; there is {', '.join(NAMES)}.")
-    return [name]
+    return [pattern.name]
 
 
 def _shown(figure: int | float | None) -> str:

@@ -1,0 +1,45 @@
+"""What the tour counts of the people whom an experiment registered, each second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from apps.tour import parts
+from apps.tour.experiments import Fact
+from apps.users.commands import UserSnapshot
+from apps.users.models import Session
+
+Register = Callable[..., UserSnapshot]
+COHORT = "tour-0123ab"
+
+
+@pytest.fixture
+def staff(register: Register) -> Iterator[UserSnapshot]:
+    yield register(parts.DEMO_STAFF, "Staff", is_staff=True)
+    parts._issued.cache_clear()
+
+
+def test_many_looks_need_one_session(staff: UserSnapshot, register: Register) -> None:
+    register(f"{COHORT}-0@example.com")
+    for _ in range(3):
+        assert _value(parts.followed(f"{COHORT}.1"), "in the database") == "1"
+    assert Session.objects.filter(user_id=staff.id).count() == 1
+
+
+def test_who_was_promised_and_is_not_there_is_lost(staff: UserSnapshot, register: Register) -> None:
+    register(f"{COHORT}-0@example.com")
+    assert _value(parts.followed(f"{COHORT}.3"), "lost") == "2"
+
+
+def test_an_ended_session_costs_one_look(staff: UserSnapshot) -> None:
+    parts.followed(f"{COHORT}.0")
+    Session.objects.all().delete()
+    assert _value(parts.followed(f"{COHORT}.0"), "cannot be counted")
+    assert _value(parts.followed(f"{COHORT}.0"), "lost") == "0"
+
+
+def _value(facts: tuple[Fact, ...], name: str) -> str:
+    (found,) = (fact.value for fact in facts if fact.label == name)
+    return found
