@@ -28,10 +28,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark them, before `-m` is looked at."""
+    """Mark them, before `-m` is looked at, and begin with their modules: the quick ones then end at the same time."""
     marked = [item for item in items if isinstance(item, pytest.Function) and starts_processes(item)]
     for item in marked:
         item.add_marker(MARK)
+    slow = {item.path for item in marked}
+    items.sort(key=lambda item: item.path not in slow)
     config.stash[LEFT_OUT] = Counter(Path(item.nodeid.split("::")[0]).parts[1] for item in marked)
 
 

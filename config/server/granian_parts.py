@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import socket
+from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
@@ -14,13 +15,14 @@ BACKLOG = 1024
 STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 
 
-def share(server: Any, listener: socket.socket) -> None:
+def share(server: Any, listener: socket.socket, close: Callable[[], None]) -> None:
     """Give all workers the one `listener`, as Granian does by itself everywhere except on Linux.
 
     There each worker would listen for itself, and clients that wait to be accepted are cut off when that worker ends.
+    The main process calls `close` as soon as the whole server is to end, before its workers hear of it.
     Raises RuntimeError for another version of Granian.
     """
-    _has(server, "_init_shared_socket", "_sfd", "_shd")
+    _has(server, "_init_shared_socket", "_drop_shared_socket", "_sfd", "_shd")
     holder: Any = import_module("granian.net").SocketHolder
 
     def use_listener() -> None:
@@ -29,6 +31,7 @@ def share(server: Any, listener: socket.socket) -> None:
         server._shd = holder(listener.fileno(), False, BACKLOG)
 
     server._init_shared_socket = use_listener
+    server._drop_shared_socket = close
 
 
 def hold_signals_back(server: Any) -> None:

@@ -2,11 +2,11 @@
 
     HOST=0.0.0.0 PORT=8000 WEB_WORKERS=2 WEB_THREADS=2 python -m config.server
 
-On SIGTERM every answer closes its connection; after `CLOSING_SECONDS` it takes no new one, and it ends when the
-requests in hand are answered, `DRAIN_SECONDS` at the latest. On SIGHUP it does so worker by worker, each replaced by
-one with the present code. Its workers share one listening socket, so no client that waits to be accepted is lost with a
-worker; the socket may come from outside (systemd's socket activation, sd_listen_fds(3)), and then a second server can
-take over before the first one ends. See config/deploy/scaling.md.
+On SIGTERM every answer closes its connection; after `CLOSING_SECONDS` it takes no new one; `QUIET_SECONDS` later those
+that it has taken have sent their request, and it ends when they are answered, `DRAIN_SECONDS` at the latest. On SIGHUP
+it does so worker by worker, each replaced by one with the present code. Its workers share one listening socket, so no
+client that waits to be accepted is lost with a worker; the socket may come from outside (systemd's socket activation,
+sd_listen_fds(3)), and then a second server can take over before the first one ends. See config/deploy/scaling.md.
 """
 
 from __future__ import annotations
@@ -28,10 +28,12 @@ from apps.core.telemetry.slots import VARIABLE, start_afresh
 from config.chosen import choose_settings
 from config.server.granian_parts import BACKLOG, STOPPING, hold_signals_back, share
 from config.server.launch import die_with_parent
+from config.server.leaving import turn_away
 from config.server.ports import is_free, parse_port
 
 TARGET = "config.wsgi:application"
 CLOSING_SECONDS = 1.0
+QUIET_SECONDS = 0.4
 DRAIN_SECONDS = 30
 FIRST_PASSED_FD = 3
 # Granian's own lines go where all others go, in the same form
@@ -62,9 +64,14 @@ def address(environment: Mapping[str, str]) -> tuple[str, int]:
     return host, port
 
 
+def is_passed(environment: Mapping[str, str]) -> bool:
+    """Whether another process made the listening socket, and keeps it when this one ends."""
+    return environment.get("LISTEN_PID") == str(os.getpid())
+
+
 def listening_socket(environment: Mapping[str, str]) -> socket.socket:
     """The socket that was passed to this process, else one on HOST and PORT. Raises `AddressError`."""
-    if environment.get("LISTEN_PID") == str(os.getpid()):
+    if is_passed(environment):
         if environment.get("LISTEN_FDS") != "1":
             raise AddressError("LISTEN_FDS must be 1: the web server listens on one socket")
         return socket.socket(fileno=FIRST_PASSED_FD)
@@ -84,8 +91,11 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=dual)
 
 
-def serve(target: str, listener: socket.socket, *, workers: int, threads: int) -> None:
-    """Serve the WSGI application `target` ("module:name") on `listener` until SIGTERM or SIGINT."""
+def serve(target: str, listener: socket.socket, *, passed: bool, workers: int, threads: int) -> None:
+    """Serve the WSGI application `target` ("module:name") on `listener` until SIGTERM or SIGINT.
+
+    If the listener is `passed`, it goes on to take connections when this server ends.
+    """
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
 
@@ -106,7 +116,7 @@ def serve(target: str, listener: socket.socket, *, workers: int, threads: int) -
         workers_kill_timeout=DRAIN_SECONDS,
         log_dictconfig=LOGGING,
     )
-    share(server, listener)
+    share(server, listener, listener.close if passed else lambda: turn_away(listener, CLOSING_SECONDS))
     hold_signals_back(server)
     server.serve(target_loader=load_in_worker)
 
@@ -126,11 +136,12 @@ def load_in_worker(target: str) -> Callable[..., Any]:
 
 
 def close_before_the_end(closing: threading.Event) -> None:
-    """On SIGTERM set `closing`, and let Granian's own shutdown follow `CLOSING_SECONDS` later.
+    """On SIGTERM set `closing`, and let Granian's own shutdown follow `CLOSING_SECONDS` and `QUIET_SECONDS` later.
 
-    Granian ends idle connections at once, and with them a request that is already on its way; a client that was told
-    `Connection: close` sends none. A worker that does not serve yet has no client to tell, and ends at once. SIGINT
-    comes from a terminal, and the main process gets it as well.
+    Granian ends connections without a request at once, and with them a request that is already on its way; a client
+    that was told `Connection: close` sends none, and a new one that `turn_away` let in has sent its own. A worker that
+    does not serve yet has no client to tell, and ends at once. SIGINT comes from a terminal, and the main process gets
+    it as well.
     """
     # before Granian starts its threads, which inherit it
     signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
@@ -142,7 +153,7 @@ def close_before_the_end(closing: threading.Event) -> None:
         if not callable(shut_down):
             os._exit(0)
         closing.set()
-        time.sleep(CLOSING_SECONDS)
+        time.sleep(CLOSING_SECONDS + QUIET_SECONDS)
         shut_down(signal.SIGTERM, None)
 
     threading.Thread(target=wait, name="closing", daemon=True).start()
@@ -178,4 +189,4 @@ def main() -> None:
     except AddressError as error:
         sys.exit(str(error))
     prepare_metrics(env.state_dir / f"metrics-{listener.getsockname()[1]}")
-    serve(TARGET, listener, workers=env.web_workers, threads=env.web_threads)
+    serve(TARGET, listener, passed=is_passed(os.environ), workers=env.web_workers, threads=env.web_threads)

@@ -85,7 +85,7 @@ def test_httpx_still_takes_its_connections_from_a_pool_that_can_be_set() -> None
 
 def test_granian_still_has_the_parts_that_are_set() -> None:
     server: Any = Granian("config.wsgi:application", interface=Interfaces.WSGI)
-    share(server, None)  # type: ignore[arg-type] # no worker starts
+    share(server, None, lambda: None)  # type: ignore[arg-type] # no worker starts
     hold_signals_back(server)
     with pytest.raises(RuntimeError, match="_spawn_worker"):
         hold_signals_back(object())

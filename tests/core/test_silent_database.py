@@ -34,20 +34,21 @@ def connect(kind: type[psycopg.Connection[Any]]) -> psycopg.Connection[Any]:
 
 
 @contextmanager
-def frozen(asked: psycopg.Connection[Any]) -> Iterator[None]:
-    """The server's process behind a connection does not run for the length of the block."""
-    pid = asked.info.backend_pid
-    os.kill(pid, signal.SIGSTOP)
+def frozen(*backends: int) -> Iterator[None]:
+    """These processes of the server do not run for the length of the block."""
+    for pid in backends:
+        os.kill(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.kill(pid, signal.SIGCONT)
+        for pid in backends:
+            os.kill(pid, signal.SIGCONT)
 
 
 def test_a_statement_without_an_answer_is_given_up_with_its_connection(kind: type[psycopg.Connection[Any]]) -> None:
     asked = connect(kind)
     began = time.monotonic()
-    with frozen(asked), pytest.raises(psycopg.OperationalError, match=r"did not answer within 0\.3 s"):
+    with frozen(asked.info.backend_pid), pytest.raises(psycopg.OperationalError, match=r"did not answer within 0\.3 s"):
         asked.execute("SELECT 1")
     assert SECONDS <= time.monotonic() - began < SECONDS + 5
     assert asked.closed, "the answer may still come, and would be taken for the next one's"
@@ -66,9 +67,9 @@ def test_after_one_the_next_find_out_sooner_until_one_is_answered(
 ) -> None:
     monkeypatch.setattr(patience, "SUSPICIOUS_SECONDS", 0.1)
     first, second = connect(kind), connect(kind)
-    with frozen(first), pytest.raises(psycopg.OperationalError, match=r"within 0\.3 s"):
+    with frozen(first.info.backend_pid), pytest.raises(psycopg.OperationalError, match=r"within 0\.3 s"):
         first.execute("SELECT 1")
-    with frozen(second), pytest.raises(psycopg.OperationalError, match=r"within 0\.1 s"):
+    with frozen(second.info.backend_pid), pytest.raises(psycopg.OperationalError, match=r"within 0\.1 s"):
         second.execute("SELECT 1")
     third = connect(kind)
     third.execute("SELECT 1")

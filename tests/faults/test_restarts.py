@@ -7,13 +7,19 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from tests.faults.load import Load, check
 from tests.processes import ROOT, Process, Processes
 from tests.waiting import wait_for
+
+# much less than a server that ends waits for it
+MOMENT = 0.03
 
 
 @pytest.fixture
@@ -48,6 +54,35 @@ def test_a_new_server_takes_over_the_socket_and_no_request_is_dropped(
         assert old.popen.wait(20) == 0
         load.answered(200)
     check(load)
+
+
+def test_a_server_that_ends_answers_everybody_who_has_connected(processes: Processes) -> None:
+    web = processes.web()
+    outcomes: Counter[str] = Counter()
+
+    def ask_until_refused() -> None:
+        while (outcome := asked(int(web.url.rpartition(":")[2]))) == "200":
+            outcomes[outcome] += 1
+        outcomes[outcome] += 1
+
+    with ThreadPoolExecutor(20) as clients:
+        asking = [clients.submit(ask_until_refused) for _ in range(20)]
+        wait_for(lambda: outcomes["200"] > 100, "requests are answered")
+        assert web.stop(20) == 0
+    assert [one.exception() for one in asking] == [None] * 20
+    assert set(outcomes) == {"200", "refused"}
+
+
+def asked(port: int) -> str:
+    """The status of an answer to a client that needs a moment from its connection to its request; "refused" if so."""
+    try:
+        client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    except ConnectionRefusedError:
+        return "refused"
+    with client:
+        time.sleep(MOMENT)
+        client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
+        return client.recv(12)[9:].decode() or "no answer"
 
 
 def activated(processes: Processes, listener: socket.socket) -> Process:
