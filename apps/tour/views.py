@@ -18,6 +18,7 @@ from apps.core.http.problems import only_safe
 from apps.core.patterns import PATTERNS, Pattern, pattern_named
 from apps.tour.documents import headlines, read
 from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Outcome
+from apps.tour.experiments.comparisons import GROUP as COMPARISONS
 from apps.tour.experiments.faults import GROUP as FAULTS
 from apps.tour.experiments.registration import registration
 from apps.tour.experiments.requests import GROUP as REQUESTS
@@ -96,7 +97,7 @@ def _page(request: HttpRequest, trace: str = "", cohort: str = "") -> dict[str, 
     about: dict[str, Any] = {"patterns": cards(), "live": is_live(), "registration": begins}
     if not is_live():
         return about
-    groups = [(group, _in_group(group)) for group in (FAULTS, REQUESTS)]
+    groups = [(group, _in_group(group)) for group in (FAULTS, REQUESTS, COMPARISONS)]
     shown = _now(trace or request.GET.get("trace", ""), cohort or request.GET.get("cohort", ""))
     return about | {"groups": groups} | shown
 

@@ -228,6 +228,7 @@ TEMPLATES = [
 ]
 
 # the tour's pages
+BASE_DIR = ROOT
 DOCS = ROOT / "docs"
 STATIC_URL = "/static/"
 STATIC_ROOT = ROOT / "static"

@@ -17,7 +17,14 @@ from tests.processes import Process, Processes
 from tests.waiting import wait_for
 
 AXE = Path(__file__).with_name("axe")
-PAGES = ("/", "/patterns/event-bus", "/patterns/settings")
+PAGES = (
+    "/",
+    "/patterns/event-bus",
+    "/patterns/settings",
+    "/problems/",
+    "/api/docs/events",
+    "/account/forgotten-password",
+)
 SCREENS = {"wide": (1440, 900), "tablet": (820, 1180), "phone": (390, 844)}
 THEMES = ("light", "dark")
 

@@ -11,6 +11,7 @@ import pytest
 import redis
 from django.test import Client
 
+from apps.core.patterns import PATTERNS
 from apps.tour.experiments import EXPERIMENTS
 from apps.tour.experiments.registration import registration
 from apps.tour.experiments.requests import GROUP
@@ -47,6 +48,7 @@ def press(browser: httpx.Client, name: str) -> httpx.Response:
 def test_experiments_without_a_script(web: Process, directory: PeopleDirectory, valkey: redis.Redis) -> None:
     with loopback.client(base_url=web.url, timeout=60) as browser:
         what_a_client_can_try_keeps_its_promise(browser)
+        both_sides_of_a_comparison_are_shown(browser)
         what_needs_a_part_of_the_stack_says_so_if_there_is_none(browser)
         what_make_run_did_not_start_is_left_alone(browser, directory, valkey)
         nobody_presses_a_button_from_another_site(browser)
@@ -88,6 +90,12 @@ def what_a_client_can_try_keeps_its_promise(browser: httpx.Client) -> None:
         assert EXPERIMENTS[name].promise.partition("'")[0] in answer.text
 
 
+def both_sides_of_a_comparison_are_shown(browser: httpx.Client) -> None:
+    answer = press(browser, "compare-settings")
+    assert "Kept." in answer.text, answer.text
+    assert "<dt>restarts to mend all</dt><dd>7 → 1</dd>" in answer.text
+
+
 def what_needs_a_part_of_the_stack_says_so_if_there_is_none(browser: httpx.Client) -> None:
     for name in ("relay-stopped", "relay-goes-on", "workers-killed", "directory-down"):
         answer = press(browser, name)
@@ -112,6 +120,11 @@ def nobody_presses_a_button_from_another_site(browser: httpx.Client) -> None:
     assert browser.get("/tour/registration").status_code == 405
     browser.cookies.clear()
     assert browser.post("/tour/registration").status_code == 403
+
+
+def test_each_pattern_has_an_experiment(client: Client) -> None:
+    client.get("/")
+    assert {found.pattern for found in EXPERIMENTS.values()} >= {pattern.slug for pattern in PATTERNS}
 
 
 def test_outside_development_nothing_can_be_done_or_seen(client: Client) -> None:

@@ -49,6 +49,11 @@ class Experiment:
 EXPERIMENTS: dict[str, Experiment] = {}
 
 
+def register(made: Experiment) -> None:
+    """Make it a button."""
+    EXPERIMENTS[made.name] = made
+
+
 class CannotRun(Exception):
     """The experiment needs something that is not there; the message says what, and how to get it."""
 
@@ -58,9 +63,8 @@ def experiment(
 ) -> Callable[[Callable[[], Outcome]], Callable[[], Outcome]]:
     """Register a function as the experiment of its own name, with `-` for `_`."""
 
-    def register(run: Callable[[], Outcome]) -> Callable[[], Outcome]:
-        name = run.__name__.replace("_", "-")
-        EXPERIMENTS[name] = Experiment(name, title, pattern, does, promise, run, group, repair)
+    def made_of(run: Callable[[], Outcome]) -> Callable[[], Outcome]:
+        register(Experiment(run.__name__.replace("_", "-"), title, pattern, does, promise, run, group, repair))
         return run
 
-    return register
+    return made_of

@@ -41,9 +41,10 @@ async function look() {
     const answer = await fetch(`${now.dataset.now}?${new URLSearchParams({ trace, cohort })}`);
     const text = await answer.text();
     if (answer.ok && text !== shown) {
-      const open = now.querySelector("details")?.open;
+      const open = now.querySelector("details")?.open, left = now.querySelector(".scrolls")?.scrollLeft;
       now.innerHTML = shown = text;
       if (open) now.querySelector("details")?.setAttribute("open", "");
+      if (left) now.querySelector(".scrolls")?.scrollTo({ left, behavior: "instant" });
     }
   } catch {
     // the service may be restarting: the next look tells
