@@ -22,7 +22,7 @@ from tests.waiting import wait_for
 
 SERVE = (
     "from config.server.serve import listen, serve;"
-    "serve('tests.stack.slow_app:application', listen('127.0.0.1', {}), workers=2, threads=2)"
+    "serve('tests.stack.slow_app:application', listen('127.0.0.1', {}), passed=False, workers=2, threads=2)"
 )
 
 
