@@ -26,7 +26,7 @@ serve: local ## the production web server alone; settings come from the environm
 # what stands behind `make`, for the shell to read: a machine's environment may have a NAME of its own
 given = $(if $(findstring $$,$(value $1)),$(error $1 must have no dollar sign))$(if $(filter command,$(firstword $(origin $1))),$$$1)
 
-PYTEST := $(VENV) -m pytest -n logical --maxprocesses 4 --dist loadscope --no-loadscope-reorder
+PYTEST := $(VENV) -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
 test: dev ## eight minutes: all tests, on a PostgreSQL and a Valkey of their own; ARGS="-k name" goes to pytest
 	@exec $(PYTEST) $(ARGS)

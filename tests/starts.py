@@ -1,4 +1,6 @@
-"""pytest plugin: marks each test that can start a process with `processes`; `make test-fast` leaves these out.
+"""pytest plugin: how the suite is run, given that many tests start processes.
+
+Each test that can start one is marked with `processes`; `make test-fast` leaves these out.
 
 It follows what a test, its fixtures and the helpers they name refer to, so no list has to be kept.
 """
@@ -6,6 +8,7 @@ It follows what a test, its fixtures and the helpers they name refer to, so no l
 from __future__ import annotations
 
 import inspect
+import os
 from collections import Counter
 from collections.abc import Iterator
 from functools import cache
@@ -19,12 +22,19 @@ MARK = "processes"
 # whose code is followed; that of the service and of libraries is not
 OURS = ("tests.", "config.stack.")
 STARTERS = ("subprocess.", "multiprocessing.", "selenium.")
+MOST_WORKERS = 4
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
     """Make the marker known."""
     config.addinivalue_line("markers", f"{MARK}: can start a process; set by tests/starts.py")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """One more than there are cores: a test that starts processes waits for a third of its time."""
+    return min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

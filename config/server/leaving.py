@@ -2,7 +2,8 @@
 
 Closing a listening socket resets the connections that wait in it, with the requests that they have sent. So the kernel
 drops the packets that would begin a connection, until the socket is closed; a client's kernel repeats them, and is then
-refused, or taken by the next server. Linux only; elsewhere the socket stays as it is.
+refused, or taken by the next server. Linux only; elsewhere, and if the kernel lets only root do it, the socket stays as
+it is, and a client that connects in the last milliseconds may find its connection closed.
 
 Source: https://www.kernel.org/doc/html/latest/networking/filter.html (classic BPF).
 """
@@ -15,6 +16,7 @@ import struct
 import sys
 import threading
 import time
+from contextlib import suppress
 
 # <asm/socket.h>
 SO_ATTACH_FILTER = 26
@@ -27,14 +29,18 @@ def turn_away(listener: socket.socket, after: float) -> None:
 
     def shut() -> None:
         time.sleep(after)
-        keep_out(listener)
+        with suppress(OSError):
+            keep_out(listener)
         listener.close()
 
     threading.Thread(target=shut, name="turning away", daemon=True).start()
 
 
 def keep_out(listener: socket.socket) -> None:
-    """Let no new connection reach `listener`, in whichever process; those that wait in it can still be accepted."""
+    """Let no new connection reach `listener`, in whichever process; those that wait in it can still be accepted.
+
+    Raises OSError if the kernel does not do it for this account.
+    """
     if sys.platform == "linux":
         code = ctypes.create_string_buffer(b"".join(struct.pack("=HBBI", *step) for step in NO_SYN))
         # struct sock_fprog: the number of steps, and where they are
