@@ -69,9 +69,10 @@ class Reloader:
             self.supervisor.signal("web", SIGHUP)
         else:
             self.supervisor.replace("web")
-        # the others not sooner: there are fewer cores than processes, and somebody may wait for a page
+        self.supervisor.end(*self.restarted)
         self.supervisor.wait_for(lambda: (left is None or left()) and self.web_answers(), READY_WITHIN)
-        self.supervisor.replace(*self.restarted)
+        # not sooner: there are fewer cores than processes, and somebody may wait for a page
+        self.supervisor.begin(*self.restarted)
         self.supervisor.wait_for(lambda: not self.supervisor.replacing(), READY_WITHIN)
         # not sooner: it must not count what those that are leaving say
         ready = self.workers_ready()

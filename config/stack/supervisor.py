@@ -103,11 +103,21 @@ class Supervisor:
 
     def replace(self, *names: str) -> None:
         """Have `tick` end these children in order and start each again at once, without calling it a failure."""
+        self.end(*names)
+        self.begin(*names)
+
+    def end(self, *names: str) -> None:
+        """Have `tick` end these children in order; they stay away until `begin`."""
         for slot in map(self._slots.__getitem__, names):
-            slot.leaving, slot.failures, slot.due = True, 0, 0.0
+            slot.leaving, slot.failures, slot.due = True, 0, float("inf")
+
+    def begin(self, *names: str) -> None:
+        """Have `tick` start these children again, once those that `end` was told of have ended."""
+        for slot in map(self._slots.__getitem__, names):
+            slot.due = 0.0
 
     def replacing(self) -> bool:
-        """Whether a child that is to be replaced still runs."""
+        """Whether a child that is to be replaced has not been yet."""
         return any(slot.leaving for slot in self._slots.values())
 
     def log(self, name: str) -> Path:

@@ -222,6 +222,13 @@ def test_a_child_is_replaced_at_once_even_if_it_does_not_listen(tmp_path: Path, 
         all_gone([old])
         new = psutil.Process(supervisor.pids()["stubborn"])
         assert new.pid != old.pid
+        supervisor.end("stubborn")
+        assert supervisor.wait_for(lambda: "stubborn" not in supervisor.pids(), 30)
+        supervisor.tick()
+        assert supervisor.pids() == {}
+        supervisor.begin("stubborn")
+        assert supervisor.wait_for(lambda: not supervisor.replacing(), 30)
+        new = psutil.Process(supervisor.pids()["stubborn"])
         # in the middle of the next one
         supervisor.replace("stubborn")
         supervisor.tick()
