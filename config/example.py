@@ -25,6 +25,11 @@ ELSEWHERE = (
     ("PORT", "8000", "The port of the web server, with `make run`, `make serve` and docker compose"),
     ("HOST", "127.0.0.1", "The address it listens on, with `make run` and `make serve`"),
     (
+        "RELOAD",
+        "true",
+        "Whether `make run` runs code that was saved under apps/ and config/ at once; false: when it is started again",
+    ),
+    (
         "PROMETHEUS_MULTIPROC_DIR",
         "/tmp/metrics",  # noqa: S108 # an example
         "The folder in which the processes of a server or worker add up their numbers: on this machine, best in "

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
@@ -53,6 +53,7 @@ class Process:
         """`guard` is the guard's pipe (-1: none), `keep` descriptors the child inherits, `show` takes its lines."""
         self.child = child
         self.started = time.monotonic()
+        self._ending: list[tuple[float, Signals]] | None = None
         launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(guard)]
         launcher += [str(int(child.orphan_signal)), child.identity]
         log.parent.mkdir(parents=True, exist_ok=True)
@@ -84,11 +85,30 @@ class Process:
         """Send a signal to the process, not to its group; nothing happens once it has ended."""
         self._popen.send_signal(number)
 
+    def end(self) -> None:
+        """Send the signals of an orderly end that are due: the first now, and the others if it is called again."""
+        if self._ending is None:
+            self._ending = list(_schedule(self.child, time.monotonic()))
+        while self._ending and self._ending[0][0] <= time.monotonic():
+            number = self._ending.pop(0)[1]
+            if number == SIGKILL:
+                self.kill_group()
+            else:
+                self.signal(number)
+
     def kill_group(self) -> None:
         """SIGKILL whatever is left of its process group, and collect the process itself."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, SIGKILL)
         self._popen.wait()
+
+
+def _schedule(child: Child, now: float) -> Iterator[tuple[float, Signals]]:
+    """Which signals a child gets, and when, if its end begins `now`."""
+    for number, patience in child.stop:
+        yield now, number
+        now += patience
+    yield now, SIGKILL
 
 
 def _pump(source: BinaryIO, log: Path, show: Callable[[str], None]) -> None:

@@ -10,10 +10,12 @@ from pathlib import Path
 from signal import SIGTERM
 
 from apps.core.telemetry.slots import VARIABLE
+from config.kinds import FLAGS
 from config.server.serve import address
 from config.stack.child import Child
 
 ROOT = Path(__file__).resolve().parents[2]
+CODE = ROOT / "apps", ROOT / "config"
 # for an EXTERNAL_API_URL that was set without a key; our own directory gets a key of its own
 PEOPLE_KEY = "development-people-key"
 # a worker for each, named after it here, in Celery and in docker-compose.yml: a long job must not hold up events, nor a
@@ -30,20 +32,24 @@ ROOT_WARNING = "ignore:You're running the worker with superuser privileges:Warni
 class Plan:
     """Where this copy of the stack listens and keeps its state.
 
-    `metrics_folder` is where all processes add up their metrics, so that /metrics shows the workers', too.
+    `metrics_folder` is where all processes add up their metrics, so that /metrics shows the workers', too. `watched`
+    are the folders in which a saved file makes the processes take the new code.
     """
 
     host: str
     port: int
     state_dir: Path
     metrics_folder: Path
+    watched: tuple[Path, ...] = ()
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Plan:
-        """Read HOST, PORT and STATE_DIR. Raises `AddressError` if the port cannot be used."""
+        """Read HOST, PORT, STATE_DIR and RELOAD. Raises `AddressError` if the port cannot be used."""
         host, port = address(environment)
         state_dir = Path(environment.get("STATE_DIR") or ROOT / ".local").absolute()
-        return cls(host, port, state_dir, Path(environment.get(VARIABLE) or state_dir / "metrics").absolute())
+        metrics_folder = Path(environment.get(VARIABLE) or state_dir / "metrics").absolute()
+        reload = FLAGS.get(environment.get("RELOAD", "").lower(), True)
+        return cls(host, port, state_dir, metrics_folder, CODE if reload else ())
 
     @property
     def url(self) -> str:
@@ -91,6 +97,13 @@ def prepare(environment: Mapping[str, str], *, seed: bool) -> Child:
     """Migrations and, with `seed`, demo data; ends by itself, and says in its last line what became of the data."""
     command = (PYTHON, "-m", "config.stack.prepare", *(["--seed"] if seed else []))
     return Child(name="prepare", command=command, environment=environment)
+
+
+def trial(environment: Mapping[str, str]) -> Child:
+    """Loads the code as it is now, and says what is wrong with it."""
+    # it counts nothing that a page of metrics should show
+    own = {name: value for name, value in environment.items() if name != VARIABLE}
+    return Child(name="trial", command=(PYTHON, "-m", "config.stack.trial"), environment=own)
 
 
 def web(environment: Mapping[str, str]) -> Child:

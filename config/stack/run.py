@@ -7,27 +7,21 @@ import secrets
 import signal
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from http import HTTPStatus
-from http.client import HTTPException
-from urllib.request import ProxyHandler, build_opener
 
-from redis import RedisError
-
-from apps.core.resilience.valkey import patient_client
-from apps.core.telemetry.heartbeats import served
 from apps.core.telemetry.slots import start_afresh
 from config.files import read_env_file
-from config.product import SLUG
 from config.server.ports import free_port
 from config.server.serve import AddressError
+from config.stack.changes import Changes
 from config.stack.child import Child
 from config.stack.closing import closing_lines
 from config.stack.console import Console
-from config.stack.plan import DEMO_DATA, QUEUES, ROOT, Plan, background, people, prepare, relay, web
+from config.stack.plan import DEMO_DATA, ROOT, Plan, background, people, prepare, relay, trial, web
 from config.stack.postgres import Postgres, database_answers
+from config.stack.ready import web_answers, web_left, workers_ready
+from config.stack.reload import Reloader
 from config.stack.state import StateError, locked, read_addresses, write_addresses
 from config.stack.supervisor import Interrupted, Supervisor
 from config.stack.valkey import Valkey, listens
@@ -36,10 +30,6 @@ from config.stack.wheels import ServiceError, remembered
 SERVICE_WITHIN = 30.0
 WEB_WITHIN = 60.0
 WORKERS_WITHIN = 60.0
-WORKERS_PROBE_SECONDS = 0.5
-PROBE_TIMEOUT = 3.0
-# whatever proxies the environment names
-DIRECT = build_opener(ProxyHandler({}))
 FATAL_FAILURES = 3
 LOG_LINES = 20
 
@@ -89,16 +79,9 @@ def _run(plan: Plan, supervisor: Supervisor, console: Console, parent: int | Non
         return parent is not None and os.getppid() != parent
 
     try:
-        boot = _Boot(plan, supervisor, console)
-        ready = workers_ready(boot.bring_up())
-        if not supervisor.wait_for(lambda: orphaned() or ready(), WORKERS_WITHIN):
-            console.problem(f"after {WORKERS_WITHIN:.0f} s the workers are not ready: {plan.url}/readyz says why")
-            boot.start_relay()
-            supervisor.wait_for(lambda: orphaned() or ready(), float("inf"))
-        if not orphaned():
-            boot.start_relay()
-            console.step("workers are ready")
-        supervisor.wait_for(orphaned, float("inf"))
+        # from before any process reads the code
+        with Changes(plan.watched, console.problem) as changes:
+            _serve(_Boot(plan, supervisor, console), changes, orphaned)
     except Interrupted:
         pass
     except (BootError, ServiceError) as error:
@@ -110,6 +93,28 @@ def _run(plan: Plan, supervisor: Supervisor, console: Console, parent: int | Non
     return status
 
 
+def _serve(boot: _Boot, changes: Changes, orphaned: Callable[[], bool]) -> None:
+    """Start everything and run what is saved, until `orphaned()`. Raises as `bring_up` does."""
+    supervisor, console = boot.supervisor, boot.console
+    addresses = boot.bring_up()
+    ready = workers_ready(addresses)
+    if not supervisor.wait_for(lambda: orphaned() or ready(), WORKERS_WITHIN):
+        console.problem(f"after {WORKERS_WITHIN:.0f} s the workers are not ready: {boot.plan.url}/readyz says why")
+        boot.start_relay()
+        supervisor.wait_for(lambda: orphaned() or changes.waiting() or ready(), float("inf"))
+    if orphaned():
+        return
+    boot.start_relay()
+    if not changes.waiting():
+        console.step("workers are ready")
+    reloader = boot.reloader(changes, addresses)
+    while True:
+        supervisor.wait_for(lambda: orphaned() or changes.waiting(), float("inf"))
+        if orphaned():
+            return
+        reloader.reload()
+
+
 class _Boot:
     """Starts everything up to a ready service, one step after the other."""
 
@@ -118,12 +123,26 @@ class _Boot:
         self.supervisor = supervisor
         self.console = console
         self._relay: Child | None = None
+        self._environment: Mapping[str, str] = {}
 
     def start_relay(self) -> None:
         """Start the relay, once: before there are workers its wake-ups would only run out, one after the other."""
         if self._relay is not None:
             self.supervisor.start(self._relay)
             self._relay = None
+
+    def reloader(self, changes: Changes, addresses: Mapping[str, str]) -> Reloader:
+        """What lets the processes that `bring_up` has started run the saved code."""
+        return Reloader(
+            supervisor=self.supervisor,
+            console=self.console,
+            changes=changes,
+            trial=trial(self._environment),
+            restarted=("relay", *(child.name for child in background(self._environment, self.plan.state_dir))),
+            web_left=lambda: web_left(self.plan.url),
+            web_answers=lambda: web_answers(self.plan.url),
+            workers_ready=lambda: workers_ready(addresses),
+        )
 
     def bring_up(self) -> dict[str, str]:
         """Start everything, say where it is and return the addresses.
@@ -135,7 +154,7 @@ class _Boot:
         with suppress(OSError):  # each process says that it cannot use it, and counts for itself
             start_afresh(self.plan.metrics_folder)
         people_at = self._people()
-        environment = self.plan.environment(addresses | people_at, coloured=self.console.coloured)
+        environment = self._environment = self.plan.environment(addresses | people_at, coloured=self.console.coloured)
         seed = not os.environ.get("DATABASE_URL")
         first, self._relay, *then = web(environment), relay(environment), *background(environment, self.plan.state_dir)
         self.console.expect(*(child.name for child in (first, self._relay, *then) if child.shown))
@@ -217,37 +236,11 @@ class _Boot:
             if self.supervisor.failures("web") >= FATAL_FAILURES:
                 raise BootError(f"the web server does not start:\n{self._last_lines('web')}")
             # the port alone says nothing: Granian listens before its workers are ready
-            return self._answers("/healthz")
+            return web_answers(self.plan.url)
 
         if not self.supervisor.wait_for(answered, WEB_WITHIN):
             raise BootError(f"the web server does not answer:\n{self._last_lines('web')}")
         self.console.step(f"web server answers on {self.plan.url}")
 
-    def _answers(self, path: str) -> bool:
-        try:
-            # not httpx: it would be half of the start of this process, and a third of its memory
-            with DIRECT.open(f"{self.plan.url}{path}", timeout=PROBE_TIMEOUT) as answer:
-                return bool(answer.status == HTTPStatus.OK)
-        except (OSError, HTTPException):
-            return False
-
     def _last_lines(self, name: str) -> str:
         return "\n".join(self.supervisor.log(name).read_text(errors="replace").splitlines()[-LOG_LINES:])
-
-
-def workers_ready(addresses: Mapping[str, str]) -> Callable[[], bool]:
-    """A question to ask often: do workers that have started since now take from every queue?"""
-    begun, asked = int(time.time()), 0.0
-    valkey = patient_client(addresses["REDIS_URL"], PROBE_TIMEOUT)
-
-    def ready() -> bool:
-        nonlocal asked
-        if time.monotonic() - asked < WORKERS_PROBE_SECONDS:
-            return False
-        asked = time.monotonic()
-        try:
-            return all(served(valkey, f"{SLUG}:", QUEUES, since=begun).values())
-        except RedisError:
-            return False
-
-    return ready

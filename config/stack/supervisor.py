@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGKILL, Signals
+from signal import Signals
 from types import TracebackType
 
 from config.stack.child import Child, Process
@@ -42,6 +42,7 @@ class _Slot:
     def __init__(self, child: Child) -> None:
         self.child = child
         self.process: Process | None = None
+        self.leaving = False
         self.failures = 0
         self.due = 0.0
 
@@ -95,6 +96,30 @@ class Supervisor:
         self._slots[child.name] = _Slot(child)
         self._spawn(self._slots[child.name])
 
+    def signal(self, name: str, number: Signals) -> None:
+        """Send a signal to the child `name`, if it runs."""
+        if process := self._slots[name].process:
+            process.signal(number)
+
+    def replace(self, *names: str) -> None:
+        """Have `tick` end these children in order and start each again at once, without calling it a failure."""
+        self.end(*names)
+        self.begin(*names)
+
+    def end(self, *names: str) -> None:
+        """Have `tick` end these children in order; they stay away until `begin`."""
+        for slot in map(self._slots.__getitem__, names):
+            slot.leaving, slot.failures, slot.due = True, 0, float("inf")
+
+    def begin(self, *names: str) -> None:
+        """Have `tick` start these children again, once those that `end` was told of have ended."""
+        for slot in map(self._slots.__getitem__, names):
+            slot.due = 0.0
+
+    def replacing(self) -> bool:
+        """Whether a child that is to be replaced has not been yet."""
+        return any(slot.leaving for slot in self._slots.values())
+
     def log(self, name: str) -> Path:
         """The file that a child's lines go to."""
         return self._logs / f"{name}.log"
@@ -116,6 +141,8 @@ class Supervisor:
                 if slot.process:
                     self._tell_guard(slot.process.pid, slot.child.orphan_signal)
         for slot in self._slots.values():
+            if slot.process and slot.leaving:
+                slot.process.end()
             if slot.process and (status := slot.process.ended()) is not None:
                 self._bury(slot, slot.process, status)
             if not slot.process and time.monotonic() >= slot.due:
@@ -156,17 +183,9 @@ class Supervisor:
         self._close_guard()
 
     def _stop_together(self, processes: list[Process]) -> None:
-        begun = time.monotonic()
-        plans = {process: list(_schedule(process.child)) for process in processes}
         while waiting := [process for process in processes if process.ended() is None]:
-            passed = time.monotonic() - begun
             for process in waiting:
-                while plans[process] and plans[process][0][0] <= passed:
-                    number = plans[process].pop(0)[1]
-                    if number == SIGKILL:
-                        process.kill_group()
-                    else:
-                        process.signal(number)
+                process.end()
             time.sleep(0.02)
         for process in processes:
             process.kill_group()
@@ -174,7 +193,9 @@ class Supervisor:
 
     def _spawn(self, slot: _Slot) -> None:
         child = slot.child
-        slot.process = Process(child, self.log(child.name), self._guard_pipe(), self._keep, self._show(child.name))
+        slot.leaving = False
+        show = self._show(child.name, slot)
+        slot.process = Process(child, self.log(child.name), self._guard_pipe(), self._keep, show)
         # for whoever wants to stop one of them, as the tour does; a full disk must not stop the supervisor
         with contextlib.suppress(OSError):
             self.log(child.name).with_suffix(".pid").write_text(str(slot.process.pid))
@@ -185,15 +206,21 @@ class Supervisor:
         self._tell_guard(process.pid, 0)
         slot.process = None
         self.log(slot.child.name).with_suffix(".pid").unlink(missing_ok=True)
+        if slot.leaving:
+            return
         delay = slot.delay(time.monotonic() - process.started)
         slot.due = time.monotonic() + delay
         if self._console:
             how = f"was ended by {Signals(-status).name}" if status < 0 else f"ended with status {status}"
             self._console.problem(f"{slot.child.name} {how}; starting it again in {delay:.1f} s")
 
-    def _show(self, name: str) -> Callable[[str], None]:
-        console = self._console
-        return (lambda line: console.stream(name, line)) if console else (lambda _: None)
+    def _show(self, name: str, slot: _Slot | None = None) -> Callable[[str], None]:
+        def show(line: str) -> None:
+            # what somebody says who is replaced is for the file: Celery speaks of Ctrl-C, which nobody pressed
+            if self._console and not (slot and slot.leaving):
+                self._console.stream(name, line)
+
+        return show
 
     def _start_guard(self) -> subprocess.Popen[bytes]:
         return subprocess.Popen(
@@ -219,12 +246,3 @@ class Supervisor:
         # if the guard was killed, the next tick replaces it and tells the new one
         with contextlib.suppress(OSError, ValueError):
             os.write(self._guard_pipe(), f"{pid} {int(number)}\n".encode())
-
-
-def _schedule(child: Child) -> list[tuple[float, Signals]]:
-    """Which signals a child gets, and when, in seconds from the start of the stop."""
-    at, plan = 0.0, []
-    for number, patience in child.stop:
-        plan.append((at, number))
-        at += patience
-    return [*plan, (at, SIGKILL)]

@@ -16,7 +16,7 @@ import psutil
 import pytest
 
 from config.server.ports import free_port
-from config.stack.plan import ROOT
+from config.stack.plan import QUEUES, ROOT
 from tests import loopback
 from tests.stack.programs import Program, all_gone, clean, running
 from tests.waiting import wait_for
@@ -29,7 +29,7 @@ class Stack:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.environment = {"STATE_DIR": str(folder / "state"), "PORT": str(free_port())}
+        self.environment = {"STATE_DIR": str(folder / "state"), "PORT": str(free_port()), "RELOAD": "0"}
         self.url = f"http://127.0.0.1:{self.environment['PORT']}"
 
     def register(self, email: str) -> int:
@@ -74,8 +74,9 @@ def test_one_life_of_the_stack(stack: Stack, tmp_path: Path) -> None:
         program.popen.kill()
         program.popen.wait()
         all_gone(family)
-    with running(tmp_path, *STACK, **stack.environment) as program:
-        program.says("Ctrl-C stops everything")
+    with running(tmp_path, *STACK, **stack.environment | {"RELOAD": "1"}) as program:
+        program.says("workers are ready")
+        saved_code_runs_and_no_request_is_dropped(stack, program)
         assert stack.register("before@example.com") == 409
         it_stops_in_time_although_a_task_runs(stack, program)
 
@@ -188,6 +189,32 @@ def find(program: Program, marker: str) -> psutil.Process | None:
             if child.status() != psutil.STATUS_ZOMBIE and marker in " ".join(child.cmdline()):
                 return child
     return None
+
+
+def saved_code_runs_and_no_request_is_dropped(stack: Stack, program: Program) -> None:
+    markers = "config.server", "manage.py relay", *(f"{queue}@" for queue in QUEUES), "beat", "postgres -D", "people"
+    before = {marker: find(program, marker) for marker in markers}
+    web = before["config.server"]
+    assert web
+    workers = {process.pid for process in web.children()}
+    # touched, as others read it at the same time
+    (ROOT / "apps" / "tour" / "apps.py").touch()
+
+    def reloaded() -> bool:
+        assert loopback.get(f"{stack.url}/healthz", timeout=60).status_code == 200
+        return "reloaded in" in program.output()
+
+    wait_for(reloaded, "the code is reloaded", 120)
+    assert "reloading: apps/tour/apps.py" in program.output()
+    assert {marker for marker in markers if find(program, marker) == before[marker]} == {
+        "config.server",
+        "postgres -D",
+        "people",
+    }
+    # what multiprocessing keeps for itself stays
+    assert len(workers - {process.pid for process in web.children()}) == 1
+    nothing_in_the_log_alarms(program)
+    assert "starting it again" not in program.output()
 
 
 def it_stops_in_time_although_a_task_runs(stack: Stack, program: Program) -> None:
