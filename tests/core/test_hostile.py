@@ -114,7 +114,15 @@ def test_an_address_of_the_admin_that_makes_no_sense_is_no_error_and_no_oracle(a
     assert answer.status_code in (302, 400)
 
 
-@pytest.mark.parametrize("page", ["events/delivery", "jobs/job", "webhooks/endpoint", "webhooks/webhookdelivery"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "events/delivery",
+        "jobs/job",
+        "webhooks/endpoint",
+        "webhooks/webhookdelivery",
+    ],
+)
 @pytest.mark.parametrize("key", ["abc", "\0", "1"])
 def test_an_action_on_a_key_that_is_none_is_no_error(admin: Client, page: str, key: str) -> None:
     for action in ("replay", "cancel", "run_again", "rotate", "send_again"):
@@ -172,7 +180,11 @@ def test_the_id_of_a_job_may_come_in_capitals(
     "limit", ["0", "-1", "101", "000001999999", "000001" + "9" * 5000, "1e1", "\uff11\uff10", "+1", "", " 1"]
 )
 def test_a_limit_is_a_number_from_1_to_100(staff: APIClient, limit: str) -> None:
-    for path in ("/api/v1/users", "/api/v1/events", "/api/v1/webhooks"):
+    for path in (
+        "/api/v1/users",
+        "/api/v1/events",
+        "/api/v1/webhooks",
+    ):
         answer = staff.get(path, {"limit": limit})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/limit"), path
 

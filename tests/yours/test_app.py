@@ -43,7 +43,7 @@ APP, MODEL = "consignment_invoices", "ConsignmentInvoiceX"
         ("sessions", "Meeting", "something else"),
         ("tasks", "Chore", "a route /tasks already"),
         ("accounts", "User", "a class User already"),
-        ("gateways", "Endpoint", "a class Endpoint already"),
+        ("parcels", "Delivery", "a class Delivery already"),
     ],
 )
 def test_names_that_cannot_be_used_are_refused_before_anything_is_written(
