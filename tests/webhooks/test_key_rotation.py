@@ -16,7 +16,7 @@ from apps.webhooks.commands import CheckEndpoint, RegisterEndpoint, RotateSecret
 from apps.webhooks.models import Endpoint, WebhookDelivery
 from apps.webhooks.repositories import SendQueue
 from apps.webhooks.secrets import SecretBox
-from tests.core.test_key_rotation import LOST, NEW, OLD, counts, rotate, with_keys
+from tests.core.keys import LOST, NEW, OLD, counts, rotate, with_keys
 
 pytestmark = pytest.mark.django_db
 
