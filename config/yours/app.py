@@ -31,7 +31,8 @@ def make(root: Path, names: Names) -> Iterator[str]:
     free(root, names)
     changed = written(root, names, add=True)
     with rendered(root, names) as fresh:
-        shutil.copytree(fresh, root, dirs_exist_ok=True)
+        for path, made in zip(names.paths(root), names.paths(fresh), strict=True):
+            (shutil.copytree if made.is_dir() else shutil.copy)(made, path)
     for file, text in changed.items():
         (root / file).write_text(text, encoding="utf-8")
     yield from (spoken(root, path) for path in names.paths(root))

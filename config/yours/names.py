@@ -16,9 +16,9 @@ LONGEST = 20
 EXAMPLE = "make app NAME=orders MODEL=Order"
 APP = re.compile(r"[a-z]+(?:_[a-z0-9]+)*")
 MODEL = re.compile(r"(?:[A-Z][a-z0-9]*)+")
-# Django's own apps have these labels, and its own code uses these names
+# Django's own apps have these labels, and the code around a new app uses these names
 TAKEN = {"admin", "auth", "contenttypes", "sessions", "messages", "staticfiles", "apps", "tests", "config", "settings"}
-USED = {"env", "bus", "self", "api", "cache", "retry", "tokens", "people", "partial", "datetime", "service", "wire"}
+USED = {"env", "bus", "self", "api", "cache", "breakers", "partial", "datetime", "container", "service", "wire"}
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from django.conf import settings
 from django.db import transaction
+from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
+from apps.core.api import idempotency
 from apps.core.bus import Command, bus
 from apps.core.models import IdempotentAnswer
 from apps.users.commands import DeleteUser, RegisterUser, SetPassword, UpdateUser, UserSnapshot
@@ -141,6 +144,16 @@ def test_of_a_deleted_person_no_answer_is_left(
         assert not IdempotentAnswer.objects.exists()
         assert "Idempotency-Replayed" not in by.post("/api/v1/users", ADA | {"email": email}, headers=key)
         IdempotentAnswer.objects.all().delete()
+
+
+def test_an_answer_is_kept_encrypted_and_for_a_day(anyone: APIClient) -> None:
+    key = {"Idempotency-Key": "k1"}
+    assert ADA["email"] in anyone.post("/api/v1/users", ADA, headers=key).content.decode()
+    assert ADA["email"] not in IdempotentAnswer.objects.get().body
+    assert idempotency.prune() == 0
+    IdempotentAnswer.objects.update(created_at=Now() - timedelta(hours=25))
+    assert anyone.post("/api/v1/users", ADA, headers=key).json()["code"] == "email_taken", "it is done once more"
+    assert idempotency.prune() == 1
 
 
 def test_72_racing_repeats_run_once(processes: Processes) -> None:
