@@ -81,7 +81,7 @@ class Settings:
         "needed in production",
         text(
             by_profile(DEVELOPMENT_KEY, production=REQUIRED),
-            "Signs tokens, cursors and cookies, and encrypts webhook secrets: 32 characters or more, drawn at random",
+            "Signs tokens, cursors and cookies, and encrypts kept secrets: 32 characters or more, drawn at random",
             at_least=by_profile(1, production=KEY_LENGTH),
             expected=f"{KEY_LENGTH} characters or more, drawn at random, the same for every process",
         ),
@@ -231,9 +231,7 @@ class Settings:
         2.0, "How much longer each wait is than the one before", above=1.0, at_most=100
     )
     webhook_retry_schedule: tuple[int, ...] = waits(WEBHOOK_SCHEDULE, "The waits between the attempts of a webhook")
-    webhook_allow_private_networks: bool = flag(
-        "Let webhooks go to private and loopback addresses; for development only"
-    )
+    webhook_allow_private_networks: bool = flag("Let webhooks go to private and loopback addresses; for development")
 
     log_level: str = section("running it", choice("INFO", "The least severe lines that are logged", LOG_LEVELS))
     sentry_dsn: str = checked(

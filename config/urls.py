@@ -1,8 +1,12 @@
 """Every route of the service."""
 
+from importlib import import_module
+
+from django.apps import apps
 from django.conf import settings
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.utils.module_loading import module_has_submodule
 
 from apps.core.api.schema import schema_view
 from apps.core.backoffice import breakers as breakers_admin
@@ -10,22 +14,18 @@ from apps.core.http import mail_preview, pages, problems
 from apps.core.telemetry import health
 from apps.core.telemetry.view import metrics_view
 from apps.events.api.described import asyncapi, events_page
-from apps.events.api.urls import urlpatterns as events
-from apps.jobs.api.urls import urlpatterns as jobs
 from apps.tour.urls import urlpatterns as tour
 from apps.users.account_pages import urlpatterns as account_pages
 from apps.users.admin_login import change_password, log_in
 from apps.users.admin_second_factor import second_factor
-from apps.users.api.urls import urlpatterns as users
-from apps.webhooks.api.urls import urlpatterns as webhooks
 
 admin.autodiscover()
 
 api: list[URLPattern | URLResolver] = [
-    *users,
-    *jobs,
-    *events,
-    *webhooks,
+    route
+    for app in apps.get_app_configs()
+    if module_has_submodule(app.module, "api.urls")
+    for route in import_module(f"{app.name}.api.urls").urlpatterns
 ]
 
 mails = [path("dev/mail", mail_preview.mail_list), path("dev/mail/<path:template>", mail_preview.mail_page)]

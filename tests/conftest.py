@@ -12,6 +12,7 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection
+from django.test import Client
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
@@ -92,6 +93,20 @@ def client_of() -> Callable[[UserSnapshot | None], APIClient]:
 def staff(register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient]) -> APIClient:
     """A client logged in as staff."""
     return client_of(register("staff@example.com", "Staff", is_staff=True))
+
+
+@pytest.fixture
+def boss(db: None) -> UserSnapshot:
+    """The support person."""
+    return bus.execute(RegisterUser("boss@example.com", "Boss", PASSWORD, is_staff=True))
+
+
+@pytest.fixture
+def support(boss: UserSnapshot) -> Client:
+    """The admin, logged in."""
+    client = Client()
+    assert client.login(email="boss@example.com", username="boss@example.com", password=PASSWORD)
+    return client
 
 
 @pytest.fixture

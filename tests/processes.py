@@ -17,6 +17,7 @@ from typing import Any
 import httpx
 import psutil
 
+from config.stack.plan import QUEUES
 from tests import loopback
 from tests.waiting import wait_for
 
@@ -127,7 +128,7 @@ class Processes:
             lambda: any(line.get("event") == "relay_started" for line in process.lines()), "the relay runs"
         )
 
-    def worker(self, queues: str = "events,io,jobs,webhooks", concurrency: int = 4, **env: str) -> Process:
+    def worker(self, queues: str = ",".join(QUEUES), concurrency: int = 4, **env: str) -> Process:
         """A Celery worker, ready."""
         command = [sys.executable, "-m", "celery", "--quiet", "-A", "config.celery", "worker", "-Q", queues]
         command += ["-c", str(concurrency), "-n", f"w{len(self.started)}@%h", "--without-gossip", "--without-mingle"]

@@ -1,8 +1,8 @@
 """CQRS: one bus, two kinds of message.
 
 A command changes something; it runs in one pipeline of log, metrics and transaction. A query only reads; it runs
-without any of these. The handlers are bound methods and functions that the composition root (config/container.py)
-registers; the sender knows only the message.
+without any of these. The handlers are bound methods and functions that the composition root (config/container.py and
+config/wiring) registers; the sender knows only the message.
 
     user = bus.execute(RegisterUser(email="ada@example.com", name="Ada"))
     row = bus.ask(GetUser(user_id=user.id, ...))
@@ -140,7 +140,7 @@ class Bus:
         try:
             return self._handlers[message]
         except KeyError:
-            raise HandlerError(f"{message.__name__} has no handler; register one in config/container.py") from None
+            raise HandlerError(f"{message.__name__} has no handler; register one in config/wiring") from None
 
     def registered(self) -> dict[str, str]:
         """Message name → handler's qualified name, for people and tests."""

@@ -26,8 +26,7 @@ from apps.jobs import overview  # noqa: F401 - registers the panel
 from apps.jobs.api.views import as_download
 from apps.jobs.commands import CancelJob, RetryJob
 from apps.jobs.models import FINISHED, Job, Status
-from apps.jobs.overview import KINDS
-from apps.jobs.queries import ReadRefusedLines
+from apps.jobs.queries import ListKinds, ReadRefusedLines
 
 LISTED_ERRORS = 200
 REFRESH_SECONDS = 2
@@ -63,7 +62,12 @@ class JobAdmin(HistoryAdmin[Job]):
     """Jobs."""
 
     list_display = ("id", "kind", "status", "its_owner", "progress", "attempts", "created_at", "finished_at", "problem")
-    list_filter = ("status", by("kind", "kind", lambda: KINDS), by("owner", "owner"), by("request", "request_id"))
+    list_filter = (
+        "status",
+        by("kind", "kind", lambda: bus.ask(ListKinds())),
+        by("owner", "owner"),
+        by("request", "request_id"),
+    )
     search_fields = ("id__exact",)
     search_help_text = "A job's id, or its owner's e-mail: the whole of it."
     ordering = ("-created_at",)

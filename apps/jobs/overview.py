@@ -8,8 +8,6 @@ from apps.core.backoffice.overview import Content, Figure, Table, activity, capp
 from apps.jobs.models import Job, Status
 
 LISTED = 8
-# the kinds that the composition root has handlers for
-KINDS = ("export", "import_users", "process")
 UNFINISHED = (Status.STARTED, Status.PENDING, Status.RETRY)
 
 

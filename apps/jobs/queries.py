@@ -34,6 +34,11 @@ class ListJobs(Query[list[dict[str, Any]]]):
 
 
 @dataclass(frozen=True)
+class ListKinds(Query[list[str]]):
+    """The kinds of jobs that there are, sorted."""
+
+
+@dataclass(frozen=True)
 class ReadRefusedLines(Query[Iterator[bytes]]):
     """The lines that a job refused so far, as CSV in pieces with a header. Refused with NotFound if there are none."""
 

@@ -295,7 +295,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SERVE_URLCONF": "config.urls",
     "ENUM_NAME_OVERRIDES": {
         "JobStatus": "apps.jobs.models.Status",
-        "DeliveryStatus": "apps.core.queue.work_queue.DeliveryState",
+        "DeliveryStatus": "apps.core.queue.work_queue.DeliveryState",  # of a webhook
     },
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "COMPONENT_SPLIT_REQUEST": True,
@@ -312,5 +312,6 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "apps.core.api.schema.describe_every_answer",
+        "apps.events.api.components.describe_types",
     ],
 }

@@ -20,7 +20,12 @@ CODE = ROOT / "apps", ROOT / "config"
 PEOPLE_KEY = "development-people-key"
 # a worker for each, named after it here, in Celery and in docker-compose.yml: a long job must not hold up events, nor a
 # slow mail server, directory or receiver
-QUEUES = ("events", "io", "webhooks", "jobs")
+QUEUES = (
+    "events",
+    "io",
+    "webhooks",
+    "jobs",
+)
 # how the output of `prepare` ends if there is some
 DEMO_DATA = "demo data in place"
 PYTHON = sys.executable

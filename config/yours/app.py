@@ -11,7 +11,7 @@ import subprocess
 import sys
 from argparse import ArgumentParser
 from collections.abc import Iterator
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from io import StringIO
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,13 +30,12 @@ def make(root: Path, names: Names) -> Iterator[str]:
     """Write the app and register it; yields what was written. Raises Refused before anything is."""
     free(root, names)
     changed = written(root, names, add=True)
-    for folder in folders(root, names).values():
-        folder.mkdir()
-    render(root, names, folders(root, names))
+    with rendered(root, names) as fresh:
+        for path, made in zip(names.paths(root), names.paths(fresh), strict=True):
+            (shutil.copytree if made.is_dir() else shutil.copy)(made, path)
     for file, text in changed.items():
         (root / file).write_text(text, encoding="utf-8")
-    ruff(root, "check", "--quiet", "--fix", "--select", "I", *(file for file in changed if file.endswith(".py")))
-    yield from (f"{folder.relative_to(root)}/" for folder in folders(root, names).values())
+    yield from (spoken(root, path) for path in names.paths(root))
     yield from changed
     yield from make_again(root)
 
@@ -46,30 +45,36 @@ def remove(root: Path, names: Names) -> Iterator[str]:
     changed = written(root, names, add=False)
     if worked := sorted(worked_on(root, names)):
         raise Refused(f"{', '.join(worked)}: not as it was made; delete the app by hand, see docs/recipes")
-    for folder in folders(root, names).values():
-        shutil.rmtree(folder)
-        yield f"{folder.relative_to(root)}/"
+    for path in names.paths(root):
+        yield spoken(root, path)
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
     for file, text in changed.items():
         (root / file).write_text(text, encoding="utf-8")
         yield file
     yield from make_again(root)
 
 
-def folders(root: Path, names: Names) -> dict[str, Path]:
-    """Where each half of the template goes."""
-    return {"app": root / "apps" / names.app, "tests": root / "tests" / names.app}
+def spoken(root: Path, path: Path) -> str:
+    """The path as it is printed: a folder with a slash."""
+    return f"{path.relative_to(root)}{'/' if path.is_dir() else ''}"
 
 
-def render(root: Path, names: Names, targets: dict[str, Path]) -> None:
-    """Fill the folders from the template, by Django's startapp, and format them."""
-    for part, target in targets.items():
+@contextmanager
+def rendered(root: Path, names: Names) -> Iterator[Path]:
+    """A folder with the app's files as they would be below `root`, filled by Django's startapp and formatted."""
+    with TemporaryDirectory(prefix=".app-", dir=root) as scratch:
         # a dictionary as its options are: startapp hands all of them to the template
-        options = {"extensions": ["py"], "files": [], "exclude": [], "verbosity": 0, "directory": str(target)}
+        options = {"extensions": ["py"], "files": [], "exclude": [], "verbosity": 0, "directory": scratch}
         with redirect_stdout(StringIO()):
-            Quiet().handle(name=names.app, template=str(root / TEMPLATE / part), **options, **names.values())
-    paths = [str(target) for target in targets.values()]
-    ruff(root, "check", "--quiet", "--fix", "--select", "I", *paths)
-    ruff(root, "format", "--quiet", *paths)
+            Quiet().handle(name=names.app, template=str(root / TEMPLATE), **options, **names.values())
+        # what is not where it will be is not seen to be ours
+        ours = "lint.isort.known-first-party = ['apps', 'config', 'tests']"
+        ruff(root, "check", "--quiet", "--fix", "--select", "I", "--config", ours, scratch)
+        ruff(root, "format", "--quiet", scratch)
+        yield Path(scratch)
 
 
 class Quiet(StartApp):
@@ -88,24 +93,16 @@ def ruff(root: Path, *words: str) -> None:
 
 def worked_on(root: Path, names: Names) -> Iterator[str]:
     """The files of the app that are not as the template makes them."""
-    with TemporaryDirectory(prefix=".app-", dir=root) as scratch:
-        fresh = {part: Path(scratch) / part for part in folders(root, names)}
-        for folder in fresh.values():
-            folder.mkdir()
-        render(root, names, fresh)
-        for part, folder in folders(root, names).items():
-            there, made = contents(folder), contents(fresh[part])
-            yield from (
-                f"{folder.relative_to(root)}/{file}"
-                for file in there.keys() | made.keys()
-                if there.get(file) != made.get(file)
-            )
+    with rendered(root, names) as fresh:
+        there, made = contents(root, names), contents(fresh, names)
+        yield from (file for file in there.keys() | made.keys() if there.get(file) != made.get(file))
 
 
-def contents(folder: Path) -> dict[str, bytes]:
-    """Every file below the folder, except what Python compiled."""
-    files = [path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+def contents(root: Path, names: Names) -> dict[str, bytes]:
+    """Every file of the app below `root`, except what Python compiled."""
+    below = [path for own in names.paths(root) for path in (own, *own.rglob("*"))]
+    files = [path for path in below if path.is_file() and "__pycache__" not in path.parts]
+    return {path.relative_to(root).as_posix(): path.read_bytes() for path in files}
 
 
 def main(words: list[str], root: Path = ROOT) -> int:

@@ -16,9 +16,9 @@ LONGEST = 20
 EXAMPLE = "make app NAME=orders MODEL=Order"
 APP = re.compile(r"[a-z]+(?:_[a-z0-9]+)*")
 MODEL = re.compile(r"(?:[A-Z][a-z0-9]*)+")
-# Django's own apps have these labels, and the composition root these names
+# Django's own apps have these labels, and the code around a new app uses these names
 TAKEN = {"admin", "auth", "contenttypes", "sessions", "messages", "staticfiles", "apps", "tests", "config", "settings"}
-USED = {"env", "bus", "self", "compose", "api", "cache", "retry", "tokens", "breakers", "people", "partial", "datetime"}
+USED = {"env", "bus", "self", "api", "cache", "breakers", "partial", "datetime", "container", "service", "wire"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,10 @@ class Names:
     def route(self) -> str:
         """Many of them, in a path."""
         return self.app.replace("_", "-")
+
+    def paths(self, root: Path) -> list[Path]:
+        """What is the app's own below `root`."""
+        return [root / "apps" / self.app, root / "tests" / self.app, root / "config" / "wiring" / f"{self.app}.py"]
 
     def values(self) -> dict[str, str]:
         """What the template's files take; `open` is a brace that Django's templates leave alone."""
@@ -97,9 +101,7 @@ def spelt(app: str, model: str) -> Names:
 def free(root: Path, names: Names) -> None:
     """Raises Refused with all that has one of the names already."""
     problems = [
-        f"NAME={names.app}: there is {folder}/{names.app} already"
-        for folder in ("apps", "tests")
-        if (root / folder / names.app).exists()
+        f"NAME={names.app}: there is {path.relative_to(root)} already" for path in names.paths(root) if path.exists()
     ]
     if names.app in TAKEN | USED or names.one in USED:
         problems.append(f"NAME={names.app}: the service uses this name for something else")

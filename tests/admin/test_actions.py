@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 import redis
@@ -20,34 +18,9 @@ from apps.jobs.commands import CancelJob, SubmitJob
 from apps.jobs.models import Job
 from apps.users.commands import UserSnapshot
 from apps.users.models import User
-from apps.webhooks.commands import FanOut, RegisterEndpoint, Told
-from apps.webhooks.models import Endpoint, WebhookDelivery
-from tests.admin.conftest import changed
+from tests.admin.conftest import changed, entry, run
 
 pytestmark = pytest.mark.django_db
-
-
-def run(support: Client, page: str, action: str, keys: list[Any], **more: str) -> Any:
-    """What the second POST answers, after a check of what the first one says."""
-    chosen = {"action": action, "_selected_action": [str(key) for key in keys], "index": "0", **more}
-    asked = support.post(f"/admin/{page}/", chosen)
-    assert asked.status_code == 200
-    said = asked.content.decode()
-    assert re.findall(r'name="_selected_action" value="([^"]+)"', said) == chosen["_selected_action"]
-    assert not AdminNote.objects.exists(), "nothing is done before the person has said yes"
-    return support.post(f"/admin/{page}/", {**chosen, "post": "yes"}, follow=True)
-
-
-def entry() -> tuple[str, str, str]:
-    """Who did what to which row, from the only entry of the log."""
-    one = AdminNote.objects.get()
-    return one.who, one.message, one.object_id
-
-
-@pytest.fixture
-def endpoint(boss: UserSnapshot) -> Endpoint:
-    made = bus.execute(RegisterEndpoint("https://93.184.216.34/hook"))
-    return Endpoint.objects.get(pk=made.id)
 
 
 def test_a_dead_letter_is_replayed(support: Client, dead_letter: Callable[[], Delivery]) -> None:
@@ -102,36 +75,6 @@ def test_a_job_is_cancelled_once_and_run_again(support: Client, boss: UserSnapsh
     assert Job.objects.get().status == "PENDING"
 
 
-def test_a_webhook_is_switched_off_and_on(support: Client, endpoint: Endpoint) -> None:
-    for action, active, done in (("disable", False, "switched off"), ("enable", True, "switched on")):
-        AdminNote.objects.all().delete()
-        run(support, "webhooks/endpoint", action, [endpoint.pk])
-        assert Endpoint.objects.get().is_active is active
-        assert entry() == ("boss@example.com", done, str(endpoint.pk))
-
-
-def test_a_new_secret_is_shown_once(support: Client, endpoint: Endpoint) -> None:
-    before = endpoint.secret
-    answer = run(support, "webhooks/endpoint", "rotate", [endpoint.pk])
-    assert len(set(re.findall(r"whsec_[\w+/=]+", answer.content.decode()))) == 1
-    assert "no-store" in answer["Cache-Control"]
-    endpoint.refresh_from_db()
-    assert (endpoint.previous_secret, endpoint.secret == before) == (before, False)
-    assert entry() == ("boss@example.com", "secret rotated", str(endpoint.pk))
-    for page in ("", f"{endpoint.pk}/change/", f"{endpoint.pk}/history/"):
-        assert "whsec_" not in support.get(f"/admin/webhooks/endpoint/{page}").content.decode()
-
-
-def test_a_webhook_delivery_is_sent_again(support: Client, endpoint: Endpoint) -> None:
-    bus.execute(FanOut((Told(1, "user.created", '{"type":"user.created"}'),)))
-    delivery = WebhookDelivery.objects.get()
-    WebhookDelivery.objects.update(state="dead", due_at=None, attempts=8)
-    run(support, "webhooks/webhookdelivery", "send_again", [delivery.pk])
-    delivery.refresh_from_db()
-    assert (delivery.state, delivery.attempts, delivery.due_at is None) == ("pending", 0, False)
-    assert entry() == ("boss@example.com", "will be sent again", str(delivery.pk))
-
-
 def test_a_user_is_deactivated_and_activated_but_not_by_themselves(
     support: Client, boss: UserSnapshot, register: Callable[..., UserSnapshot]
 ) -> None:
@@ -161,15 +104,6 @@ def test_a_breaker_is_closed(support: Client, valkey: redis.Redis) -> None:
     assert support.get("/admin/").status_code == 200
     unknown = support.post("/admin/breakers/", {"name": "nobody", "post": "yes"}, follow=True)
     assert "There is no breaker" in unknown.content.decode()
-
-
-def test_deleting_names_the_rows_without_reading_what_goes_with_them(support: Client, endpoint: Endpoint) -> None:
-    bus.execute(FanOut((Told(1, "user.created", '{"type":"user.created"}'),)))
-    asked = support.get(f"/admin/webhooks/endpoint/{endpoint.pk}/delete/").content.decode()
-    assert f"{endpoint}, with everything that belongs to it" in asked
-    support.post(f"/admin/webhooks/endpoint/{endpoint.pk}/delete/", {"post": "yes"})
-    assert not Endpoint.objects.exists()
-    assert entry()[0] == "boss@example.com"
 
 
 def test_a_refusal_while_a_form_is_saved_is_said(support: Client, register: Callable[..., UserSnapshot]) -> None:

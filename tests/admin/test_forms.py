@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -13,9 +12,7 @@ from apps.core.bus import bus
 from apps.core.models import AdminNote
 from apps.users.commands import RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.models import User
-from apps.webhooks.commands import RegisterEndpoint, RotateSecret, UpdateEndpoint
-from apps.webhooks.models import Endpoint
-from tests.admin.conftest import changed
+from tests.admin.conftest import again, changed, form_of
 from tests.conftest import PASSWORD
 
 pytestmark = pytest.mark.django_db
@@ -28,17 +25,6 @@ def ada(register: Callable[..., UserSnapshot]) -> UserSnapshot:
 
 def page_of(user: UserSnapshot) -> str:
     return f"/admin/users/user/{user.id}/change/"
-
-
-def form_of(answer: Any) -> Any:
-    return answer.context["adminform"].form
-
-
-def again(answer: Any) -> dict[str, Any]:
-    """What a browser would post from the form that came back."""
-    form = form_of(answer)
-    sent = {name: form[name].value() for name in form.fields if name != "seen"}
-    return {name: value for name, value in sent.items() if value not in (None, False)} | {"seen": form.data["seen"]}
 
 
 def test_a_stale_form_changes_nothing_and_says_what_was_changed_by_whom(support: Client, ada: UserSnapshot) -> None:
@@ -117,20 +103,3 @@ def test_only_what_was_changed_is_sent(support: Client, ada: UserSnapshot) -> No
         support.post(page_of(ada), changed(support, page_of(ada), name="Ada King"))
     assert sent == [UpdateUser(ada.id, name="Ada King", expected_version=1)]
     assert AdminNote.objects.get().message == "changed Name"
-
-
-def test_a_webhooks_form_as_well(support: Client) -> None:
-    made = bus.execute(RegisterEndpoint("https://93.184.216.34/hook", ("user.created",), "first"))
-    page = f"/admin/webhooks/endpoint/{made.id}/change/"
-    stale = changed(support, page, description="mine")
-    bus.execute(UpdateEndpoint(made.id, event_types=("user.deleted",), is_active=False))
-    answer = support.post(page, stale)
-    assert "from user.created to user.deleted" in str(form_of(answer).errors["event_types"])
-    assert Endpoint.objects.get().description == "first"
-    assert support.post(page, again(answer)).status_code == 302
-    kept = Endpoint.objects.get()
-    assert (kept.description, kept.event_types, kept.is_active) == ("mine", ["user.deleted"], False)
-
-    rotated = changed(support, page, description="later")
-    bus.execute(RotateSecret(made.id))
-    assert json.loads(form_of(support.post(page, rotated)).data["seen"])["version"] == kept.version + 1

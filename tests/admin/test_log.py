@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from django.contrib.sessions.models import Session
 from django.test import Client
 
 from apps.core.bus import bus
 from apps.core.models import AdminNote
 from apps.users.commands import DeleteUser, EraseNext, UserSnapshot
 from apps.users.models import User
-from apps.webhooks.models import Endpoint
+from tests.admin.conftest import act
 
 pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]
-
-
-def act(client: Client, page: str, action: str, *keys: Any) -> Any:
-    chosen = {"action": action, "_selected_action": [str(key) for key in keys], "post": "yes"}
-    return client.post(f"/admin/{page}/", chosen, follow=True)
 
 
 def test_what_a_deleted_staff_user_did_can_still_be_read(
@@ -69,20 +61,3 @@ def test_the_history_of_a_row_and_ones_own_doings(support: Client, register: Reg
     history = support.get(f"/admin/users/user/{ada.id}/history/", follow=True)
     assert "deactivated" in history.content.decode()
     assert f"/admin/users/user/{ada.id}/change/" in support.get("/admin/").content.decode()
-
-
-def test_a_new_webhooks_secret_is_on_the_page_that_answers_and_nowhere_else(support: Client) -> None:
-    form = {"url": "https://93.184.216.34/hook", "is_active": "on", "description": ""}
-    answer = support.post("/admin/webhooks/endpoint/add/", form)
-    assert answer.status_code == 200
-    (secret,) = set(re.findall(r"whsec_[\w+/=]+", answer.content.decode()))
-    rotated = act(support, "webhooks/endpoint", "rotate", Endpoint.objects.get().pk)
-    (another,) = set(re.findall(r"whsec_[\w+/=]+", rotated.content.decode()))
-    assert another != secret
-    for page in (answer, rotated):
-        assert "no-store" in page["Cache-Control"]
-        assert not page.cookies.get("messages") or "whsec_" not in page.cookies["messages"].value
-    assert not [one for one in Session.objects.all() if "whsec_" in str(one.get_decoded())]
-    after = support.get("/admin/webhooks/endpoint/").content.decode()
-    assert "whsec_" not in after
-    assert not AdminNote.objects.filter(message__contains="whsec_").exists()

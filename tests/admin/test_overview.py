@@ -35,7 +35,16 @@ from tests.processes import ROOT
 PREFIX = settings.VALKEY_PREFIX
 
 pytestmark = pytest.mark.django_db
-TITLES = ["Outbox", "Event deliveries", "Webhooks", "Jobs", "Newest events", "Users", "Circuit breakers", "Rate limit"]
+TITLES = [
+    "Outbox",
+    "Event deliveries",
+    "Webhooks",
+    "Jobs",
+    "Newest events",
+    "Users",
+    "Circuit breakers",
+    "Rate limit",
+]
 
 
 def figures(title: str) -> dict[str, str]:

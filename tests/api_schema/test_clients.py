@@ -46,13 +46,16 @@ def operations() -> dict[str, re.Pattern[str]]:
 
 @pytest.fixture
 def web(processes: Processes) -> Process:
-    """A real server whose log names every request; the webhooks' hosts are not looked up."""
+    """A real server whose log names every request."""
     for name in ("admin", *VERSIONS):
         bus.execute(RegisterUser(f"staff-{name}@example.com", name, password=PASSWORD, is_staff=True))
     for version in VERSIONS:
         bus.execute(RegisterUser(f"account-{version}@example.com", version, password=PASSWORD))
     return processes.web(
-        WEB_THREADS="2", LOGIN_RATE_LIMIT_PER_MINUTE="1000", WEBHOOK_ALLOW_PRIVATE_NETWORKS="true", LOG_LEVEL="INFO"
+        WEB_THREADS="2",
+        LOGIN_RATE_LIMIT_PER_MINUTE="1000",
+        WEBHOOK_ALLOW_PRIVATE_NETWORKS="true",  # no host is looked up
+        LOG_LEVEL="INFO",
     )
 
 

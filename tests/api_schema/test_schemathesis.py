@@ -21,9 +21,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def web(processes: Processes) -> Process:
-    """A real server that no limit ends early, and whose webhooks' hosts are not looked up."""
+    """A real server that no limit ends early."""
     return processes.web(
-        WEB_THREADS="2", LOGIN_RATE_LIMIT_PER_MINUTE="1000000", WEBHOOK_ALLOW_PRIVATE_NETWORKS="true", LOG_LEVEL="ERROR"
+        WEB_THREADS="2",
+        LOGIN_RATE_LIMIT_PER_MINUTE="1000000",
+        WEBHOOK_ALLOW_PRIVATE_NETWORKS="true",  # no host is looked up
+        LOG_LEVEL="ERROR",
     )
 
 

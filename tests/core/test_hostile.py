@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 
 import pytest
@@ -10,10 +9,6 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
-from apps.core.queue import work_queue
-from apps.jobs import repositories
-from apps.jobs.commands import CancelJob, RunNextJob, SubmitJob
-from apps.jobs.models import Job
 from apps.users.commands import IssueToken, RegisterUser, UpdateUser, UserSnapshot
 from apps.users.models import User
 from tests import loopback
@@ -42,39 +37,6 @@ def test_a_chunked_body_is_refused_and_not_taken_for_an_empty_one(processes: Pro
         headers={"Content-Type": "application/json"},
     )
     assert (answer.status_code, answer.json()["code"]) == (411, "length_required")
-
-
-def test_a_job_cancelled_between_claim_and_start_stays_cancelled(
-    register: Callable[..., UserSnapshot], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    job_id = bus.execute(SubmitJob("process", register().id, {"rows": [{"a": 1}]}))
-    claim = work_queue.claim
-
-    def claim_and_be_cancelled(*args: object, **kwargs: object) -> list[uuid.UUID]:
-        ids: list[uuid.UUID] = claim(*args, **kwargs)  # type: ignore[arg-type] # passed through
-        bus.execute(CancelJob(job_id))
-        return ids
-
-    monkeypatch.setattr(repositories, "claim", claim_and_be_cancelled)
-    bus.execute(RunNextJob())
-    job = Job.objects.get()
-    assert (job.status, job.result) == ("REVOKED", None)
-
-
-@pytest.mark.parametrize(
-    "numbers",
-    ["18446744073709551615, -9223372036854775808", "1e20, 1e300", "1.7e308, -1.7e308", "1" * 30],
-)
-def test_numbers_of_any_size_are_counted(
-    register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient], numbers: str
-) -> None:
-    client = client_of(register())
-    rows = ",".join(f'{{"a":{number}}}' for number in numbers.split(","))
-    answer = client.generic("POST", "/api/v1/process", f'{{"rows":[{rows}]}}', content_type="application/json")
-    bus.execute(RunNextJob())
-    task = client.get(answer["Location"])
-    assert task.status_code == 200
-    assert task.json()["status"] == "SUCCESS"
 
 
 def test_a_body_nested_too_deeply_is_refused(staff: APIClient) -> None:
@@ -114,7 +76,15 @@ def test_an_address_of_the_admin_that_makes_no_sense_is_no_error_and_no_oracle(a
     assert answer.status_code in (302, 400)
 
 
-@pytest.mark.parametrize("page", ["events/delivery", "jobs/job", "webhooks/endpoint", "webhooks/webhookdelivery"])
+@pytest.mark.parametrize(
+    "page",
+    [
+        "events/delivery",
+        "jobs/job",
+        "webhooks/endpoint",
+        "webhooks/webhookdelivery",
+    ],
+)
 @pytest.mark.parametrize("key", ["abc", "\0", "1"])
 def test_an_action_on_a_key_that_is_none_is_no_error(admin: Client, page: str, key: str) -> None:
     for action in ("replay", "cancel", "run_again", "rotate", "send_again"):
@@ -172,7 +142,11 @@ def test_the_id_of_a_job_may_come_in_capitals(
     "limit", ["0", "-1", "101", "000001999999", "000001" + "9" * 5000, "1e1", "\uff11\uff10", "+1", "", " 1"]
 )
 def test_a_limit_is_a_number_from_1_to_100(staff: APIClient, limit: str) -> None:
-    for path in ("/api/v1/users", "/api/v1/events", "/api/v1/webhooks"):
+    for path in (
+        "/api/v1/users",
+        "/api/v1/events",
+        "/api/v1/webhooks",
+    ):
         answer = staff.get(path, {"limit": limit})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/limit"), path
 

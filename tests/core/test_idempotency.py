@@ -3,12 +3,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
 from apps.core.api import idempotency
@@ -111,35 +113,6 @@ def test_a_refusal_is_not_kept(anyone: APIClient) -> None:
     assert anyone.post("/api/v1/users", ADA, headers=key).status_code == 201
 
 
-def test_no_replay_for_whom_the_route_is_closed_by_now(
-    register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient]
-) -> None:
-    ada = register("ada@example.com", is_staff=True)
-    register("boss@example.com", is_staff=True)
-    client, key = client_of(ada), {"Idempotency-Key": "k1"}
-    posts = {
-        "/api/v1/users": {"email": "new@example.com", "name": "New"},
-        "/api/v1/webhooks": {"url": "https://93.184.216.34/hook"},
-        "/api/v1/process": {"rows": []},
-    }
-
-    def statuses(number: int) -> list[int]:
-        keys = [{"Idempotency-Key": f"{number} {path}"} for path in posts]
-        return [
-            client.post(path, body, headers=key).status_code
-            for (path, body), key in zip(posts.items(), keys, strict=True)
-        ]
-
-    assert statuses(1) == statuses(1) == [201, 201, 202]
-    User.objects.filter(id=ada.id).update(is_staff=False)
-    assert statuses(1) == [201, 403, 202], "staff no longer"
-    bus.execute(UpdateUser(ada.id, is_active=False))
-    assert statuses(1) == [401] * 3
-    bus.execute(UpdateUser(ada.id, is_active=True))
-    assert statuses(1) == [401] * 3, "the token is as dead as before"
-    assert client.post("/api/v1/users", ADA, headers=key).status_code == 401
-
-
 @pytest.mark.parametrize(
     "end",
     [lambda key: SetPassword(key, "quite another phrase"), lambda key: UpdateUser(key, is_active=False), DeleteUser],
@@ -173,19 +146,13 @@ def test_of_a_deleted_person_no_answer_is_left(
         IdempotentAnswer.objects.all().delete()
 
 
-def test_answers_are_kept_encrypted_and_for_a_day(staff: APIClient) -> None:
-    body = {"url": "https://93.184.216.34/hook"}
-    made = staff.post("/api/v1/webhooks", body, headers={"Idempotency-Key": "k1"})
-    kept = IdempotentAnswer.objects.get()
-    assert "whsec_" in made.content.decode()
-    assert "whsec_" not in kept.body
+def test_an_answer_is_kept_encrypted_and_for_a_day(anyone: APIClient) -> None:
+    key = {"Idempotency-Key": "k1"}
+    assert ADA["email"] in anyone.post("/api/v1/users", ADA, headers=key).content.decode()
+    assert ADA["email"] not in IdempotentAnswer.objects.get().body
     assert idempotency.prune() == 0
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE core_idempotentanswer SET created_at = created_at - interval '25 hours'")
-    again = staff.post("/api/v1/webhooks", body, headers={"Idempotency-Key": "k1"})
-    assert again.json()["id"] != made.json()["id"]
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE core_idempotentanswer SET created_at = created_at - interval '25 hours'")
+    IdempotentAnswer.objects.update(created_at=Now() - timedelta(hours=25))
+    assert anyone.post("/api/v1/users", ADA, headers=key).json()["code"] == "email_taken", "it is done once more"
     assert idempotency.prune() == 1
 
 

@@ -3,74 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from django.conf import settings
 from django.contrib.messages.storage.cookie import CookieStorage
-from django.core.management import call_command
-from django.db.models.functions import Now
-from django.test import Client, RequestFactory, override_settings
-from django.utils import timezone
+from django.test import Client, RequestFactory
 from rest_framework.test import APIClient
 
-from apps.core import key_rotation
-from apps.core.api import idempotency
-from apps.core.bus import Bus, bus
+from apps.core.bus import bus
 from apps.core.crypto import Box, Unreadable
-from apps.core.key_rotation import RotateKeys
 from apps.core.models import IdempotentAnswer
 from apps.events.relay import fan_out
-from apps.profiles.commands import ForgetPerson, Person
-from apps.users import totp
-from apps.users.commands import DeleteUser, UserSnapshot
+from apps.users.commands import UserSnapshot
 from apps.users.letters import WriteReset
-from apps.users.models import SecondFactor
-from apps.webhooks.commands import CheckEndpoint, RegisterEndpoint, RotateSecret, SendTest
-from apps.webhooks.models import Endpoint, WebhookDelivery
-from apps.webhooks.repositories import SendQueue
-from apps.webhooks.secrets import PURPOSE, SecretBox
-from config.container import Container
 from tests.conftest import PASSWORD
+from tests.core.keys import LOST, NEW, OLD, with_keys
 
-OLD, NEW, LOST = settings.ENV.secret_key, "n" * 40, "l" * 40
 Register = Callable[..., UserSnapshot]
-
-
-@contextmanager
-def with_keys(secret_key: str, *fallbacks: str) -> Iterator[None]:
-    """The service as it is after a restart with these keys."""
-    env = dataclasses.replace(settings.ENV, secret_key=secret_key, secret_key_fallbacks=fallbacks)
-    restarted, before = Bus(), bus._handlers
-    Container(env).wire(restarted)
-    idempotency._box.cache_clear()
-    with override_settings(ENV=env, SECRET_KEY=secret_key, SECRET_KEY_FALLBACKS=list(fallbacks)):
-        bus._handlers = restarted._handlers
-        try:
-            yield
-        finally:
-            bus._handlers = before
-            idempotency._box.cache_clear()
-
-
-def rotate(capsys: pytest.CaptureFixture[str]) -> Any:
-    """What the command says, and its status."""
-    capsys.readouterr()
-    try:
-        call_command("rotate_keys", "--json")
-        status = 0
-    except SystemExit as error:
-        status = int(str(error.code))
-    return json.loads(capsys.readouterr().out) | {"status": status}
-
-
-def counts(said: Any) -> dict[str, tuple[int, list[Any]]]:
-    return {row["what"]: (row["re_encrypted"], row["unreadable"]) for row in said["rotated"]}
 
 
 class TestBox:
@@ -197,28 +148,6 @@ def failed_log_ins(world: World) -> Works:
     return lambda: world.anyone.post("/api/v1/auth/token", credentials).status_code == 429
 
 
-def webhook_secrets(world: World) -> Works:
-    with bus.replaced(CheckEndpoint, lambda command: None):
-        endpoint = bus.execute(RegisterEndpoint("https://93.184.216.34/hook"))
-    second = bus.execute(RotateSecret(endpoint.id)).secret
-    bus.execute(SendTest(endpoint.id))
-
-    def works() -> bool:
-        queue = SendQueue(SecretBox(str(settings.SECRET_KEY), [*map(str, settings.SECRET_KEY_FALLBACKS)]))
-        WebhookDelivery.objects.update(due_at=Now() - timedelta(seconds=1), token=None)
-        (message,) = queue.claim(1, failing=False)
-        return message.secrets == (second, endpoint.secret)
-
-    return works
-
-
-def forgetting_a_cached_person(world: World) -> Works:
-    known = Container(settings.ENV).known_people
-    token = known.claim("ada@example.com") or ""
-    known.keep("ada@example.com", Person("Ada", "", ""), token)
-    return lambda: bus.execute(ForgetPerson("ada@example.com"))
-
-
 # what is made under the old key, and whether the new one alone can do with it
 KINDS: list[tuple[Callable[[World], Works], bool]] = [
     (access_token, False),
@@ -230,9 +159,7 @@ KINDS: list[tuple[Callable[[World], Works], bool]] = [
     (admin_message, False),
     (admin_form, True),
     (kept_answer, False),
-    (webhook_secrets, False),
     (failed_log_ins, True),
-    (forgetting_a_cached_person, False),
 ]
 
 
@@ -259,129 +186,11 @@ class TestEachKind:
             assert works() == needs_no_key
 
     def test_what_is_touched_is_encrypted_anew(self, world: World) -> None:
-        uses = [kept_answer(world), webhook_secrets(world)]
+        works = kept_answer(world)
         with with_keys(NEW, OLD):
-            assert [works() for works in uses] == [True, True]
+            assert works()
         with with_keys(NEW):
-            assert [works() for works in uses] == [True, True]
-
-    def test_the_secret_that_a_rotation_replaces_is_kept_under_the_new_key(self) -> None:
-        with bus.replaced(CheckEndpoint, lambda command: None):
-            endpoint = bus.execute(RegisterEndpoint("https://93.184.216.34/hook"))
-        with with_keys(NEW, OLD):
-            bus.execute(RotateSecret(endpoint.id))
-        assert SecretBox(NEW).open(Endpoint.objects.get().previous_secret) == endpoint.secret
-
-
-@pytest.mark.django_db
-class TestRotation:
-    """manage.py rotate_keys."""
-
-    def endpoint(self, key: str, **more: Any) -> Endpoint:
-        return Endpoint.objects.create(url="https://a.example.com", secret=SecretBox(key).close("whsec_x"), **more)
-
-    def test_everything_is_encrypted_anew_and_the_old_key_can_go(
-        self, anyone: APIClient, register: Register, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        day = timezone.now() + timedelta(days=1)
-        row = self.endpoint(OLD, previous_secret=SecretBox(OLD).close("whsec_y"), previous_secret_until=day)
-        ada, key = {"email": "ada@example.com", "name": "Ada"}, {"Idempotency-Key": "k1"}
-        first = anyone.post("/api/v1/users", ada, headers=key)
-        closed = Box(OLD, totp.PURPOSE).close("a secret")
-        factor = SecondFactor.objects.create(user_id=first.json()["id"], secret=closed)
-        bus.execute(DeleteUser(register("eve@example.com").id))
-        with with_keys(NEW, OLD):
-            said = rotate(capsys)
-            assert counts(said) == {
-                "idempotent answers": (1, []),
-                "webhook secrets": (1, []),
-                "previous webhook secrets": (1, []),
-                "second factors": (1, []),
-                "people who are being erased": (1, []),
-            }
-            assert (said["old_keys"], said["old_keys_can_go"], said["status"]) == (1, True, 0)
-            factor.refresh_from_db()
-            assert Box(NEW, totp.PURPOSE).open(factor.secret) == "a secret"
-            assert {renewed for renewed, _ in counts(rotate(capsys)).values()} == {0}, "a second time it finds nothing"
-        with with_keys(NEW):
-            assert anyone.post("/api/v1/users", ada, headers=key).content == first.content
-        row.refresh_from_db()
-        assert [SecretBox(NEW).open(it) for it in (row.secret, row.previous_secret)] == ["whsec_x", "whsec_y"]
-
-    def test_what_no_key_opens_is_named_and_stops_nothing_else(self, capsys: pytest.CaptureFixture[str]) -> None:
-        lost, good = self.endpoint(LOST), self.endpoint(OLD)
-        out_of_use = {"previous_secret": SecretBox(LOST).close("whsec_z"), "previous_secret_until": timezone.now()}
-        self.endpoint(NEW, **out_of_use)
-        with with_keys(NEW, OLD):
-            said = rotate(capsys)
-            assert counts(said)["webhook secrets"] == (1, [lost.id])
-            assert counts(said)["previous webhook secrets"] == (0, [])
-            assert (said["old_keys_can_go"], said["status"]) == (False, 3)
-            with pytest.raises(SystemExit):
-                call_command("rotate_keys")
-            assert "The old keys must stay" in capsys.readouterr().out
-        good.refresh_from_db()
-        assert Box(NEW, PURPOSE).open(good.secret) == "whsec_x"
-
-    def test_killed_in_the_middle_it_goes_on_where_it_is_run_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        for _ in range(5):
-            self.endpoint(OLD)
-        monkeypatch.setattr(key_rotation, "BATCH", 2)
-        renew, left = Box.renew, iter(range(3))
-
-        def until_it_dies(box: Box, closed: str) -> str | None:
-            if next(left, None) is None:
-                raise KeyboardInterrupt
-            return renew(box, closed)
-
-        with with_keys(NEW, OLD):
-            with monkeypatch.context() as patch:
-                patch.setattr(Box, "renew", until_it_dies)
-                with pytest.raises(KeyboardInterrupt):
-                    bus.execute(RotateKeys())
-            done = {one.what: one.renewed for one in bus.execute(RotateKeys())}
-        assert done["webhook secrets"] == 2, "three were done before"
-        assert [SecretBox(NEW).open(row.secret) for row in Endpoint.objects.all()] == ["whsec_x"] * 5
-
-    def test_of_many_that_no_key_opens_the_first_are_named(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        monkeypatch.setattr(key_rotation, "NAMED", 2)
-        ids = sorted(self.endpoint(LOST).id for _ in range(5))
-        with with_keys(NEW, OLD):
-            said = rotate(capsys)
-        (row,) = [row for row in said["rotated"] if row["what"] == "webhook secrets"]
-        assert (row["lost"], row["unreadable"]) == (5, ids[:2])
-        assert (said["old_keys_can_go"], said["old_keys_can_go_at"]) == (False, None)
-
-    def test_it_says_when_the_old_key_can_go(self, capsys: pytest.CaptureFixture[str]) -> None:
-        with with_keys(NEW, OLD):
-            said = rotate(capsys)
-            call_command("rotate_keys")
-        runs_out = {one["what"]: one["seconds"] for one in said["signed"]}
-        minutes = settings.ACCESS_TOKEN_EXPIRE_MINUTES
-        assert (
-            runs_out.items() >= {"cursors": None, "access tokens": minutes * 60, "log-ins to the admin": 43200}.items()
-        )
-        longest = max(seconds for seconds in runs_out.values() if seconds)
-        left = datetime.fromisoformat(said["old_keys_can_go_at"]) - timezone.now()
-        assert longest - 60 < left.total_seconds() <= longest
-        assert "empty SECRET_KEY_FALLBACKS after" in capsys.readouterr().out
-
-    def test_a_secret_that_changes_meanwhile_is_left_as_it_is(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        row = self.endpoint(OLD)
-        newer = SecretBox(NEW).close("whsec_newer")
-        renew = Box.renew
-
-        def while_it_works(box: Box, closed: str) -> str | None:
-            Endpoint.objects.update(secret=newer)
-            return renew(box, closed)
-
-        monkeypatch.setattr(Box, "renew", while_it_works)
-        with with_keys(NEW, OLD):
-            done = {one.what: one.renewed for one in bus.execute(RotateKeys())}
-        row.refresh_from_db()
-        assert (row.secret, done["webhook secrets"]) == (newer, 0)
+            assert works()
 
     def test_an_answer_that_no_key_opens_is_a_conflict_and_no_error(self, anyone: APIClient) -> None:
         ada, key = {"email": "ada@example.com", "name": "Ada"}, {"Idempotency-Key": "k1"}

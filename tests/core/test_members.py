@@ -42,9 +42,9 @@ def takers() -> list[tuple[str, str]]:
 def test_no_route_passes_over_a_member_that_it_does_not_know(
     staff: APIClient, register: Callable[..., UserSnapshot], method: str, path: str
 ) -> None:
-    hook = staff.post("/api/v1/webhooks", {"url": "https://93.184.216.34/hook"}).json()["id"]
     # where the body comes first, any key will do
-    keys = {"user_id": register().id, "webhook_id": hook}
+    keys = {"user_id": register().id}
+    keys["webhook_id"] = staff.post("/api/v1/webhooks", {"url": "https://93.184.216.34/hook"}).json()["id"]
     path = re.sub(r"<key:(\w+)>", lambda key: str(keys.get(key[1], 1)), path)
     answer = getattr(staff, method)("/" + path, MISTYPED)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), answer.content
@@ -53,20 +53,7 @@ def test_no_route_passes_over_a_member_that_it_does_not_know(
 
 
 @pytest.mark.django_db
-def test_where_nothing_is_asked_for_nothing_has_to_be_sent(staff: APIClient) -> None:
-    hook = staff.post("/api/v1/webhooks", {"url": "https://93.184.216.34/hook"}).json()["id"]
-    for path in (f"/api/v1/webhooks/{hook}/rotate-secret", f"/api/v2/webhooks/{hook}/test"):
-        assert staff.generic("POST", path).status_code in (200, 202)
-        assert staff.post(path, {}).status_code in (200, 202)
-        assert staff.generic("POST", path, "[]", content_type="application/json").status_code == 400
-
-
-@pytest.mark.django_db
 def test_types_rules_and_typos_are_told_together(staff: APIClient) -> None:
-    wrong = {"url": "http://127.0.0.1/", "event_types": ["nope"], "description": "a\x1bb", "is_active": 1, "x": 1}
-    for method, path in (("post", "/api/v1/webhooks"), ("patch", "/api/v1/webhooks/1")):
-        errors = getattr(staff, method)(path, wrong).json()["errors"]
-        assert sorted(e["pointer"] for e in errors) == sorted(f"/{name}" for name in wrong)
     answer = staff.patch("/api/v2/users/me", {"name": "", "is_active": "no", "email": "x"})
     assert [e["pointer"] for e in answer.json()["errors"]] == ["/name", "/is_active", "/email"]
 

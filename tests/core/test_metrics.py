@@ -192,9 +192,16 @@ class TestState:
         valkey.set(f"{settings.VALKEY_PREFIX}worker:io", 1)
         page = client.get("/metrics").content.decode()
         sources = {s.labels["source"]: s.value for s in samples(page) if s.name == "metrics_source_up"}
-        assert sources == dict.fromkeys(
-            ("transactions", "outbox", "jobs", "webhooks", "erasures", "breakers", "workers"), 1
-        )
+        expected = [
+            "transactions",
+            "outbox",
+            "jobs",
+            "webhooks",
+            "erasures",
+            "breakers",
+            "workers",
+        ]
+        assert sources == dict.fromkeys(expected, 1)
         up = {s.labels["queue"]: s.value for s in samples(page) if s.name == "worker_up"}
         assert up == {task.queue: float(task.queue == "io") for task in TASKS.values()}
         assert total(page, "breaker_state", breaker="people", state="closed") == 1

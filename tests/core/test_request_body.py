@@ -18,6 +18,8 @@ from tests import loopback
 from tests.processes import Process, Processes
 from tests.waiting import wait_for
 
+JSON = "application/json"
+
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -106,11 +108,12 @@ def test_half_a_body_is_none(web: Process, connection: socket.socket, path: str,
 @pytest.mark.parametrize(
     ("path", "kind", "body", "status"),
     [
-        ("/api/v1/users", "application/json", b'{"email": "slow@example.com", "name": "Slow"}', 201),
-        ("/api/v1/webhooks", "application/json", b'{"url": "https://93.184.216.34/hook"}', 201),
-        ("/api/v1/users/import", "text/csv", b"email,name\n" + b"slow@example.com,Slow\n" * 5000, 202),
+        pytest.param("/api/v1/users", JSON, b'{"email": "slow@example.com", "name": "Slow"}', 201, id="open"),
+        pytest.param("/api/v1/webhooks", JSON, b'{"url": "https://93.184.216.34/hook"}', 201, id="small"),
+        pytest.param(
+            "/api/v1/users/import", "text/csv", b"email,name\n" + b"slow@example.com,Slow\n" * 5000, 202, id="stream"
+        ),
     ],
-    ids=["open", "small", "stream"],
 )
 def test_a_client_that_pauses_holds_no_transaction_and_no_connection(
     processes: Processes, path: str, kind: str, body: bytes, status: int

@@ -157,7 +157,9 @@ def test_what_is_internal_is_not_described() -> None:
     internal = {name for name in EVENTS if name.startswith(INTERNAL)}
     assert internal
     assert INTERNAL not in json.dumps(document())
-    assert schemas_of_events().keys() - {"webhook.test"} == EVENTS.keys() - internal
+    described = set(schemas_of_events())
+    described.discard("webhook.test")
+    assert described == EVENTS.keys() - internal
 
 
 class Wrong(UserRegistered):
@@ -210,7 +212,6 @@ class TestPublished:
         page = anyone.get("/api/docs/events").content.decode()
         for kind in {kind for channel in channels() for kind in document()["channels"][channel.name]["messages"]}:
             assert f'<h3 id="{kind}"><code>{kind}</code></h3>' in page
-        assert "<code>webhook-signature</code>" in page
         assert "<code>users.send_welcome_email</code>" in page
         for other in ("/", "/api/docs"):
             assert '<a href="/api/docs/events">' in anyone.get(other).content.decode()

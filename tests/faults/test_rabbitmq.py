@@ -36,7 +36,7 @@ def ready(service: World) -> dict[str, str]:
     return checks
 
 
-def test_from_the_registration_to_the_mail_and_the_webhook(service: World) -> None:
+def test_from_the_registration_to_all_that_follows(service: World) -> None:
     client = service.load(2)
     assert set(client.statuses) == {201}
     service.settle()

@@ -1,4 +1,4 @@
-"""A whole service to break: PostgreSQL, Valkey, web, relay, workers, people directory, a server for webhooks."""
+"""A whole service to break: PostgreSQL, Valkey, web, relay, workers, people directory, a server that is told."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from config.stack.throwaway import Services, throwaway_services
 from tests import loopback
 from tests.processes import Process, Processes, running
 from tests.published import problems
-from tests.receiver import Receiver
 from tests.waiting import wait_for
+from tests.webhooks.receiver import Receiver
 
 STAFF = "staff@example.com"
 # about 40 registrations a second
@@ -59,7 +59,7 @@ class World:
 
     services: Services
     processes: Processes
-    receiver: Receiver
+    webhooks: Receiver
     people: PeopleDirectory
     web: Process
     relay: Process
@@ -121,7 +121,10 @@ class World:
         wait_for(done, "everything is delivered", seconds)
 
     def _pull_forward(self, which: str) -> None:
-        for table in ("events_delivery", "webhooks_webhookdelivery"):
+        for table in (
+            "events_delivery",
+            "webhooks_webhookdelivery",
+        ):
             self.rows(f"UPDATE {table} SET due_at = now() WHERE due_at IS NOT NULL AND {which}")
 
     def check(self, client: Client) -> None:
@@ -145,7 +148,7 @@ class World:
         assert self.rows("SELECT count(*) FROM events_delivery WHERE state <> 'delivered'") == [(0,)]
         assert self._mailed() >= set(users), "a welcome e-mail is missing"
         events = {f"evt_{i}" for (i,) in self.rows("SELECT id FROM events_outboxevent")}
-        assert set(self.receiver.ids) >= events, "a webhook is missing"
+        assert set(self.webhooks.ids) >= events, "a webhook is missing"
         feed = self._feed()
         assert Counter(feed) == Counter(int(event.removeprefix("evt_")) for event in events), "the feed is not exact"
 
@@ -169,7 +172,11 @@ class World:
 @contextmanager
 def world(folder: Path, **settings: str) -> Iterator[World]:
     """Start everything, with further `settings`; it ends with the block."""
-    with throwaway_services() as services, Receiver() as receiver, PeopleDirectory("test-key") as people:
+    with (
+        throwaway_services() as services,
+        Receiver() as webhooks,
+        PeopleDirectory("test-key") as people,
+    ):
         addresses = {
             "DATABASE_URL": services.postgres.url(),
             "REDIS_URL": services.valkey.url(),
@@ -187,12 +194,16 @@ def world(folder: Path, **settings: str) -> Iterator[World]:
             assert migrated.returncode == 0, migrated.stderr
             made = processes.manage("create_user", STAFF, "--name", "Staff", "--staff")
             assert made.returncode == 0, made.stderr
-            token = processes.manage("issue_token", STAFF).stdout.strip()
             web = processes.web()
-            answer = loopback.post(
-                f"{web.url}/api/v1/webhooks",
-                json={"url": receiver.url},
-                headers={"Authorization": f"Bearer {token}"},
+            makes_webhooks = {"Authorization": f"Bearer {processes.manage('issue_token', STAFF).stdout.strip()}"}
+            webhook = loopback.post(f"{web.url}/api/v1/webhooks", json={"url": webhooks.url}, headers=makes_webhooks)
+            assert webhook.status_code == 201, webhook.text
+            yield World(
+                services=services,
+                processes=processes,
+                webhooks=webhooks,
+                people=people,
+                web=web,
+                relay=processes.relay(),
+                worker=processes.worker(),
             )
-            assert answer.status_code == 201, answer.text
-            yield World(services, processes, receiver, people, web, processes.relay(), processes.worker())

@@ -1,4 +1,4 @@
-"""Part 5: how long after a registration its e-mail and its webhook arrive, with all processes of `make run`."""
+"""Part 5: how long after a registration what follows from it arrives, with all processes of `make run`."""
 
 from __future__ import annotations
 
@@ -72,12 +72,12 @@ def _is_ready(url: str) -> bool:
 
 
 def _warm_up(part: Part, plan: Plan, receiver: Sink) -> None:
-    """Make the webhook, and let every process do its work once."""
+    """Let every process do its work once."""
     part.manage("create_user", STAFF, "--name", "Staff", "--staff")
     headers = {"Authorization": f"Bearer {part.manage('issue_token', STAFF).split()[-1]}"}
     with loopback.client(base_url=plan.url, headers=headers, timeout=30) as client:
-        hook = {"url": receiver.url, "event_types": ["user.created"]}
-        client.post("/api/v1/webhooks", json=hook).raise_for_status()
+        webhook = {"url": receiver.url, "event_types": ["user.created"]}
+        client.post("/api/v1/webhooks", json=webhook).raise_for_status()
         for number in range(20):
             client.post("/api/v1/users", json={"email": f"warm{number}@example.com", "name": "Warm"})
     time.sleep(3)
@@ -112,7 +112,9 @@ def _wait(part: Part, receiver: Sink, supervisor: Supervisor) -> tuple[list[tupl
         nonlocal seen
         seen = receiver.arrivals()
         time.sleep(LOOK_SECONDS)
-        return all(i in seen.hooks and email in seen.mails for i, email, _ in begun)
+        missing = {email for _, email, _ in begun} - seen.mails.keys()
+        missing |= {i for i, _, _ in begun} - seen.hooks.keys()  # of webhooks
+        return not missing
 
     if not supervisor.wait_for(complete, ARRIVED_WITHIN):
         say(f"after {ARRIVED_WITHIN:.0f} s not everything had arrived")
@@ -121,8 +123,12 @@ def _wait(part: Part, receiver: Sink, supervisor: Supervisor) -> tuple[list[tupl
 
 def _rows(answered: list[float], begun: list[tuple[str, str, float]], arrivals: Arrivals) -> list[dict[str, Value]]:
     mails = [(arrivals.mails[email] - at) * 1000 for _, email, at in begun if email in arrivals.mails]
-    hooks = [(arrivals.hooks[i] - at) * 1000 for i, _, at in begun if i in arrivals.hooks]
-    made: Mapping[str, list[float]] = {"answer": answered, "e-mail": mails, "webhook": hooks}
+    webhooks = [(arrivals.hooks[i] - at) * 1000 for i, _, at in begun if i in arrivals.hooks]
+    made: Mapping[str, list[float]] = {
+        "answer": answered,
+        "e-mail": mails,
+        "webhook": webhooks,
+    }
     return [
         {
             "what": name,

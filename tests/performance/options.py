@@ -6,7 +6,15 @@ from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from dataclasses import dataclass
 from pathlib import Path
 
-PARTS = ("http", "layers", "traces", "events", "webhooks", "latency", "import")
+PARTS = (
+    "http",
+    "layers",
+    "traces",
+    "events",
+    "webhooks",
+    "latency",
+    "import",
+)
 GROWTH, WORKERS = "growth", "workers"
 QUICK = {
     "rounds": 15,

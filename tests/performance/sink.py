@@ -1,7 +1,7 @@
-"""Where webhooks and e-mails end in the bench: an HTTP and an SMTP server on loopback that take everything at once.
+"""Where messages and e-mails end in the bench: an HTTP and an SMTP server on loopback that take everything at once.
 
 python -m tests.performance.sink prints both ports and runs until its standard input ends. GET over HTTP answers with
-what arrived when: `{"hooks": {WEBHOOK-ID: EPOCH SECONDS}, "mails": {ADDRESS: EPOCH SECONDS}}`, the first of each.
+what arrived when: `{"hooks": {ID: EPOCH SECONDS}, "mails": {ADDRESS: EPOCH SECONDS}}`, the first of each.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Arrivals:
 
 
 class Http(asyncio.Protocol):
-    """Notes each POST's webhook-id; answers GET with the notes. Requests of one connection come one by one."""
+    """Notes each POST's id; answers GET with the notes. Requests of one connection come one by one."""
 
     def __init__(self, arrivals: Arrivals) -> None:
         self._arrivals = arrivals

@@ -120,3 +120,8 @@ def tree(spans: list[Seen], parent: str) -> list[Any]:
         below = tree(spans, span.span_id)
         found.append([span.name, below] if below else span.name)
     return found
+
+
+def statement(span: Seen) -> bool:
+    """Whether it is a statement of SQL or a command of Valkey."""
+    return "db.system.name" in span.attributes

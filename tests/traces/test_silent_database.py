@@ -6,9 +6,8 @@ from tests import loopback
 from tests.conftest import ask
 from tests.core.test_silent_database import frozen
 from tests.processes import Processes
-from tests.traces.collector import Collector
+from tests.traces.collector import Collector, statement
 from tests.traces.test_carried import SPAN, TRACE
-from tests.traces.test_one_tree import statement
 from tests.waiting import wait_for
 
 TIMEOUT = 2

@@ -119,7 +119,7 @@ def test_work_that_a_task_has_found_belongs_to_its_own_cause(seen: InMemorySpanE
 
 def test_coroutines_do_not_mix_up_their_spans(seen: InMemorySpanExporter) -> None:
     async def send(cause: str) -> str:
-        with span("POST webhook", "client", parents=(cause,)):
+        with span("POST hook", "client", parents=(cause,)):
             await asyncio.sleep(0)
             return traceparent()[3:35]
 
@@ -179,7 +179,7 @@ def test_what_is_asked_of_valkey_is_a_span(seen: InMemorySpanExporter, monkeypat
         (("INSERT INTO events_outboxevent (type) VALUES (%s)", "COMMIT"), "INSERT events_outboxevent"),
         (("SELECT 1",), "SELECT"),
         (("SELECT nextval('p') FROM generate_series(1, %s)",), "SELECT"),
-        (("SELECT t FROM unnest(%s) t WHERE EXISTS (SELECT 1 FROM webhooks_endpoint)",), "SELECT webhooks_endpoint"),
+        (("SELECT t FROM unnest(%s) t WHERE EXISTS (SELECT 1 FROM users_session)",), "SELECT users_session"),
         (("", "COMMIT"), "COMMIT"),
         (
             ("WITH held AS (SELECT id FROM users_user WHERE id = %s) INSERT INTO p SELECT id FROM held",),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -16,13 +15,11 @@ from apps.events.models import Delivery, OutboxEvent
 from apps.events.relay import fan_out
 from apps.profiles.commands import LookUpPerson
 from apps.profiles.models import Profile
-from apps.users.commands import DeleteUser, Leave, SetPassword, UpdateUser, UserSnapshot
+from apps.users.commands import DeleteUser, Leave, SetPassword, UserSnapshot
 from apps.users.errors import WrongPassword
 from apps.users.factor_commands import CheckLogin
 from apps.users.models import Erasure, LoginAttempts, SecondFactor, User
 from apps.users.sessions import Sessions
-from apps.webhooks.commands import RegisterEndpoint
-from apps.webhooks.models import WebhookDelivery
 from config.stack.people import PeopleDirectory
 from tests.conftest import PASSWORD
 from tests.core.racing import at_once
@@ -133,28 +130,6 @@ class TestWhatWaits:
         with bus.replaced(LookUpPerson, lambda wanted: pytest.fail("nobody is asked about who is gone")):
             drain()
         assert mail.outbox == []
-
-    def test_webhooks_that_wait_tell_the_same_story_under_a_pseudonym(
-        self, zoe: UserSnapshot, drain: Callable[[], int]
-    ) -> None:
-        bus.execute(RegisterEndpoint("https://93.184.216.34/hook"))
-        bus.execute(UpdateUser(zoe.id, name="Zoe Q"))
-        with bus.replaced(LookUpPerson, lambda wanted: None):
-            drain()
-            WebhookDelivery.objects.update(
-                log=[{"at": "now", "status_code": 500, "error": "x", "answer": f"no {EMAIL}"}], last_error=EMAIL
-            )
-            bus.execute(DeleteUser(zoe.id))
-            drain()
-        told = list(WebhookDelivery.objects.order_by("id"))
-        data = [json.loads(one.body) for one in told]
-        assert [(one["type"], one["data"]["user_id"]) for one in data] == [
-            ("user.created", zoe.id), ("user.updated", zoe.id), ("user.deleted", zoe.id),
-        ]  # fmt: skip
-        assert {one["data"]["email"] for one in data} == {f"erased-{zoe.id}@erased.invalid"}
-        assert data[1]["data"]["version"] == 2, "what is not personal stays"
-        assert EMAIL not in str([(one.log, one.last_error) for one in told])
-        assert told[0].log[0]["status_code"] == 500
 
     def test_events_keep_their_places_and_one_pseudonym(self, zoe: UserSnapshot, staff: APIClient) -> None:
         fan_out()

@@ -17,7 +17,7 @@ from apps.events import deliveries
 from apps.events.models import Delivery, OutboxEvent
 from apps.users.commands import SetPassword, UserSnapshot
 from apps.users.models import User
-from apps.webhooks.commands import RegisterEndpoint
+from apps.webhooks import commands as webhooks
 from apps.webhooks.models import WebhookDelivery
 from tests.conftest import PASSWORD
 from tests.users.letters import post, subjects
@@ -116,20 +116,20 @@ def test_what_staff_or_the_command_line_sets_is_told_too(ada: UserSnapshot) -> N
     assert mail.outbox[-1].extra_headers["Message-ID"] == f"<password-{ada.id}-2@{settings.PRODUCT_SLUG}>"
 
 
-def test_neither_feed_nor_webhooks_hear_of_it_and_no_event_has_a_secret(ada: UserSnapshot, staff: APIClient) -> None:
-    everything = bus.execute(RegisterEndpoint("https://93.184.216.34/"))
+def test_nobody_outside_hears_of_it_and_no_event_has_a_secret(ada: UserSnapshot, staff: APIClient) -> None:
+    webhook = bus.execute(webhooks.RegisterEndpoint("https://93.184.216.34/"))
     assert change(logged_in()).status_code == 204
     event = OutboxEvent.objects.get(type="internal.password_changed")
     assert event.data == {"user_id": ada.id, "email": ada.email, "name": ada.name, "version": 2}
     post()
     assert {d.receiver for d in event.deliveries.all()} == {"users.send_password_changed"}
-    # what a relay of an earlier version makes, while a deploy goes on
+    # what a relay of an earlier version makes for webhooks, while a deploy goes on
     Delivery.objects.create(event=event, receiver="webhooks.fan_out", aggregate=event.aggregate, due_at=Now())
     deliveries.work(seconds=30)
     assert event.deliveries.get(receiver="webhooks.fan_out").state == "delivered"
-    assert not WebhookDelivery.objects.filter(endpoint_id=everything.id, event_type=event.type).exists()
+    assert not WebhookDelivery.objects.filter(endpoint_id=webhook.id, event_type=event.type).exists()
     told = staff.get("/api/v1/events").json()["results"]
     assert [e["type"] for e in told] == ["user.created", "user.created"]
     assert staff.get("/api/v1/events", {"type": event.type}).status_code == 400
-    hook = {"url": "https://93.184.216.34/", "event_types": [event.type]}
-    assert staff.post("/api/v1/webhooks", hook).json()["errors"][0]["code"] == "unknown_type"
+    webhook_of_it = {"url": "https://93.184.216.34/", "event_types": [event.type]}
+    assert staff.post("/api/v1/webhooks", webhook_of_it).json()["errors"][0]["code"] == "unknown_type"

@@ -106,7 +106,7 @@ class TestAsking:
         answer = anyone.post(ASK, {"email": email})
         assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/email")
 
-    def test_no_token_is_kept_and_no_webhook_hears_of_it(self, mailed: str, staff: APIClient) -> None:
+    def test_no_token_is_kept_and_nobody_outside_hears_of_it(self, mailed: str, staff: APIClient) -> None:
         kept = json.dumps(list(OutboxEvent.objects.values_list("data", flat=True)))
         assert mailed not in kept
         event = OutboxEvent.objects.get(type="internal.password_reset_requested")

@@ -255,7 +255,11 @@ class TestList:
         cursor = staff.get(USERS, {"limit": 10}).json()["next"]
         assert staff.get("/api/v2/users", {"cursor": cursor}).status_code == 200
         assert staff.get("/api/users", {"cursor": cursor}).status_code == 200
-        for other in ("/api/v1/webhooks", "/api/v1/events", "/api/v1/webhooks/1/deliveries"):
+        for other in (
+            "/api/v1/webhooks",
+            "/api/v1/events",
+            "/api/v1/webhooks/1/deliveries",
+        ):
             answer = staff.get(other, {"cursor": cursor})
             assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/cursor"), other
 

@@ -18,7 +18,7 @@ from apps.webhooks.repositories import Deliveries, Endpoints, SendQueue
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from apps.webhooks.services import Retention, WebhookService
-from tests.receiver import Receiver
+from tests.webhooks.receiver import Receiver
 
 
 @pytest.fixture(autouse=True)

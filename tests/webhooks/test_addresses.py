@@ -16,7 +16,7 @@ from apps.webhooks.repositories import SendQueue
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from apps.webhooks.special_networks import is_public
-from tests.receiver import Receiver
+from tests.webhooks.receiver import Receiver
 
 INTERNAL = [
     "http://127.0.0.1/",

@@ -8,7 +8,7 @@ from rest_framework.test import APIClient
 from apps.users.commands import UserSnapshot
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.sender import Sender
-from tests.receiver import Receiver
+from tests.webhooks.receiver import Receiver
 
 PUBLIC = "https://93.184.216.34/hook"
 pytestmark = pytest.mark.django_db

@@ -19,7 +19,7 @@ from apps.webhooks.models import Endpoint, WebhookDelivery
 from apps.webhooks.receivers import fan_out as queue
 from apps.webhooks.sender import DISABLE_AFTER_HOURS, Sender
 from tests.events.test_description import fitting
-from tests.receiver import Receiver, answer
+from tests.webhooks.receiver import Receiver, answer
 
 
 def test_a_consumer_verifies_an_event_with_the_standard_s_own_library(

@@ -18,8 +18,8 @@ from apps.webhooks.models import Endpoint, WebhookDelivery
 from apps.webhooks.repositories import Endpoints
 from apps.webhooks.sender import Sender
 from tests.core.racing import at_once, held_open, waiting_for_a_lock
-from tests.receiver import Receiver, answer
 from tests.waiting import wait_for
+from tests.webhooks.receiver import Receiver, answer
 
 
 @pytest.fixture

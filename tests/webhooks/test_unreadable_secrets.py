@@ -12,7 +12,7 @@ from apps.webhooks.commands import EndpointSnapshot, RegisterEndpoint, RotateSec
 from apps.webhooks.models import Endpoint, WebhookDelivery
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
-from tests.receiver import Receiver
+from tests.webhooks.receiver import Receiver
 
 BOX_OF_ANOTHER_KEY = SecretBox("another-key-another-key-another-key-another-key")
 ERROR = "the signing secret cannot be read: rotate it"

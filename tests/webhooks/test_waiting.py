@@ -26,9 +26,9 @@ from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from tests.admin.conftest import changed
 from tests.conftest import PASSWORD
-from tests.receiver import Receiver
 from tests.waiting import wait_for
 from tests.webhooks.conftest import in_use
+from tests.webhooks.receiver import Receiver
 
 PUBLIC = ["93.184.216.34"]
 

@@ -43,7 +43,7 @@ APP, MODEL = "consignment_invoices", "ConsignmentInvoiceX"
         ("sessions", "Meeting", "something else"),
         ("tasks", "Chore", "a route /tasks already"),
         ("accounts", "User", "a class User already"),
-        ("gateways", "Endpoint", "a class Endpoint already"),
+        ("parcels", "Delivery", "a class Delivery already"),
     ],
 )
 def test_names_that_cannot_be_used_are_refused_before_anything_is_written(
@@ -72,8 +72,9 @@ def test_every_place_is_there() -> None:
 
 
 def test_one_that_is_made_works_at_once_and_goes_without_a_trace(copy: Copy) -> None:
-    before = copy.texts()
+    before, mode = copy.texts(), copy.root.stat().st_mode
     copy.run("-m", "config.yours.app", APP, MODEL)
+    assert copy.root.stat().st_mode == mode
     assert "there is apps/" in copy.run("-m", "config.yours.app", APP, MODEL, status=1)
     copy.run("-m", "ruff", "check", ".")
     copy.run("-m", "ruff", "format", "--check", ".")

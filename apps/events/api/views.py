@@ -15,11 +15,9 @@ from apps.core.api.views import ApiView, IsStaff
 from apps.core.errors import FieldProblem, Invalid, together
 from apps.core.http.renderers import json_answer
 from apps.core.reads import Cursor
+from apps.events.api.components import EVENT_TYPE
 from apps.events.bus import public_types
 from apps.events.queries import ReadFeed
-
-# the component that the schemas of the webhooks' bodies add
-EVENT_TYPE = {"$ref": "#/components/schemas/EventType"}
 
 
 @extend_schema_field(ANY_OBJECT | {"description": "What happened, by type of event."})
@@ -69,9 +67,7 @@ class EventFeed(ApiView):
     @extend_schema(
         parameters=[
             *PAGE,
-            OpenApiParameter(
-                "type", {"$ref": "#/components/schemas/EventType"}, description="Only events of this type."
-            ),
+            OpenApiParameter("type", EVENT_TYPE, description="Only events of this type."),
         ],
         operation_id="events_list",
     )

@@ -14,7 +14,7 @@ from apps.core.api.fields import Body, Flag, Text
 from apps.core.bus import bus
 from apps.core.errors import FieldProblem, Invalid, together
 from apps.core.queue.work_queue import DeliveryState
-from apps.events.bus import public_types
+from apps.events.api.components import EVENT_TYPE
 from apps.webhooks.commands import CheckEndpoint
 from apps.webhooks.models import URL_LENGTH
 from apps.webhooks.rules import check_description, check_event_types
@@ -69,7 +69,7 @@ class Description(Text):
     """A text of one line; the service decides."""
 
 
-@extend_schema_field({"type": "string", "enum": public_types()}, component_name="EventType")
+@extend_schema_field(EVENT_TYPE)
 class EventType(Text):
     """The type of an event; the service checks that it exists."""
 

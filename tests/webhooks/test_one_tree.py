@@ -17,11 +17,11 @@ from apps.webhooks.commands import RegisterEndpoint
 from config.stack.people import PeopleDirectory
 from tests import loopback
 from tests.processes import Process, Processes
-from tests.receiver import Receiver, answer
-from tests.traces.collector import Collector, Seen, tree
+from tests.traces.collector import Collector, Seen, statement, tree
 from tests.traces.test_carried import SAMPLED, SPAN, TRACE, UNSAMPLED
 from tests.waiting import wait_for
 from tests.webhooks.conftest import in_use
+from tests.webhooks.receiver import Receiver, answer
 
 ADA = {"email": "ada.lovelace@engines.example", "name": "Ada Byron", "password": "a very long phrase"}
 # how long a collector that does not answer is waited for, by a thread that nobody else waits for
@@ -91,10 +91,6 @@ def world(processes: Processes) -> Iterator[World]:
         processes.worker("events,jobs", 1)
         processes.worker("io,webhooks", 2)
         yield World(collector, receiver, people, processes.web(), processes)
-
-
-def statement(span: Seen) -> bool:
-    return "db.system.name" in span.attributes
 
 
 def query(span: Seen) -> bool:

@@ -1,0 +1,57 @@
+"""`python -m config.yours.without WORD`, the last step of taking a part out (docs/recipes/taking-parts-out.md).
+
+The word is taken out of what has no lines to delete, imports that nobody needs any more go, and what is made from the
+code is made again.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from config.yours.app import ruff
+from config.yours.refusal import refusing
+from config.yours.rename import ROOT, make_again
+
+DASHBOARD, RECORDED = "config/monitoring/grafana/dashboard.json", "tests/events/recorded.json"
+
+
+def forget(root: Path, word: str) -> list[str]:
+    """Do all of it; returns the files that changed."""
+    changed = [DASHBOARD, RECORDED]
+    rewrite(root / DASHBOARD, lambda board: board | {"panels": list(panels(board["panels"], word))})
+    rewrite(root / RECORDED, lambda events: {k: v for k, v in events.items() if not k.startswith(f"{word}.")})
+    ruff(root, "check", "--quiet", "--fix", "--select", "I,F401", ".")
+    ruff(root, "format", "--quiet", ".")
+    return changed + make_again(root)
+
+
+def rewrite(file: Path, change: Any) -> None:
+    """Change what a JSON file says."""
+    file.write_text(json.dumps(change(json.loads(file.read_text())), indent=1, ensure_ascii=False) + "\n")
+
+
+def panels(there: list[dict[str, Any]], word: str) -> Iterator[dict[str, Any]]:
+    """The panels without the part's metrics; one that shows nothing else goes."""
+    metric = re.compile(rf"\b{word}s?(?:_|\b)")
+    for panel in there:
+        left = [one for one in panel.get("targets", []) if not metric.search(one["expr"])]
+        if "targets" not in panel:
+            yield panel
+        elif left:
+            yield panel | {"targets": left}
+
+
+def main(words: list[str], root: Path = ROOT) -> int:
+    """Run the command line; returns the exit status."""
+    with refusing() as outcome:
+        print("Written anew:", *forget(root, words[0]), sep="\n  ")
+    return outcome.status
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,10 @@
+"""What webhooks show to Prometheus."""
+
+from __future__ import annotations
+
+from tests.config.test_start import run
+
+
+def test_the_page_of_metrics_has_webhooks_before_the_first_is_sent() -> None:
+    found = "REGISTRY.get_sample_value('webhook_seconds_count', {'outcome': 'dead'})"
+    run(f"import django; django.setup(); from prometheus_client import REGISTRY; assert {found} == 0")
