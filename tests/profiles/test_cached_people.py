@@ -34,23 +34,20 @@ from config.stack.valkey import Valkey
 from tests.conftest import fresh_breaker
 from tests.core.racing import at_once
 
-TIMEOUT = settings.CACHES["default"]["OPTIONS"]["SOCKET_TIMEOUT"]
 ADA, TTL, KEY = "ada@engines.example", 600, "k" * 40
 FOUND = Person("Ada", "Engines", "")
 Finds = Callable[[str], Person | None]
 
 
-def cache_at(url: str, seconds: float) -> BaseCache:
-    """Django's cache as the settings describe it, on another server; each question to it may take so long."""
+def cache_at(url: str) -> BaseCache:
+    """Django's cache as the settings describe it, on another server."""
     options = dict(settings.CACHES["default"])
-    options["OPTIONS"] = options["OPTIONS"] | {"SOCKET_CONNECT_TIMEOUT": seconds, "SOCKET_TIMEOUT": seconds}
     cache: BaseCache = import_string(options.pop("BACKEND"))(url, options)
     return cache
 
 
-def known_at(url: str, *secrets: str, lease: float = 30, seconds: float = 10) -> KnownPeople:
-    """A busy machine must not look like a cache that is away."""
-    return KnownPeople(cache_at(url, seconds), secrets or (KEY,), TTL, lease)
+def known_at(url: str, *secrets: str, lease: float = 30) -> KnownPeople:
+    return KnownPeople(cache_at(url), secrets or (KEY,), TTL, lease)
 
 
 @pytest.fixture
@@ -290,7 +287,7 @@ class TestWithoutTheCache:
                 self._people = people
 
             def find(self, address: str) -> Person | None:
-                valkey.flushall()
+                valkey.flushdb()
                 return self._people.find(address)
 
         with closing(PeopleClient(server.url, "test-key", fresh_breaker(), Retry())) as client:
@@ -310,7 +307,7 @@ class TestWithoutTheCache:
         self, server: PeopleDirectory, own_valkey: tuple[Supervisor, Valkey], monkeypatch: pytest.MonkeyPatch
     ) -> None:
         _, valkey = own_valkey
-        known = known_at(valkey.url(), seconds=TIMEOUT)
+        known = known_at(valkey.url())
         with asking(server, known) as people:
             people.find(ADA)
             with redis.Redis.from_url(valkey.url()) as client:
