@@ -69,6 +69,8 @@ def sockets() -> Iterator[dict[str, str]]:
         ("pgsql://{user}@/{folder_encoded}/{name}?port={port}", True),
         ("postgres://{user}@127.0.0.1:1,127.0.0.1:{port}/{name}?target_session_attrs=read-write", False),
         ("postgres://{user}@127.0.0.1:{port},[::1]/{name}?connect_timeout=2&application_name=x", False),
+        # most servers have a time zone of their own, and a new connection is told ours
+        ("postgres://{user}@127.0.0.1:{port}/{name}?options=-c%20timezone%3DAsia/Kolkata", False),
     ],
 )
 def test_libpqs_forms_reach_the_server(
@@ -87,8 +89,9 @@ def test_libpqs_forms_reach_the_server(
     wrapper: Any = DatabaseWrapper({**settings.DATABASES["default"], **found}, alias="on a socket")
     try:
         with wrapper.cursor() as cursor:
-            cursor.execute("SELECT inet_server_addr() IS NULL, current_database(), current_setting('lock_timeout')")
-            assert cursor.fetchone() == (on_socket, sockets["name"], "10s")
+            settled = "current_setting('lock_timeout'), current_setting('TimeZone')"
+            cursor.execute(f"SELECT inet_server_addr() IS NULL, current_database(), {settled}")
+            assert cursor.fetchone() == (on_socket, sockets["name"], "10s", "UTC")
     finally:
         wrapper.close()
         wrapper.close_pool()

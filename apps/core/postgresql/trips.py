@@ -23,7 +23,8 @@ def together(kind: type[Any]) -> type[Any]:
 
     class TakesAlong(kind):  # type: ignore[misc] # of a class that is not known before
         def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
-            waiting = self.connection.waiting
+            # none yet, while Django tells a new connection of a pool its time zone
+            waiting = getattr(self.connection, "waiting", None)
             if not waiting:
                 return super().execute(query, params, **options)
             # may raise, for a value that PostgreSQL cannot keep: then nothing was sent
