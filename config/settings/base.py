@@ -227,8 +227,8 @@ TEMPLATES = [
     }
 ]
 
-# the tour's pages
 BASE_DIR = ROOT
+# the tour's pages
 DOCS = ROOT / "docs"
 STATIC_URL = "/static/"
 STATIC_ROOT = ROOT / "static"

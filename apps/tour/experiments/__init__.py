@@ -49,7 +49,7 @@ class Experiment:
 EXPERIMENTS: dict[str, Experiment] = {}
 
 
-def register(made: Experiment) -> None:
+def add(made: Experiment) -> None:
     """Make it a button."""
     EXPERIMENTS[made.name] = made
 
@@ -64,7 +64,7 @@ def experiment(
     """Register a function as the experiment of its own name, with `-` for `_`."""
 
     def made_of(run: Callable[[], Outcome]) -> Callable[[], Outcome]:
-        register(Experiment(run.__name__.replace("_", "-"), title, pattern, does, promise, run, group, repair))
+        add(Experiment(run.__name__.replace("_", "-"), title, pattern, does, promise, run, group, repair))
         return run
 
     return made_of

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
-from apps.tour.experiments import CannotRun, Experiment, Fact, Outcome, register
+from apps.tour.experiments import CannotRun, Experiment, Fact, Outcome, add
 
 GROUP = "Run it without the pattern, and with it"
 LONGEST_SECONDS = 120
@@ -73,4 +73,4 @@ for pattern, title, does, promise in (
         "Its id finds every line of it.",
     ),
 ):
-    register(Experiment(f"compare-{pattern}", title, pattern, does, promise, partial(compared, pattern), GROUP))
+    add(Experiment(f"compare-{pattern}", title, pattern, does, promise, partial(compared, pattern), GROUP))
