@@ -57,6 +57,8 @@ app.conf.update(
     # a stop gives running tasks this long and then puts their messages back at once
     worker_soft_shutdown_timeout=5,
     worker_hijack_root_logger=False,
+    # Python misses a signal that comes just before it sleeps until the sleep is over: Celery's default is five minutes
+    beat_max_loop_interval=5,
     worker_send_task_events=False,
     worker_enable_remote_control=False,
     accept_content=["json"],

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import yaml
+from celery.beat import Scheduler
 
 from apps.core.queue.work_queue import TASKS
 from config.celery import app
@@ -59,3 +60,7 @@ def test_each_task_goes_to_its_queue_and_beat_sends_those_that_come_by_time() ->
 
 def test_every_task_has_somebody_who_sends_it() -> None:
     assert [task.name for task in TASKS.values() if not task.every and not task.due] == []
+
+
+def test_beat_never_sleeps_for_long_as_it_would_miss_a_signal_until_it_wakes() -> None:
+    assert Scheduler(app).tick() <= 5
