@@ -33,6 +33,10 @@ PYTHON = sys.executable
 ROOT_WARNING = "ignore:You're running the worker with superuser privileges:Warning"
 
 
+class PlanError(Exception):
+    """The stack cannot run as the environment says; the message says what is wrong and what would be right."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """Where this copy of the stack listens and keeps its state.
@@ -49,11 +53,13 @@ class Plan:
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Plan:
-        """Read HOST, PORT, STATE_DIR and RELOAD. Raises `AddressError` if the port cannot be used."""
+        """Read HOST, PORT, STATE_DIR and RELOAD. Raises `AddressError` if the port cannot be used, and `PlanError`."""
         host, port = address(environment)
         state_dir = Path(environment.get("STATE_DIR") or ROOT / ".local").absolute()
         metrics_folder = Path(environment.get(VARIABLE) or state_dir / "metrics").absolute()
-        reload = FLAGS.get(environment.get("RELOAD", "").lower(), True)
+        reload = FLAGS.get((environment.get("RELOAD") or "true").lower())
+        if reload is None:
+            raise PlanError(f"RELOAD must be one of {', '.join(FLAGS)}, not {environment['RELOAD']!r}")
         return cls(host, port, state_dir, metrics_folder, CODE if reload else ())
 
     @property

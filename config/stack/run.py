@@ -19,7 +19,7 @@ from config.stack.child import Child
 from config.stack.closing import closing_lines
 from config.stack.console import Console
 from config.stack.forks import ForkServer
-from config.stack.plan import DEMO_DATA, ROOT, Plan, background, fork_server, people, prepare, relay, web
+from config.stack.plan import DEMO_DATA, ROOT, Plan, PlanError, background, fork_server, people, prepare, relay, web
 from config.stack.postgres import Postgres, database_answers
 from config.stack.ready import web_answers, workers_ready
 from config.stack.reload import Reloader
@@ -67,7 +67,7 @@ def main(arguments: list[str]) -> int:
             Supervisor(plan.state_dir / "logs", console, (lock,), stopping) as supervisor,
         ):
             return _run(_Boot(plan, supervisor, console, listener.fileno()), parent)
-    except (AddressError, StateError) as error:
+    except (AddressError, PlanError, StateError) as error:
         console.problem(str(error))
         return 1
     finally:

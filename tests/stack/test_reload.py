@@ -19,7 +19,7 @@ from config.stack import loading
 from config.stack.changes import QUIET_MILLISECONDS, Changes
 from config.stack.child import Child
 from config.stack.console import Console
-from config.stack.plan import CODE, ROOT, Plan
+from config.stack.plan import CODE, ROOT, Plan, PlanError
 from config.stack.reload import Reloader
 from config.stack.supervisor import Supervisor
 from tests.stack.mini import STUBBORN
@@ -244,3 +244,8 @@ def refused(*files: str) -> str:
 @pytest.mark.parametrize(("value", "watched"), [("", CODE), ("1", CODE), ("0", ()), ("False", ()), ("off", ())])
 def test_it_can_be_turned_off(value: str, watched: tuple[Path, ...]) -> None:
     assert Plan.from_environment({"PORT": str(free_port()), "RELOAD": value}).watched == watched
+
+
+def test_and_what_is_neither_is_refused() -> None:
+    with pytest.raises(PlanError, match=r"RELOAD must be one of true, .*, off, not 'flase'"):
+        Plan.from_environment({"PORT": str(free_port()), "RELOAD": "flase"})
