@@ -23,6 +23,7 @@ from config.compare.naive import dependency_injection
 from config.compare.naive.circuit_breaker import CircuitBreaker
 from config.compare.outcome import Comparison, Figures
 from config.container import Container
+from config.wiring.profiles import ProfileParts
 
 TESTS = (False, True, False)
 COMPANY = "Analytical Engines"
@@ -96,7 +97,7 @@ def _our_tests_failed(without: str = "") -> int:
         for away in TESTS:
             own = Bus()
             given = {name: make(away) for name, make in PARTS.items() if name != without}
-            Container(settings.ENV, **given).wire(own)
+            ProfileParts(Container(settings.ENV), **given).wire(own)
             failed += not _passes(partial(_look_up, own), away, lambda found: found.company)
     return failed
 
