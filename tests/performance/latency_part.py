@@ -11,6 +11,7 @@ from dataclasses import replace
 import httpx
 
 from config.server.ports import free_port
+from config.server.serve import listen
 from config.stack.plan import Plan, background, relay, web
 from config.stack.stand_ins import stand_ins
 from config.stack.supervisor import Supervisor
@@ -53,10 +54,10 @@ def _service(part: Part, plan: Plan, receiver: Sink) -> Iterator[Supervisor]:
     played = [*stand_ins(own)]
     lead = {name: value for one in played for name, value in one.settings.items()}
     environment = plan.environment(own | lead, coloured=False)
-    with Supervisor(part.folder / "logs") as supervisor:
+    with listen(plan.host, plan.port) as listener, Supervisor(part.folder / "logs") as supervisor:
         for child in (
             *(one.child for one in played),
-            web(environment),
+            web(environment, listener.fileno()),
             relay(environment),
             *background(environment, part.folder),
         ):
