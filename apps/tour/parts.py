@@ -31,7 +31,7 @@ LOOKED_BACK_MINUTES, NEWEST_JOBS, MOST = 10, 50, 100
 DEMO_STAFF = "admin@example.com"
 TONES = {"closed": "good", "open": "bad", "half_open": "warn"}
 # what becomes of a registration, and the field of a user that is set then
-EFFECTS = {
+EFFECTS: dict[str, str] = {
     "profile filled": "profile_enriched_at",
 }
 

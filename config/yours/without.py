@@ -18,21 +18,34 @@ from config.yours.refusal import refusing
 from config.yours.rename import ROOT, make_again
 
 DASHBOARD, RECORDED = "config/monitoring/grafana/dashboard.json", "tests/events/recorded.json"
+COMPARED, PAGES = "docs/comparisons.json", "docs/patterns"
+# what a page shows of a file
+SHOWN = re.compile(r"<!-- code: (\S+) .*?<!-- end -->\n\n", re.DOTALL)
 
 
 def forget(root: Path, word: str) -> list[str]:
     """Do all of it; returns the files that changed."""
-    changed = [DASHBOARD, RECORDED]
+    changed = [DASHBOARD, RECORDED, COMPARED, PAGES]
     rewrite(root / DASHBOARD, lambda board: board | {"panels": list(panels(board["panels"], word))})
     rewrite(root / RECORDED, lambda events: {k: v for k, v in events.items() if not k.startswith(f"{word}.")})
+    rewrite(root / COMPARED, lambda runs: [counted_without(one, word) for one in runs], indent=2)
+    for page in sorted((root / PAGES).glob("*.md")):
+        there = SHOWN.sub(lambda shown: shown[0] if (root / shown[1]).exists() else "", page.read_text())
+        page.write_text(there)
     ruff(root, "check", "--quiet", "--fix", "--select", "I,F401", ".")
     ruff(root, "format", "--quiet", ".")
     return changed + make_again(root)
 
 
-def rewrite(file: Path, change: Any) -> None:
+def rewrite(file: Path, change: Any, indent: int = 1) -> None:
     """Change what a JSON file says."""
-    file.write_text(json.dumps(change(json.loads(file.read_text())), indent=1, ensure_ascii=False) + "\n")
+    file.write_text(json.dumps(change(json.loads(file.read_text())), indent=indent, ensure_ascii=False) + "\n")
+
+
+def counted_without(run: dict[str, Any], word: str) -> dict[str, Any]:
+    """A recorded comparison without the figures that are about the part."""
+    sides = {side: {name: n for name, n in run[side].items() if word not in name} for side in ("naive", "ours")}
+    return run | sides
 
 
 def panels(there: list[dict[str, Any]], word: str) -> Iterator[dict[str, Any]]:

@@ -42,8 +42,9 @@ def test_from_the_page_of_a_row_it_leads_back_there(support: Client, dead_letter
 
 
 def test_what_a_command_refuses_is_said_and_the_others_are_done(
-    support: Client, dead_letter: Callable[[], Delivery]
+    support: Client, dead_letter: Callable[[], Delivery], register: Callable[..., UserSnapshot]
 ) -> None:
+    register()
     dead = dead_letter()
     good = Delivery.objects.exclude(pk=dead.pk).earliest("pk")
     answer = run(support, "events/delivery", "replay", sorted([dead.pk, good.pk], reverse=True))
@@ -54,8 +55,12 @@ def test_what_a_command_refuses_is_said_and_the_others_are_done(
 
 
 def test_too_many_at_once_are_refused(
-    support: Client, dead_letter: Callable[[], Delivery], monkeypatch: pytest.MonkeyPatch
+    support: Client,
+    dead_letter: Callable[[], Delivery],
+    register: Callable[..., UserSnapshot],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    register()
     dead_letter()
     monkeypatch.setattr(admin_actions, "MOST_ROWS", 1)
     chosen = {"action": "replay", "_selected_action": ["1"], "select_across": "1", "index": "0"}
