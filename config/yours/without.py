@@ -1,8 +1,8 @@
 """`python -m config.yours.without WORD NAME…`, the last step of taking a part out (docs/recipes/taking-parts-out.md).
 
-Lines of code with a word that begins with one of the names go, in any letter case; if such a line opens a bracket, all up
-to where that is closed. The word is taken out of what has no lines to delete, imports that nobody needs any more go, and
-what is made from the code is made again.
+Lines of code with a word that begins with one of the names go, in any letter case; if such a line opens a bracket, all
+up to where that is closed. The word is taken out of what has no lines to delete, imports that nobody needs any more
+go, and what is made from the code is made again.
 """
 
 from __future__ import annotations
