@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from pkgutil import iter_modules
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -16,16 +18,21 @@ from django.views.decorators.http import require_POST
 from apps.core.http.client import client_address
 from apps.core.http.problems import only_safe
 from apps.core.patterns import PATTERNS, Pattern, pattern_named
+from apps.tour import experiments
 from apps.tour.documents import headlines, read
-from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Outcome
+from apps.tour.experiments import BREAK_IT, EXPERIMENTS, CannotRun, Experiment, Outcome
 from apps.tour.experiments.comparisons import GROUP as COMPARISONS
-from apps.tour.experiments.faults import GROUP as FAULTS
+from apps.tour.experiments.comparisons import add_comparisons
 from apps.tour.experiments.registration import registration
 from apps.tour.experiments.requests import GROUP as REQUESTS
 from apps.tour.neighbours import is_ours
 from apps.tour.parts import followed, parts
 from apps.tour.traces import spans_of
 from apps.tour.waterfall import waterfall
+
+for _found in iter_modules(experiments.__path__):
+    import_module(f"{experiments.__name__}.{_found.name}")
+add_comparisons()
 
 # the script asks for a part of the page
 FRAGMENT = "HTTP_X_TOUR_FRAGMENT"
@@ -97,7 +104,7 @@ def _page(request: HttpRequest, trace: str = "", cohort: str = "") -> dict[str, 
     about: dict[str, Any] = {"patterns": cards(), "live": is_live(), "registration": begins}
     if not is_live():
         return about
-    groups = [(group, _in_group(group)) for group in (FAULTS, REQUESTS, COMPARISONS)]
+    groups = [(group, _in_group(group)) for group in (BREAK_IT, REQUESTS, COMPARISONS)]
     shown = _now(trace or request.GET.get("trace", ""), cohort or request.GET.get("cohort", ""))
     return about | {"groups": groups} | shown
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGTERM
 
 from apps.core.telemetry.slots import VARIABLE
 from config.kinds import FLAGS
@@ -17,7 +16,7 @@ from config.stack.child import Child
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ROOT / "apps", ROOT / "config"
 # for an EXTERNAL_API_URL that was set without a key; our own directory gets a key of its own
-PEOPLE_KEY = "development-people-key"
+PEOPLE_KEY = "development-people-key"  # of profiles
 # a worker for each, named after it here, in Celery and in docker-compose.yml: a long job must not hold up events, nor a
 # slow mail server, directory or receiver
 QUEUES = (
@@ -97,12 +96,6 @@ class Plan:
             # Celery: SIGTERM lets tasks finish for a few seconds, then hands them back
             "REMAP_SIGTERM": "SIGQUIT",
         }
-
-
-def people(environment: Mapping[str, str], port: int) -> Child:
-    """The small people directory."""
-    command = (PYTHON, "-m", "config.stack.people", "--port", str(port))
-    return Child(name="people", command=command, environment=environment, stop=((SIGTERM, 1.0),), tier=0)
 
 
 def prepare(environment: Mapping[str, str], *, seed: bool) -> Child:

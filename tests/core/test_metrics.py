@@ -21,6 +21,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from apps.core.queue.work_queue import TASKS
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.core.telemetry.slots import VARIABLE, Slots
 from apps.core.telemetry.state import VALKEY, StateCollector
 from config.server.ports import free_port
@@ -154,7 +155,7 @@ def test_relay_and_workers_show_theirs_on_a_port_of_their_own(processes: Process
     assert answer.status_code == 201
     relay_at, worker_at = (f"http://127.0.0.1:{port}" for port in ports.values())
     wait_for(lambda: total(scrape(relay_at), "relay_events_total") >= 1, "the relay counts events")
-    task = {"task": "events.deliver", "state": "SUCCESS"}
+    task = {"task": "events.deliver_waiting", "state": "SUCCESS"}
     wait_for(lambda: total(scrape(worker_at), "celery_task_seconds_count", **task) >= 1, "so does the worker its tasks")
     children = [child for child in worker.tree() if child.pid != worker.popen.pid]
     delivered = {"outcome": "delivered", "receiver": "users.send_welcome_email"}
@@ -189,7 +190,7 @@ class TestState:
     """What is looked up when Prometheus asks."""
 
     @pytest.mark.django_db(transaction=True)
-    def test_every_source_is_there(self, client: Client, valkey: redis.Redis) -> None:
+    def test_every_source_is_there(self, client: Client, valkey: redis.Redis, breaker: SharedCircuitBreaker) -> None:
         valkey.set(f"{settings.VALKEY_PREFIX}worker:io", 1)
         page = client.get("/metrics").content.decode()
         sources = {s.labels["source"]: s.value for s in samples(page) if s.name == "metrics_source_up"}
@@ -205,7 +206,7 @@ class TestState:
         assert sources == dict.fromkeys(expected, 1)
         up = {s.labels["queue"]: s.value for s in samples(page) if s.name == "worker_up"}
         assert up == {task.queue: float(task.queue == "io") for task in TASKS.values()}
-        assert total(page, "breaker_state", breaker="people", state="closed") == 1
+        assert total(page, "breaker_state", breaker=breaker.name, state="closed") == 1
         assert total(page, "breaker_state") == 1
 
     def test_parts_that_are_away_do_not_take_the_page_along(self, processes: Processes) -> None:

@@ -17,8 +17,6 @@ from apps.core.errors import NotFound
 from apps.core.models import IdempotentAnswer
 from apps.jobs.commands import SubmitJob
 from apps.jobs.models import Job
-from apps.profiles.commands import CreateProfiles, Person, RecordEnrichment
-from apps.profiles.models import Profile
 from apps.users.commands import DeleteUser, IssueToken, LogIn, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.models import RefreshToken, Session, User
 from tests.conftest import PASSWORD
@@ -133,10 +131,8 @@ def test_in_the_admin_too(ada: UserSnapshot) -> None:
         lambda user_id: LogIn(EMAIL, "192.0.2.1", PASSWORD),
         lambda user_id: IssueToken(EMAIL),
         lambda user_id: SubmitJob("process", user_id, {}),
-        lambda user_id: CreateProfiles((user_id,)),
-        lambda user_id: RecordEnrichment(user_id, Person("Ada", "", "")),
     ],
-    ids=["log-in", "token", "job", "profile", "enrichment"],
+    ids=["log-in", "token", "job"],
 )
 def test_a_deletion_waits_for_what_is_being_made_and_takes_it_along(ada: UserSnapshot, make: Change) -> None:
     """Begun before the deletion, committed while that is under way."""
@@ -149,7 +145,6 @@ def test_a_deletion_waits_for_what_is_being_made_and_takes_it_along(ada: UserSna
         assert overtaken(overtaking, lambda: bus.execute(DeleteUser(ada.id))) is None
     assert not User.objects.filter(id=ada.id).exists()
     assert not Session.objects.exists()
-    assert not Profile.objects.exists()
     assert not Job.objects.exists()
 
 
