@@ -25,7 +25,6 @@ from apps.core.resilience.deadline import deadline
 from apps.core.resilience.retry import Retry
 from apps.core.resilience.valkey import Valkey, valkey_at
 from apps.events.deliveries import LONGEST_WAIT_SECONDS
-from apps.jobs.kinds import Handler
 from apps.profiles.cached_people import CachedPeople
 from apps.profiles.directory import DirectoryRefused, Nobody, People, WhenAsked
 from apps.profiles.known_people import KnownPeople
@@ -65,11 +64,6 @@ class Container(Parts):
     def profiles(self) -> Profiles:
         """Where profiles are kept."""
         return SqlProfiles()
-
-    @cached_property
-    def job_kinds(self) -> dict[str, Handler]:
-        """What runs a job of each kind; each part adds its own."""
-        return {}
 
     @cached_property
     def breakers(self) -> Breakers:

@@ -17,7 +17,7 @@ from apps.core.http.client import client_address
 from apps.core.http.problems import only_safe
 from apps.core.patterns import PATTERNS, Pattern, pattern_named
 from apps.tour.documents import headlines, read
-from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Outcome
+from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Outcome, find
 from apps.tour.experiments.comparisons import GROUP as COMPARISONS
 from apps.tour.experiments.faults import GROUP as FAULTS
 from apps.tour.experiments.registration import registration
@@ -29,6 +29,8 @@ from apps.tour.waterfall import waterfall
 
 # the script asks for a part of the page
 FRAGMENT = "HTTP_X_TOUR_FRAGMENT"
+
+find()
 
 
 def is_live() -> bool:

@@ -15,9 +15,9 @@ from django.core.management import CommandError, call_command
 from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
+from apps.core import refused_lines
 from apps.core.bus import bus
 from apps.core.queue.work_queue import LeaseLost
-from apps.jobs import refusals
 from apps.jobs.commands import PruneJobs, RunNextJob
 from apps.jobs.models import Chunk, Job, RefusedLines
 from apps.jobs.repositories import JobQueue, Jobs
@@ -115,7 +115,9 @@ def test_they_are_pruned_with_their_job_a_few_jobs_at_a_time(
 
 
 def test_no_value_is_a_formula_to_a_spreadsheet() -> None:
-    rows = refusals.as_csv([refusals.Refusal(2, "code", "=1+1"), refusals.Refusal(3, "@x", "\tx")]).decode()
+    rows = refused_lines.as_csv(
+        [refused_lines.Refusal(2, "code", "=1+1"), refused_lines.Refusal(3, "@x", "\tx")]
+    ).decode()
     assert rows == "2,code,'=1+1\r\n3,'@x,'\tx\r\n"
 
 

@@ -12,10 +12,10 @@ from rest_framework.test import APIClient
 
 from apps.core.bus import bus
 from apps.core.queue.work_queue import LeaseLost
+from apps.core.refused_lines import Refusal
 from apps.events.models import OutboxEvent
 from apps.jobs.commands import RunNextJob
 from apps.jobs.models import Job
-from apps.jobs.refusals import Refusal
 from apps.users import imports, rules
 from apps.users.commands import UserSnapshot
 from apps.users.import_lines import Line, NotImportable
