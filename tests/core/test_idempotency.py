@@ -66,19 +66,6 @@ def test_a_key_belongs_to_its_caller(
     assert len(tasks) == 2
 
 
-def test_of_a_file_the_content_counts_and_not_its_length(staff: APIClient) -> None:
-    def upload(name: str) -> Any:
-        body: Any = f"email,name\n{name}@example.com,A\n"
-        return staff.generic(
-            "POST", "/api/v1/users/import", body, content_type="text/csv", headers={"Idempotency-Key": "k1"}
-        )
-
-    first, again, other = upload("one"), upload("one"), upload("two")
-    assert (first.status_code, again.status_code, again["Idempotency-Replayed"]) == (202, 202, "true")
-    assert again.content == first.content
-    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
-
-
 def test_a_lost_answer_with_tokens_can_be_had_again(anyone: APIClient, register: Callable[..., UserSnapshot]) -> None:
     register("ada@example.com", password=PASSWORD)
     login = {"email": "ada@example.com", "password": PASSWORD}

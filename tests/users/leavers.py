@@ -9,7 +9,6 @@ from django.db.models.functions import Now
 
 from apps.core.bus import bus
 from apps.events.models import OutboxEvent
-from apps.jobs.commands import RunNextJob
 from apps.users.commands import EraseNext, UserSnapshot
 from apps.users.models import Erasure
 from tests.conftest import PASSWORD
@@ -31,9 +30,3 @@ def work(passes: int = 1) -> None:
 def about(user: UserSnapshot) -> list[dict[str, Any]]:
     """What the events about a user say, the oldest first."""
     return list(OutboxEvent.objects.filter(aggregate=f"user:{user.id}").order_by("id").values_list("data", flat=True))
-
-
-def run_jobs() -> None:
-    """Run all jobs that are due."""
-    while bus.execute(RunNextJob()):
-        pass
