@@ -69,7 +69,13 @@ def test_the_page_shows_every_panel(support: Client, dead_letter: Callable[[], D
 
 def test_nothing_in_the_page_needs_script_or_style_of_its_own(support: Client) -> None:
     bus.execute(RegisterUser("ada@example.com", "Ada"))
-    for page in ("", "breakers/", "users/user/import/", "users/user/", "events/outboxevent/"):
+    for page in (
+        "",
+        "breakers/",
+        "users/user/import/",
+        "users/user/",
+        "events/outboxevent/",
+    ):
         html = support.get(f"/admin/{page}").content.decode()
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", html), page
         assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", html)), page

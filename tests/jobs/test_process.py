@@ -95,3 +95,12 @@ def test_a_repeated_name_is_pointed_at_wherever_it_is(staff: APIClient) -> None:
     again = '{"rows": [{"a": {"x": 1, "x": 2}, "a": 3}]}'
     answer = staff.generic("POST", "/api/v1/process", again, content_type="application/json")
     assert [e["pointer"] for e in answer.json()["errors"]] == ["/rows/0/a"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "headers"), [("/api/v1", {}), ("/api/v2", {}), ("/api", {}), ("/api", {"X-API-Version": "v2"})]
+)
+def test_where_a_task_is_said_to_be_it_is(staff: APIClient, prefix: str, headers: dict[str, str]) -> None:
+    made = staff.post(f"{prefix}/process", {"rows": []}, headers=headers)
+    assert made.headers["Location"] == f"{prefix}/tasks/{made.json()['task_id']}"
+    assert staff.get(made.headers["Location"], headers=headers).status_code == 200

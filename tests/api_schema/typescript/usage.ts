@@ -159,6 +159,13 @@ async function finished(task_id: string): Promise<Task> {
   throw new Error(task_id);
 }
 
+async function exported(): Promise<void> {
+  const asked = await client.POST("/api/v1/users/me/export");
+  check(asked.data !== undefined, asked.error);
+  const dropped = await client.DELETE("/api/v1/tasks/{task_id}", { params: { path: asked.data } });
+  check(dropped.response.status === 202, dropped.error);
+}
+
 async function webhooks(): Promise<void> {
   const { data: made, error } = await client.POST("/api/v1/webhooks", {
     body: { url: "https://example.com/v1", event_types: ["user.created"], description: "" },
@@ -203,10 +210,7 @@ async function me(password: string): Promise<void> {
   check(read.data !== undefined, read.error);
   const changed = await client.PATCH("/api/v1/users/me", { body: { name: "Leaving" } });
   check(changed.data?.id === read.data.id && changed.data.name === "Leaving", changed.error);
-  const asked = await client.POST("/api/v1/users/me/export");
-  check(asked.data !== undefined, asked.error);
-  const dropped = await client.DELETE("/api/v1/tasks/{task_id}", { params: { path: asked.data } });
-  check(dropped.response.status === 202, dropped.error);
+  await exported();
   const gone = await client.DELETE("/api/v1/users/me", { body: { password } });
   check(gone.response.status === 204, gone.error);
 }
