@@ -1,7 +1,7 @@
 """`python -m config.yours.without WORD`, the last step of taking a part out (docs/recipes/taking-parts-out.md).
 
-The word is taken out of what has no lines to delete, imports that nobody needs any more go, and what is made from the
-code is made again.
+The word is taken out of what has no lines to delete, a pattern goes if its file has gone, imports that nobody needs any
+more go, and what is made from the code is made again.
 """
 
 from __future__ import annotations
@@ -18,6 +18,12 @@ from config.yours.refusal import refusing
 from config.yours.rename import ROOT, make_again
 
 DASHBOARD, RECORDED = "config/monitoring/grafana/dashboard.json", "tests/events/recorded.json"
+PATTERNS, COMPARED = "apps/core/patterns.py", "docs/comparisons.json"
+# name, idiom, file
+ENTRY = re.compile(
+    r'^    Pattern\(\n        "([^"\n]+)",\n        "[^\n]+",\n        "([^"\n]+)",\n.*?^    \),\n',
+    re.MULTILINE | re.DOTALL,
+)
 
 
 def forget(root: Path, word: str) -> list[str]:
@@ -25,14 +31,17 @@ def forget(root: Path, word: str) -> list[str]:
     changed = [DASHBOARD, RECORDED]
     rewrite(root / DASHBOARD, lambda board: board | {"panels": list(panels(board["panels"], word))})
     rewrite(root / RECORDED, lambda events: {k: v for k, v in events.items() if not k.startswith(f"{word}.")})
+    if gone := lost_patterns(root):
+        changed += [PATTERNS, COMPARED]
+        rewrite(root / COMPARED, lambda runs: [run for run in runs if run["pattern"] not in gone], indent=2)
     ruff(root, "check", "--quiet", "--fix", "--select", "I,F401", ".")
     ruff(root, "format", "--quiet", ".")
     return changed + make_again(root)
 
 
-def rewrite(file: Path, change: Any) -> None:
+def rewrite(file: Path, change: Any, indent: int = 1) -> None:
     """Change what a JSON file says."""
-    file.write_text(json.dumps(change(json.loads(file.read_text())), indent=1, ensure_ascii=False) + "\n")
+    file.write_text(json.dumps(change(json.loads(file.read_text())), indent=indent, ensure_ascii=False) + "\n")
 
 
 def panels(there: list[dict[str, Any]], word: str) -> Iterator[dict[str, Any]]:
@@ -44,6 +53,14 @@ def panels(there: list[dict[str, Any]], word: str) -> Iterator[dict[str, Any]]:
             yield panel
         elif left:
             yield panel | {"targets": left}
+
+
+def lost_patterns(root: Path) -> set[str]:
+    """Take the patterns whose file has gone out of the registry; returns their names."""
+    text = (root / PATTERNS).read_text()
+    gone = {name for name, file in ENTRY.findall(text) if not (root / file).exists()}
+    (root / PATTERNS).write_text(ENTRY.sub(lambda found: "" if found[1] in gone else found[0], text))
+    return gone
 
 
 def main(words: list[str], root: Path = ROOT) -> int:
