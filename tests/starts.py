@@ -31,7 +31,8 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"{MARK}: can start a process; set by tests/starts.py")
 
 
-@pytest.hookimpl(optionalhook=True)
+# first, or pytest-xdist's own answer counts
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """One more than there are cores: a test that starts processes waits for a third of its time."""
     return min((os.cpu_count() or 1) + 1, MOST_WORKERS)

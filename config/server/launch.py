@@ -18,25 +18,34 @@ CANNOT_RUN = 127
 
 
 def main(arguments: list[str]) -> None:
-    """Register with the guard, change identity, ask for `ORPHAN_SIGNAL` on the parent's death, and exec."""
+    """Tie this process to its parent and the guard, and exec."""
     parent, guard, orphan_signal = map(int, arguments[:3])
     identity, command = arguments[3], arguments[4:]
     try:
-        if guard >= 0:
-            # a line this short is written in one piece, even if others write at the same time
-            os.write(guard, f"{os.getpid()} {orphan_signal}\n".encode())
-            os.set_inheritable(guard, False)
-        become(identity)
-        # last, because a change of credentials clears it
-        die_with_parent(orphan_signal)
-        if os.getppid() != parent:
-            sys.exit("the process that started this one is gone")
+        tie(parent, guard, orphan_signal, identity)
         # Python ignores SIGPIPE, and an ignored signal stays ignored after exec
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.execvp(command[0], command)
     except OSError as error:
         print(f"cannot run {command[0]}: {error}", file=sys.stderr)
         sys.exit(CANNOT_RUN)
+
+
+def tie(parent: int, guard: int, orphan_signal: int, identity: str = "same") -> None:
+    """Register with the guard (-1: there is none), change identity, and ask for `orphan_signal` on the parent's death.
+
+    Ends the process if its parent is no longer `parent`. Raises OSError if it may not become `identity`.
+    """
+    if guard >= 0:
+        # a line this short is written in one piece, even if others write at the same time
+        os.write(guard, f"{os.getpid()} {orphan_signal}\n".encode())
+        # the guard waits until nobody can write to it any more
+        os.close(guard)
+    become(identity)
+    # last, because a change of credentials clears it
+    die_with_parent(orphan_signal)
+    if os.getppid() != parent:
+        sys.exit("the process that started this one is gone")
 
 
 def become(identity: str) -> None:

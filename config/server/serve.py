@@ -1,17 +1,22 @@
 """The production web server: Granian with settings from the environment. What `make serve` and the image run.
 
-    HOST=0.0.0.0 PORT=8000 WEB_WORKERS=2 WEB_THREADS=2 python -m config.server
+    HOST=0.0.0.0 PORT=8000 WEB_WORKERS=2 WEB_THREADS=2 python -m config.server [--preload] [--fd NUMBER]
 
 On SIGTERM every answer closes its connection; after `CLOSING_SECONDS` it takes no new one; `QUIET_SECONDS` later those
 that it has taken have sent their request, and it ends when they are answered, `DRAIN_SECONDS` at the latest. On SIGHUP
 it does so worker by worker, each replaced by one with the present code. Its workers share one listening socket, so no
-client that waits to be accepted is lost with a worker; the socket may come from outside (systemd's socket activation,
-sd_listen_fds(3)), and then a second server can take over before the first one ends. See config/deploy/scaling.md.
+client that waits to be accepted is lost with a worker; the socket may come from outside (--fd, or systemd's socket
+activation, sd_listen_fds(3)), and then a second server can take over before the first one ends. With --preload the
+service is loaded once and each worker is a fork, which shares that memory. See config/deploy/scaling.md.
 """
 
 from __future__ import annotations
 
+import argparse
+import atexit
+import gc
 import multiprocessing
+import multiprocessing.util
 import os
 import signal
 import socket
@@ -69,8 +74,13 @@ def is_passed(environment: Mapping[str, str]) -> bool:
     return environment.get("LISTEN_PID") == str(os.getpid())
 
 
-def listening_socket(environment: Mapping[str, str]) -> socket.socket:
-    """The socket that was passed to this process, else one on HOST and PORT. Raises `AddressError`."""
+def listening_socket(environment: Mapping[str, str], passed: int | None = None) -> socket.socket:
+    """The socket that was passed to this process, as number `passed` or by systemd, else one on HOST and PORT.
+
+    Raises `AddressError`.
+    """
+    if passed is not None:
+        return passed_socket(passed)
     if is_passed(environment):
         if environment.get("LISTEN_FDS") != "1":
             raise AddressError("LISTEN_FDS must be 1: the web server listens on one socket")
@@ -83,6 +93,18 @@ def listening_socket(environment: Mapping[str, str]) -> socket.socket:
         raise AddressError(f"cannot listen on HOST={host}, PORT={port}: {error.strerror or error}") from None
 
 
+def passed_socket(number: int) -> socket.socket:
+    """The listening socket with this number. Raises `AddressError`."""
+    try:
+        found = socket.socket(fileno=number)
+        if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            return found
+        found.detach()
+    except OSError:
+        pass
+    raise AddressError(f"--fd {number} is no listening socket: pass the number of one that this process has inherited")
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A socket that listens on `host`:`port`."""
     if ":" not in host:
@@ -91,16 +113,18 @@ def listen(host: str, port: int) -> socket.socket:
     return socket.create_server((host, port), family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=dual)
 
 
-def serve(target: str, listener: socket.socket, *, passed: bool, workers: int, threads: int) -> None:
+def serve(
+    target: str, listener: socket.socket, *, passed: bool, workers: int, threads: int, preload: bool = False
+) -> None:
     """Serve the WSGI application `target` ("module:name") on `listener` until SIGTERM or SIGINT.
 
-    If the listener is `passed`, it goes on to take connections when this server ends.
+    If the listener is `passed`, it goes on to take connections when this server ends. With `preload` the workers are
+    forks of this process, and a reload runs the settings and modules that it has loaded.
     """
     from granian import Granian
     from granian.constants import HTTPModes, Interfaces
 
-    # a forked worker would keep the settings and modules of the main process over a reload
-    multiprocessing.set_start_method("spawn")
+    multiprocessing.set_start_method("fork" if preload else "spawn")
     host, port = listener.getsockname()[:2]
     server: Any = Granian(
         target,
@@ -124,6 +148,8 @@ def serve(target: str, listener: socket.socket, *, passed: bool, workers: int, t
 def load_in_worker(target: str) -> Callable[..., Any]:
     """Import the application in a worker, and have the worker end when the main process is killed."""
     closing = threading.Event()
+    if multiprocessing.get_start_method() == "fork":
+        leave_the_parent_behind()
     close_before_the_end(closing)
     die_with_parent(signal.SIGTERM)
     parent = multiprocessing.parent_process()
@@ -133,6 +159,22 @@ def load_in_worker(target: str) -> Callable[..., Any]:
     module, _, name = target.partition(":")
     application: Callable[..., Any] = getattr(import_module(module), name)
     return closing_connections(application, closing)
+
+
+def load_service() -> None:
+    """Load all that a worker needs, and start nothing."""
+    import_module("django.core.wsgi").get_wsgi_application()
+    import_module("config.urls")
+    gc.collect()
+    gc.freeze()
+
+
+def leave_the_parent_behind() -> None:
+    """Give a forked worker what a started one has: no handlers of signals yet, and an orderly end."""
+    for number in *STOPPING, signal.SIGHUP:
+        signal.signal(number, signal.SIG_DFL)
+    # multiprocessing ends a fork without Python's own end
+    multiprocessing.util.Finalize(None, atexit._run_exitfuncs, exitpriority=0)
 
 
 def close_before_the_end(closing: threading.Event) -> None:
@@ -179,14 +221,23 @@ def prepare_metrics(default: Path) -> None:
 
 
 def main() -> None:
-    """Read the settings and serve; with unusable ones, say all that is wrong and exit with status 1."""
+    """Read command line and settings and serve; with unusable ones, say all that is wrong and exit with status 1."""
+    parser = argparse.ArgumentParser("python -m config.server", description="Serve until SIGTERM.")
+    parser.add_argument(
+        "--preload", action="store_true", help="load the service once and fork the workers: SIGHUP brings no new code"
+    )
+    parser.add_argument("--fd", type=int, help="listen on this inherited socket and not on HOST and PORT")
+    options = parser.parse_args()
     choose_settings("config.settings.production")
     from django.conf import settings
 
     env = settings.ENV
     try:
-        listener = listening_socket(os.environ)
+        listener = listening_socket(os.environ, options.fd)
     except AddressError as error:
         sys.exit(str(error))
     prepare_metrics(env.state_dir / f"metrics-{listener.getsockname()[1]}")
-    serve(TARGET, listener, passed=is_passed(os.environ), workers=env.web_workers, threads=env.web_threads)
+    if options.preload:
+        load_service()
+    passed = options.fd is not None or is_passed(os.environ)
+    serve(TARGET, listener, passed=passed, workers=env.web_workers, threads=env.web_threads, preload=options.preload)

@@ -12,7 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from signal import SIGKILL, SIGTERM, Signals
-from typing import BinaryIO, Literal
+from subprocess import DEVNULL, PIPE, STDOUT
+from typing import IO, Literal, Protocol
 
 from config.stack.console import plain
 
@@ -28,7 +29,8 @@ class Child:
     `orphan_signal` is the signal it gets when the supervisor itself is killed. Tiers stop one after the other, highest
     first; the children of one tier stop together. `shown` sends its lines to the terminal, too. `input` is what it
     reads from standard input, which is where secrets go: every account sees command lines. It starts in `folder`,
-    which its `identity` need not be able to reach by path.
+    which its `identity` need not be able to reach by path. It inherits `descriptors`, under the same numbers. If it is
+    `forked`, it runs the service, and may be a fork of the process that has loaded that in the same environment.
     """
 
     name: str
@@ -41,6 +43,44 @@ class Child:
     shown: bool = False
     input: str = field(default="", repr=False)
     folder: Path | None = None
+    descriptors: tuple[int, ...] = ()
+    forked: bool = False
+
+
+class Started(Protocol):
+    """What is needed of a started process; `subprocess.Popen` has it."""
+
+    pid: int
+    stdin: IO[bytes] | None
+    stdout: IO[bytes] | None
+
+    def poll(self) -> int | None:
+        """The exit status, or None while it runs."""
+
+    def wait(self) -> int:
+        """Wait for its end; returns the exit status."""
+
+    def send_signal(self, sig: int, /) -> None:
+        """Send it a signal; nothing happens once it has ended."""
+
+
+def launched(child: Child, output: int, guard: int, keep: tuple[int, ...], stdin: int = DEVNULL) -> Started:
+    """Start the child by the launcher; its lines go to `output`, if they are not shown."""
+    launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(guard)]
+    launcher += [str(int(child.orphan_signal)), child.identity]
+    return subprocess.Popen(
+        [*launcher, *child.command],
+        env=dict(child.environment),
+        cwd=child.folder,
+        stdin=PIPE if child.input else stdin,
+        stdout=PIPE if child.shown else output,
+        stderr=STDOUT,
+        process_group=0,
+        pass_fds=(*keep, *child.descriptors, *([guard] if guard >= 0 else [])),
+    )
+
+
+Start = Callable[[Child, int, int, tuple[int, ...]], Started]
 
 
 class Process:
@@ -49,32 +89,28 @@ class Process:
     Start it from a thread that lives as long as the program: Linux counts the end of that thread as the parent's death.
     """
 
-    def __init__(self, child: Child, log: Path, guard: int, keep: tuple[int, ...], show: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        child: Child,
+        log: Path,
+        guard: int,
+        keep: tuple[int, ...],
+        show: Callable[[str], None],
+        start: Start = launched,
+    ) -> None:
         """`guard` is the guard's pipe (-1: none), `keep` descriptors the child inherits, `show` takes its lines."""
         self.child = child
         self.started = time.monotonic()
         self._ending: list[tuple[float, Signals]] | None = None
-        launcher = [sys.executable, "-I", "-S", str(LAUNCHER), str(os.getpid()), str(guard)]
-        launcher += [str(int(child.orphan_signal)), child.identity]
         log.parent.mkdir(parents=True, exist_ok=True)
         with open(log, "ab") as file:
-            self._popen = subprocess.Popen(
-                [*launcher, *child.command],
-                env=dict(child.environment),
-                cwd=child.folder,
-                stdin=subprocess.PIPE if child.input else subprocess.DEVNULL,
-                stdout=subprocess.PIPE if child.shown else file,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-                pass_fds=(*keep, *([guard] if guard >= 0 else [])),
-            )
+            self._popen = start(child, file.fileno(), guard, keep)
         self.pid = self._popen.pid
         if self._popen.stdin:
             # short enough for the pipe to take it at once, whether it is read or not
             with contextlib.suppress(BrokenPipeError), self._popen.stdin as pipe:
                 pipe.write(child.input.encode())
-        if child.shown:
-            source = self._popen.stdout
+        if source := self._popen.stdout:
             threading.Thread(target=_pump, args=(source, log, show), name=f"{child.name} lines", daemon=True).start()
 
     def ended(self) -> int | None:
@@ -111,7 +147,7 @@ def _schedule(child: Child, now: float) -> Iterator[tuple[float, Signals]]:
     yield now, SIGKILL
 
 
-def _pump(source: BinaryIO, log: Path, show: Callable[[str], None]) -> None:
+def _pump(source: IO[bytes], log: Path, show: Callable[[str], None]) -> None:
     with source, open(log, "a", encoding="utf-8") as file:
         for raw in source:
             line = raw.decode(errors="replace").rstrip("\r\n")

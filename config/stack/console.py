@@ -13,6 +13,13 @@ from typing import TextIO
 COLOURS = (36, 33, 35, 32, 34, 31)
 ESCAPES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
 WAITING_LINES = 10_000
+LONGEST = 300
+
+
+def in_one_line(text: str) -> str:
+    """`text` without line breaks, and not longer than a few lines of a terminal."""
+    line = " ".join(text.split())
+    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
 
 
 def plain(text: str) -> str:

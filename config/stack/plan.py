@@ -77,6 +77,7 @@ class Plan:
             "EXTERNAL_API_KEY": PEOPLE_KEY,
             "PUBLIC_URL": self.url,
             **({"FORCE_COLOR": "1"} if coloured else {}),
+            **({"PYTHONWARNINGS": ROOT_WARNING} if os.geteuid() == 0 else {}),
             # the newest spans, for a page
             "OTEL_TRACES_EXPORTER": "valkey",
             **inherited,
@@ -101,37 +102,36 @@ def people(environment: Mapping[str, str], port: int) -> Child:
 def prepare(environment: Mapping[str, str], *, seed: bool) -> Child:
     """Migrations and, with `seed`, demo data; ends by itself, and says in its last line what became of the data."""
     command = (PYTHON, "-m", "config.stack.prepare", *(["--seed"] if seed else []))
-    return Child(name="prepare", command=command, environment=environment)
+    return Child(name="prepare", command=command, environment=environment, forked=True)
 
 
-def trial(environment: Mapping[str, str]) -> Child:
-    """Loads the code as it is now, and says what is wrong with it."""
-    # it counts nothing that a page of metrics should show
-    own = {name: value for name, value in environment.items() if name != VARIABLE}
-    return Child(name="trial", command=(PYTHON, "-m", "config.stack.trial"), environment=own)
+def fork_server(environment: Mapping[str, str], listener: int) -> Child:
+    """Loads the service for all that follow, which are its forks."""
+    command = (PYTHON, "-m", "config.stack.forkserver")
+    return Child(name="forkserver", command=command, environment=environment, descriptors=(listener,))
 
 
-def web(environment: Mapping[str, str]) -> Child:
-    """The web server."""
-    return Child(name="web", command=(PYTHON, "-m", "config.server"), environment=environment, shown=True)
+def web(environment: Mapping[str, str], listener: int) -> Child:
+    """The web server, on the socket `listener`."""
+    command = (PYTHON, "-m", "config.server", "--preload", "--fd", str(listener))
+    return Child(name="web", command=command, environment=environment, shown=True, descriptors=(listener,), forked=True)
 
 
 def relay(environment: Mapping[str, str]) -> Child:
     """The relay, which passes events on."""
-    return Child(name="relay", command=(PYTHON, "manage.py", "relay"), environment=environment, shown=True)
+    return Child(name="relay", command=(PYTHON, "manage.py", "relay"), environment=environment, shown=True, forked=True)
 
 
 def background(environment: Mapping[str, str], state_dir: Path) -> list[Child]:
     """Celery's workers, one for each queue, and its beat."""
-    silence = ("-W", ROOT_WARNING) if os.geteuid() == 0 else ()
-    celery = (PYTHON, *silence, "-m", "config.background")
+    celery = (PYTHON, "-m", "config.background")
     worker = (*celery, "worker")
-    commands = {
+    commands: dict[str, tuple[str, ...]] = {
         f"worker-{queue}": (*worker, "-n", f"worker-{queue}@%h", "-Q", queue, "-c", "2" if queue == "io" else "1")
         for queue in QUEUES
     }
     commands["beat"] = (*celery, "beat", "--schedule", str(state_dir / "beat-schedule"), "--pidfile=")
     return [
-        Child(name=name, command=command, environment=environment, shown=name != "beat")
+        Child(name=name, command=command, environment=environment, shown=name != "beat", forked=True)
         for name, command in commands.items()
     ]

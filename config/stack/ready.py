@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from http.client import HTTPConnection, HTTPException
-from urllib.parse import urlsplit
+from http.client import HTTPException
 from urllib.request import ProxyHandler, build_opener
 
 from redis import RedisError
@@ -31,28 +29,6 @@ def web_answers(url: str) -> bool:
             return bool(answer.status == HTTPStatus.OK)
     except (OSError, HTTPException):
         return False
-
-
-def web_left(url: str) -> Callable[[], bool] | None:
-    """A question to ask often: has the worker that answers at `url` now ended? None if nobody answers.
-
-    The worker closes a connection that is kept open when it ends. Of several workers one stands for all.
-    """
-    parts = urlsplit(url)
-    connection = HTTPConnection(parts.hostname or "", parts.port, timeout=PROBE_TIMEOUT)
-    try:
-        connection.request("GET", "/healthz")
-        connection.getresponse().read()
-    except (OSError, HTTPException):
-        connection.close()
-        return None
-
-    def left() -> bool:
-        if connection.sock and select.select([connection.sock], [], [], 0)[0]:
-            connection.close()
-        return connection.sock is None
-
-    return left
 
 
 def workers_ready(addresses: Mapping[str, str]) -> Callable[[], bool]:

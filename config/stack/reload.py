@@ -6,16 +6,15 @@ import time
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from signal import SIGHUP
 
 from config.stack.changes import Changes
 from config.stack.child import Child
-from config.stack.console import Console
+from config.stack.console import Console, in_one_line
 from config.stack.plan import ROOT
 from config.stack.supervisor import Supervisor
 
 READY_WITHIN = 60.0
-# `make run` and the web server's main process keep what they have loaded of these
+# `make run` keeps what it has loaded of these
 KEPT = tuple(ROOT / "config" / name for name in ("stack", "server", "product.py"))
 
 
@@ -23,18 +22,16 @@ KEPT = tuple(ROOT / "config" / name for name in ("stack", "server", "product.py"
 class Reloader:
     """Replaces processes by ones with the present code.
 
-    `trial` loads the code; it gets the saved files as further arguments. The web server replaces its workers on SIGHUP;
-    if it does not answer it is restarted. The children `restarted` are ended in order and started again. `web_left` and
-    `workers_ready` make questions to ask often: have the present workers of the web server ended (None: it does not
-    answer), and do Celery's workers that start from now on do their work?
+    `fork_server` loads the code; it gets the saved files as further arguments. If it can, the children `restarted` are
+    ended in order and started again. `workers_ready` makes a question to ask often: do Celery's workers that start from
+    now on do their work?
     """
 
     supervisor: Supervisor
     console: Console
     changes: Changes
-    trial: Child
+    fork_server: Child
     restarted: Collection[str]
-    web_left: Callable[[], Callable[[], bool] | None]
     web_answers: Callable[[], bool]
     workers_ready: Callable[[], Callable[[], bool]]
     _saved: set[Path] = field(default_factory=set)
@@ -48,31 +45,26 @@ class Reloader:
         self._saved |= taken - kept
         if not self._saved:
             return
-        outcome = self.supervisor.run_once(self._trial())
+        server = self.supervisor.load(self._with_saved())
+        self.supervisor.wait_for(lambda: self.changes.waiting() or server.settled(), float("inf"))
         if self.changes.waiting():
-            # what was tried is no longer what is there
+            # what it loads is no longer what is there
+            self.supervisor.unload(server)
             return
-        if outcome.status:
-            said = outcome.output.strip().rpartition("\n")[2]
-            self.console.problem(f"not reloaded: {said or f'it cannot be loaded (status {outcome.status})'}")
+        if problem := server.problem():
+            self.supervisor.unload(server)
+            self.console.problem(f"not reloaded: {in_one_line(problem)}")
             return
         self.console.step(f"reloading: {named(self._saved)}")
         self._saved.clear()
+        self.supervisor.fork_from(server)
         self._replace(begun)
 
-    def _trial(self) -> Child:
-        return replace(self.trial, command=(*self.trial.command, *sorted(map(str, self._saved))))
+    def _with_saved(self) -> Child:
+        return replace(self.fork_server, command=(*self.fork_server.command, *sorted(map(str, self._saved))))
 
     def _replace(self, begun: float) -> None:
-        left = self.web_left()
-        if left:
-            self.supervisor.signal("web", SIGHUP)
-        else:
-            self.supervisor.replace("web")
-        self.supervisor.end(*self.restarted)
-        self.supervisor.wait_for(lambda: (left is None or left()) and self.web_answers(), READY_WITHIN)
-        # not sooner: there are fewer cores than processes, and somebody may wait for a page
-        self.supervisor.begin(*self.restarted)
+        self.supervisor.replace(*self.restarted)
         self.supervisor.wait_for(lambda: not self.supervisor.replacing(), READY_WITHIN)
         # not sooner: it must not count what those that are leaving say
         ready = self.workers_ready()

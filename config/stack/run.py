@@ -13,14 +13,15 @@ from contextlib import suppress
 from apps.core.telemetry.slots import start_afresh
 from config.files import read_env_file
 from config.server.ports import free_port
-from config.server.serve import AddressError
+from config.server.serve import AddressError, listen
 from config.stack.changes import Changes
 from config.stack.child import Child
 from config.stack.closing import closing_lines
 from config.stack.console import Console
-from config.stack.plan import DEMO_DATA, ROOT, Plan, background, people, prepare, relay, trial, web
+from config.stack.forks import ForkServer
+from config.stack.plan import DEMO_DATA, ROOT, Plan, background, fork_server, people, prepare, relay, web
 from config.stack.postgres import Postgres, database_answers
-from config.stack.ready import web_answers, web_left, workers_ready
+from config.stack.ready import web_answers, workers_ready
 from config.stack.reload import Reloader
 from config.stack.state import StateError, locked, read_addresses, write_addresses
 from config.stack.supervisor import Interrupted, Supervisor
@@ -62,9 +63,10 @@ def main(arguments: list[str]) -> int:
         plan = Plan.from_environment(os.environ)
         with (
             locked(plan.state_dir, plan.url) as lock,
+            listen(plan.host, plan.port) as listener,
             Supervisor(plan.state_dir / "logs", console, (lock,), stopping) as supervisor,
         ):
-            return _run(plan, supervisor, console, parent)
+            return _run(_Boot(plan, supervisor, console, listener.fileno()), parent)
     except (AddressError, StateError) as error:
         console.problem(str(error))
         return 1
@@ -72,23 +74,24 @@ def main(arguments: list[str]) -> int:
         console.close()
 
 
-def _run(plan: Plan, supervisor: Supervisor, console: Console, parent: int | None) -> int:
+def _run(boot: _Boot, parent: int | None) -> int:
     status = 0
+    console = boot.console
 
     def orphaned() -> bool:
         return parent is not None and os.getppid() != parent
 
     try:
         # from before any process reads the code
-        with Changes(plan.watched, console.problem) as changes:
-            _serve(_Boot(plan, supervisor, console), changes, orphaned)
+        with Changes(boot.plan.watched, console.problem) as changes:
+            _serve(boot, changes, orphaned)
     except Interrupted:
         pass
     except (BootError, ServiceError) as error:
         console.problem(str(error))
         status = 1
     console.step("stopping")
-    supervisor.stop()
+    boot.supervisor.stop()
     console.step("stopped, nothing is left running")
     return status
 
@@ -116,12 +119,13 @@ def _serve(boot: _Boot, changes: Changes, orphaned: Callable[[], bool]) -> None:
 
 
 class _Boot:
-    """Starts everything up to a ready service, one step after the other."""
+    """Starts everything up to a ready service, one step after the other; `listener` is the web server's socket."""
 
-    def __init__(self, plan: Plan, supervisor: Supervisor, console: Console) -> None:
+    def __init__(self, plan: Plan, supervisor: Supervisor, console: Console, listener: int) -> None:
         self.plan = plan
         self.supervisor = supervisor
         self.console = console
+        self._listener = listener
         self._relay: Child | None = None
         self._environment: Mapping[str, str] = {}
 
@@ -137,9 +141,8 @@ class _Boot:
             supervisor=self.supervisor,
             console=self.console,
             changes=changes,
-            trial=trial(self._environment),
-            restarted=("relay", *(child.name for child in background(self._environment, self.plan.state_dir))),
-            web_left=lambda: web_left(self.plan.url),
+            fork_server=fork_server(self._environment, self._listener),
+            restarted=("web", "relay", *(one.name for one in background(self._environment, self.plan.state_dir))),
             web_answers=lambda: web_answers(self.plan.url),
             workers_ready=lambda: workers_ready(addresses),
         )
@@ -149,16 +152,26 @@ class _Boot:
 
         Raises `BootError`, `ServiceError` or `Interrupted`.
         """
-        addresses = self._addresses()
-        write_addresses(self.plan.env_file, addresses)
+        given = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "REDIS_URL")}
+        postgres, valkey = self._start_servers(given)
+        addresses = {
+            "DATABASE_URL": given["DATABASE_URL"] or postgres.url(),
+            "REDIS_URL": given["REDIS_URL"] or valkey.url(),
+        }
         with suppress(OSError):  # each process says that it cannot use it, and counts for itself
             start_afresh(self.plan.metrics_folder)
         people_at = self._people()
         environment = self._environment = self.plan.environment(addresses | people_at, coloured=self.console.coloured)
-        seed = not os.environ.get("DATABASE_URL")
-        first, self._relay, *then = web(environment), relay(environment), *background(environment, self.plan.state_dir)
+        # it loads while the database starts
+        server = self.supervisor.load(fork_server(environment, self._listener))
+        self._reach_database(given["DATABASE_URL"], postgres)
+        self._reach_cache(given["REDIS_URL"], valkey)
+        write_addresses(self.plan.env_file, addresses)
+        self._fork_from(server)
+        first, self._relay = web(environment, self._listener), relay(environment)
+        then = background(environment, self.plan.state_dir)
         self.console.expect(*(child.name for child in (first, self._relay, *then) if child.shown))
-        demo = self._prepare(environment, seed=seed)
+        demo = self._prepare(environment, seed=not given["DATABASE_URL"])
         self.supervisor.start(first)
         self._wait_for_web()
         # not sooner: there are fewer cores than processes, and the web server should be the first to answer
@@ -168,9 +181,8 @@ class _Boot:
         self.console.say(closing_lines(self.plan, self.console, people_at, demo=demo))
         return addresses
 
-    def _addresses(self) -> dict[str, str]:
-        """Start PostgreSQL and Valkey unless others are set, and return where they are."""
-        given = {name: os.environ.get(name, "") for name in ("DATABASE_URL", "REDIS_URL")}
+    def _start_servers(self, given: Mapping[str, str]) -> tuple[Postgres, Valkey]:
+        """Start PostgreSQL and Valkey unless others are given."""
         earlier = read_addresses(self.plan.env_file)
         cache_port, cache_password = remembered(earlier.get("REDIS_URL", ""))
         valkey = Valkey(self.plan.state_dir / "valkey", free_port(cache_port), cache_password)
@@ -183,12 +195,7 @@ class _Boot:
                 self.console.step("creating a database")
             postgres.prepare(self.supervisor.run_once)
             self.supervisor.start(postgres.child())
-        self._reach_database(given["DATABASE_URL"], postgres)
-        self._reach_cache(given["REDIS_URL"], valkey)
-        return {
-            "DATABASE_URL": given["DATABASE_URL"] or postgres.url(),
-            "REDIS_URL": given["REDIS_URL"] or valkey.url(),
-        }
+        return postgres, valkey
 
     def _reach_database(self, given: str, postgres: Postgres) -> None:
         if given:
@@ -210,6 +217,13 @@ class _Boot:
             if not self.supervisor.wait_for(valkey.ready, SERVICE_WITHIN):
                 raise BootError(f"Valkey did not start:\n{self._last_lines('valkey')}")
             self.console.step(f"Valkey on 127.0.0.1:{valkey.port}")
+
+    def _fork_from(self, server: ForkServer) -> None:
+        """Start all that follow as forks of the process that has loaded the service."""
+        self.supervisor.wait_for(server.settled, float("inf"))
+        if problem := server.problem():
+            raise BootError(f"{problem}\nthe service cannot be loaded")
+        self.supervisor.fork_from(server)
 
     def _people(self) -> dict[str, str]:
         """Start the people directory unless another external API is set, and return where it is."""

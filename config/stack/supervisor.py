@@ -12,11 +12,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from signal import Signals
+from signal import SIGTERM, Signals
 from types import TracebackType
 
-from config.stack.child import Child, Process
+from config.stack.child import Child, Process, Start, launched
 from config.stack.console import Console
+from config.stack.forks import ForkServer, adopt_orphans, reap_orphans
 
 GUARD = Path(__file__).with_name("guard.py")
 FIRST_DELAY, LONGEST_DELAY = 0.2, 15.0
@@ -74,6 +75,9 @@ class Supervisor:
         self._keep = keep
         self._discard = [str(discard)] if discard else []
         self._slots: dict[str, _Slot] = {}
+        self._once: Process | None = None
+        self._servers: list[ForkServer] = []
+        self._start: Start = launched
         # of a run that was killed: somebody else may have these numbers now
         for left in logs.glob("*.pid"):
             left.unlink(missing_ok=True)
@@ -96,25 +100,28 @@ class Supervisor:
         self._slots[child.name] = _Slot(child)
         self._spawn(self._slots[child.name])
 
-    def signal(self, name: str, number: Signals) -> None:
-        """Send a signal to the child `name`, if it runs."""
-        if process := self._slots[name].process:
-            process.signal(number)
+    def load(self, child: Child) -> ForkServer:
+        """Start a fork server. Children that are forked come from it once it has settled and `fork_from` takes it."""
+        server = ForkServer(child, self.log(child.name), self._guard_pipe(), self._keep)
+        self._servers.append(server)
+        return server
+
+    def fork_from(self, server: ForkServer) -> None:
+        """Start children as forks of this server from now on; no other is needed any more."""
+        self._start = server.start
+        for other in [one for one in self._servers if one is not server]:
+            self.unload(other)
+
+    def unload(self, server: ForkServer) -> None:
+        """End a fork server; its forks go on."""
+        self._servers.remove(server)
+        server.end()
+        self._tell_guard(server.pid, 0)
 
     def replace(self, *names: str) -> None:
         """Have `tick` end these children in order and start each again at once, without calling it a failure."""
-        self.end(*names)
-        self.begin(*names)
-
-    def end(self, *names: str) -> None:
-        """Have `tick` end these children in order; they stay away until `begin`."""
         for slot in map(self._slots.__getitem__, names):
-            slot.leaving, slot.failures, slot.due = True, 0, float("inf")
-
-    def begin(self, *names: str) -> None:
-        """Have `tick` start these children again, once those that `end` was told of have ended."""
-        for slot in map(self._slots.__getitem__, names):
-            slot.due = 0.0
+            slot.leaving, slot.failures, slot.due = True, 0, 0.0
 
     def replacing(self) -> bool:
         """Whether a child that is to be replaced has not been yet."""
@@ -140,6 +147,8 @@ class Supervisor:
             for slot in self._slots.values():
                 if slot.process:
                     self._tell_guard(slot.process.pid, slot.child.orphan_signal)
+            for server in self._servers:
+                self._tell_guard(server.pid, SIGTERM)
         for slot in self._slots.values():
             if slot.process and slot.leaving:
                 slot.process.end()
@@ -147,6 +156,8 @@ class Supervisor:
                 self._bury(slot, slot.process, status)
             if not slot.process and time.monotonic() >= slot.due:
                 self._spawn(slot)
+        if self._servers:
+            reap_orphans(self._children())
 
     def wait_for(self, reached: Callable[[], bool], timeout: float) -> bool:
         """Look after the children until `reached()`; False after `timeout` seconds. Raises `Interrupted`."""
@@ -163,13 +174,15 @@ class Supervisor:
         """Run `child` to its end, looking after the others meanwhile. Raises `Interrupted`."""
         with tempfile.TemporaryDirectory() as folder:
             log = Path(folder) / "output"
-            process = Process(child, log, self._guard_pipe(), self._keep, self._show(child.name))
+            process = Process(child, log, self._guard_pipe(), self._keep, self._show(child.name), self._start)
+            self._once = process
             try:
                 while (status := process.ended()) is None:
                     self.tick()
                     if self.stopping.wait(TICK):
                         raise Interrupted
             finally:
+                self._once = None
                 process.kill_group()
                 self._tell_guard(process.pid, 0)
             return Outcome(status, log.read_text(errors="replace"))
@@ -180,6 +193,9 @@ class Supervisor:
         for tier in sorted({slot.child.tier for slot in self._slots.values()}, reverse=True):
             self._stop_together([s.process for s in self._slots.values() if s.process and s.child.tier == tier])
         self._slots.clear()
+        for server in list(self._servers):
+            self.unload(server)
+        adopt_orphans(adopt=False)
         self._close_guard()
 
     def _stop_together(self, processes: list[Process]) -> None:
@@ -195,10 +211,16 @@ class Supervisor:
         child = slot.child
         slot.leaving = False
         show = self._show(child.name, slot)
-        slot.process = Process(child, self.log(child.name), self._guard_pipe(), self._keep, show)
+        slot.process = Process(child, self.log(child.name), self._guard_pipe(), self._keep, show, self._start)
         # for whoever wants to stop one of them, as the tour does; a full disk must not stop the supervisor
         with contextlib.suppress(OSError):
             self.log(child.name).with_suffix(".pid").write_text(str(slot.process.pid))
+
+    def _children(self) -> set[int]:
+        """The ids of all processes that are looked after; those of the fork servers that have ended are not."""
+        processes = [*(slot.process for slot in self._slots.values()), self._once]
+        servers = [server.pid for server in self._servers if not server.ended()]
+        return {self._guard.pid, *servers, *(process.pid for process in processes if process)}
 
     def _bury(self, slot: _Slot, process: Process, status: int) -> None:
         # its own children would hold on to its port

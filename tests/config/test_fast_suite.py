@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests import conftest, processes
-from tests.starts import MARK, reaches, starts_processes
+from tests.starts import MARK, MOST_WORKERS, reaches, starts_processes
 from tests.waiting import wait_for
 
 
@@ -54,6 +54,11 @@ def starter() -> Callable[[], int]:
 def test_a_fixture_counts(starter: object, request: pytest.FixtureRequest) -> None:
     assert starts_processes(request.node)
     assert request.node.get_closest_marker(MARK)
+
+
+def test_one_worker_more_than_there_are_cores(pytestconfig: pytest.Config) -> None:
+    workers = pytestconfig.hook.pytest_xdist_auto_num_workers(config=pytestconfig)
+    assert workers == min((os.cpu_count() or 1) + 1, MOST_WORKERS)
 
 
 def test_what_starts_nothing_is_not_left_out(tmp_path: Path, request: pytest.FixtureRequest) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import signal
 import socket
 import subprocess
@@ -49,11 +50,12 @@ def test_a_new_server_takes_over_the_socket_and_no_request_is_dropped(
     old = activated(processes, listener)
     with load.running():
         load.answered(200)
-        activated(processes, listener)
+        new = activated(processes, listener, "--preload", "--fd", str(listener.fileno()))
         old.popen.send_signal(signal.SIGTERM)
         load.answered(200)
         assert old.popen.wait(20) == 0
         load.answered(200)
+        assert new.popen.poll() is None
     check(load)
 
 
@@ -90,10 +92,12 @@ def asked(port: int) -> str:
         return client.recv(12)[9:].decode() or "no answer"
 
 
-def activated(processes: Processes, listener: socket.socket) -> Process:
-    """A web server on a socket that it is given; ready."""
-    script = f"exec {sys.executable} -m config.server {{}}<&{listener.fileno()}".replace("{}", "3")
-    command = ["bash", "-c", f"export LISTEN_PID=$$ LISTEN_FDS=1; {script}"]
+def activated(processes: Processes, listener: socket.socket, *options: str) -> Process:
+    """A web server on a socket that it is given, by `options` or else as systemd does it; ready."""
+    command = [sys.executable, "-m", "config.server", *options]
+    if not options:
+        script = f"exec {shlex.join(command)} 3<&{listener.fileno()}"
+        command = ["bash", "-c", f"export LISTEN_PID=$$ LISTEN_FDS=1; {script}"]
     log = processes.folder / f"activated{len(processes.started)}.log"
     with log.open("wb") as output:
         popen = subprocess.Popen(

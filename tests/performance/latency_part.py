@@ -11,6 +11,7 @@ from dataclasses import replace
 import httpx
 
 from config.server.ports import free_port
+from config.server.serve import listen
 from config.stack.plan import PEOPLE_KEY, Plan, background, people, relay, web
 from config.stack.supervisor import Supervisor
 from tests import loopback
@@ -51,10 +52,10 @@ def _service(part: Part, plan: Plan, receiver: Sink) -> Iterator[Supervisor]:
     port = free_port()
     more = {"EXTERNAL_API_URL": f"http://127.0.0.1:{port}", "EXTERNAL_API_KEY": PEOPLE_KEY}
     environment = plan.environment(part.environment(EMAIL_URL=receiver.smtp_url, **more), coloured=False)
-    with Supervisor(part.folder / "logs") as supervisor:
+    with listen(plan.host, plan.port) as listener, Supervisor(part.folder / "logs") as supervisor:
         for child in (
             people(environment, port),
-            web(environment),
+            web(environment, listener.fileno()),
             relay(environment),
             *background(environment, part.folder),
         ):

@@ -15,7 +15,7 @@ import psutil
 import pytest
 
 from config.server.ports import free_port
-from config.stack import trial
+from config.stack import loading
 from config.stack.changes import QUIET_MILLISECONDS, Changes
 from config.stack.child import Child
 from config.stack.console import Console
@@ -26,21 +26,10 @@ from tests.stack.mini import STUBBORN
 from tests.stack.programs import all_gone
 from tests.waiting import wait_for
 
-# each says which code it has loaded, and waits; SIGHUP lets the web server load it again
-WORKER = "exec(open('code.py').read()); print(VERSION, flush=True); import time; time.sleep(600)"
-WEB = """
-import signal
-
-def load(*_):
-    exec(open("code.py").read(), globals())
-    print(VERSION, flush=True)
-
-signal.signal(signal.SIGHUP, load)
-load()
-while True:
-    signal.pause()
-"""
-TRIAL = "import sys; [compile(open(name).read(), name, 'exec') for name in sys.argv[1:]]"
+# says which code it has loaded, and waits
+PROGRAM = "exec(open('code.py').read()); print(VERSION, flush=True); import time; time.sleep(600)"
+# loads the code and ends, as a fork server does where there are no forks
+LOADING = "import sys; [compile(open(name).read(), name, 'exec') for name in sys.argv[1:]]"
 # breaks the code that it has found to be good, and ends when that is noticed
 BREAKING = """
 import os, sys, time
@@ -111,26 +100,24 @@ def small(tmp_path: Path, code: Path, console: Console, changes: Changes) -> Ite
             log = supervisor.log(name)
             return log.read_text().split() if log.exists() else []
 
+        def as_saved(name: str) -> bool:
+            return loaded(name)[-1] in (code / "code.py").read_text()
+
         (code / "code.py").write_text("VERSION = 'one'")
         wait_for(lambda: code / "code.py" in changes.take(), "the first version is noticed")
-        for name, program in ("web", WEB), ("worker", WORKER):
-            command = (sys.executable, "-c", program)
+        for name in "web", "worker":
+            command = (sys.executable, "-c", PROGRAM)
             supervisor.start(Child(name=name, command=command, environment=os.environ, folder=code))
         assert supervisor.wait_for(lambda: loaded("web") == loaded("worker") == ["one"], 30)
-
-        def more(name: str) -> Callable[[], bool]:
-            before = len(loaded(name))
-            return lambda: len(loaded(name)) > before
 
         reloader = Reloader(
             supervisor=supervisor,
             console=console,
             changes=changes,
-            trial=Child(name="trial", command=(sys.executable, "-c", TRIAL), environment=os.environ),
-            restarted=["worker"],
-            web_left=lambda: more("web"),
-            web_answers=lambda: True,
-            workers_ready=lambda: lambda: loaded("worker")[-1] == loaded("web")[-1],
+            fork_server=Child(name="loading", command=(sys.executable, "-c", LOADING), environment=os.environ),
+            restarted=["web", "worker"],
+            web_answers=lambda: as_saved("web"),
+            workers_ready=lambda: lambda: as_saved("worker"),
         )
         yield Small(code, supervisor, reloader, (tmp_path / "console").read_text)
 
@@ -139,12 +126,12 @@ def test_saved_code_runs_and_what_cannot_be_loaded_changes_nothing(small: Small)
     first = small.supervisor.pids()
     small.save("VERSION = 'second'")
     second = small.supervisor.pids()
-    assert second["web"] == first["web"]
-    assert second["worker"] != first["worker"]
+    assert not set(second.values()) & set(first.values())
+    assert small.loaded("web")[-1] == small.loaded("worker")[-1] == "second"
     small.save("VERSION = 'third")
     assert small.supervisor.pids() == second
     small.save("VERSION = 'fourth'")
-    assert small.loaded("web") == small.loaded("worker") == ["one", "second", "fourth"]
+    assert small.loaded("web")[-1] == small.loaded("worker")[-1] == "fourth"
     wait_for(lambda: small.said().count("reloaded in") == 2, "it says so")
     assert small.said().count(f"reloading: {small.folder}/code.py\n") == 2
     (refused,) = (line for line in small.said().splitlines() if "not reloaded" in line)
@@ -155,9 +142,9 @@ def test_saved_code_runs_and_what_cannot_be_loaded_changes_nothing(small: Small)
 
 def test_what_is_saved_while_the_code_is_tried_is_tried_again(small: Small) -> None:
     code, noticed = small.folder / "code.py", small.folder / "noticed"
-    good = small.reloader.trial
+    good = small.reloader.fork_server
     command = (sys.executable, "-c", BREAKING)
-    small.reloader.trial = Child(name="trial", command=command, environment=os.environ, folder=small.folder)
+    small.reloader.fork_server = Child(name="loading", command=command, environment=os.environ, folder=small.folder)
 
     def notice() -> None:
         wait_for(lambda: code.read_text().endswith("(") and small.reloader.changes.waiting(), "it is noticed")
@@ -168,7 +155,7 @@ def test_what_is_saved_while_the_code_is_tried_is_tried_again(small: Small) -> N
         noticing = beside.submit(notice)
         small.save("VERSION = 'broken'")
         noticing.result()
-    small.reloader.trial = good
+    small.reloader.fork_server = good
     small.reloader.reload()
     assert small.supervisor.pids() == before
     wait_for(lambda: "not reloaded" in small.said(), "it says so")
@@ -222,13 +209,6 @@ def test_a_child_is_replaced_at_once_even_if_it_does_not_listen(tmp_path: Path, 
         all_gone([old])
         new = psutil.Process(supervisor.pids()["stubborn"])
         assert new.pid != old.pid
-        supervisor.end("stubborn")
-        assert supervisor.wait_for(lambda: "stubborn" not in supervisor.pids(), 30)
-        supervisor.tick()
-        assert supervisor.pids() == {}
-        supervisor.begin("stubborn")
-        assert supervisor.wait_for(lambda: not supervisor.replacing(), 30)
-        new = psutil.Process(supervisor.pids()["stubborn"])
         # in the middle of the next one
         supervisor.replace("stubborn")
         supervisor.tick()
@@ -237,32 +217,27 @@ def test_a_child_is_replaced_at_once_even_if_it_does_not_listen(tmp_path: Path, 
         assert (tmp_path / "console").read_text() == ""
 
 
-def test_a_trial_names_the_place_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "load", lambda: None)
+def test_what_cannot_be_loaded_is_named_with_its_place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loading, "load", lambda: None)
     good, broken = tmp_path / "good.py", tmp_path / "broken.py"
     good.write_text("fine = 1")
     broken.write_text("fine = 1\ndef broken(:\n")
-    trial.main([str(good), str(tmp_path / "deleted.py"), str(tmp_path / "page.html")])
+    loading.load_or_exit([str(good), str(tmp_path / "deleted.py"), str(tmp_path / "page.html")])
     assert refused(str(good), str(broken)) == f"{broken}, line 2: SyntaxError: invalid syntax"
 
 
-def test_a_trial_names_our_own_code_and_not_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_and_with_our_own_code_and_not_a_library(monkeypatch: pytest.MonkeyPatch) -> None:
     def load() -> None:
         exec(compile("\nimport json\njson.loads('x')", ROOT / "apps" / "users" / "services.py", "exec"))
 
-    monkeypatch.setattr(trial, "load", load)
+    monkeypatch.setattr(loading, "load", load)
     assert refused().startswith("apps/users/services.py, line 3: json.decoder.JSONDecodeError: Expecting value")
 
 
-def test_a_trial_says_which_settings_are_not_usable(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trial, "load", lambda: sys.exit("The settings are not usable:\n  NAME is missing"))
-    assert refused() == "The settings are not usable: NAME is missing"
-
-
 def refused(*files: str) -> str:
-    """What the trial of these files ends with."""
+    """What the attempt to load these files ends with."""
     with pytest.raises(SystemExit) as end:
-        trial.main(list(files))
+        loading.load_or_exit(list(files))
     return str(end.value.code)
 
 

@@ -22,14 +22,26 @@ from tests.waiting import wait_for
 
 SERVE = (
     "from config.server.serve import listen, serve;"
-    "serve('tests.stack.slow_app:application', listen('127.0.0.1', {}), passed=False, workers=2, threads=2)"
+    "serve('tests.stack.slow_app:application', listen('127.0.0.1', {}), passed=False, workers=2, threads=2, preload={})"
 )
+
+USABLE = {
+    "DJANGO_SETTINGS_MODULE": "config.settings.development",
+    "DATABASE_URL": "postgres:///x",
+    "REDIS_URL": "redis://x",
+}
+
+
+@pytest.fixture(params=[False, True], ids=["", "preload"])
+def preload(request: pytest.FixtureRequest) -> bool:
+    """Whether the workers are forks."""
+    return bool(request.param)
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[tuple[Program, str]]:
+def serving(folder: Path, preload: bool) -> Iterator[tuple[Program, str]]:
     port = free_port()
-    with running(folder, "-c", SERVE.format(port)) as program:
+    with running(folder, "-c", SERVE.format(port, preload)) as program:
         url = f"http://127.0.0.1:{port}"
         wait_for(lambda: answer(url), "the server answers")
         yield program, url
@@ -43,8 +55,8 @@ def answer(url: str, seconds: float = 0) -> int:
         return 0
 
 
-def test_sigterm_lets_the_requests_in_hand_finish(tmp_path: Path) -> None:
-    with serving(tmp_path) as (program, url), ThreadPoolExecutor(8) as clients:
+def test_sigterm_lets_the_requests_in_hand_finish(tmp_path: Path, preload: bool) -> None:
+    with serving(tmp_path, preload) as (program, url), ThreadPoolExecutor(8) as clients:
         family = program.family()
         before = busy_threads(url)
         requests = [clients.submit(answer, url, 1.0) for _ in range(4)]
@@ -63,16 +75,16 @@ def busy_threads(url: str) -> int:
     return sum(c.laddr.port == port and c.status == psutil.CONN_ESTABLISHED for c in connections if c.laddr)
 
 
-def test_a_dead_worker_is_replaced(tmp_path: Path) -> None:
-    with serving(tmp_path) as (program, url):
+def test_a_dead_worker_is_replaced(tmp_path: Path, preload: bool) -> None:
+    with serving(tmp_path, preload) as (program, url):
         worker = answer(url)
         os.kill(worker, signal.SIGKILL)
         wait_for(lambda: (now := answer(url)) and now != worker, "another worker answers")
         assert program.popen.poll() is None
 
 
-def test_no_worker_outlives_a_killed_main_process(tmp_path: Path) -> None:
-    with serving(tmp_path) as (program, _):
+def test_no_worker_outlives_a_killed_main_process(tmp_path: Path, preload: bool) -> None:
+    with serving(tmp_path, preload) as (program, _):
         family = program.family()
         program.popen.kill()
         program.popen.wait()
@@ -97,3 +109,12 @@ def test_a_taken_port_is_refused_even_where_ports_can_be_shared() -> None:
         other.listen()
         with pytest.raises(AddressError, match="is taken"):
             address({"PORT": str(other.getsockname()[1])})
+
+
+@pytest.mark.parametrize("number", ["99", "0"])
+def test_a_descriptor_that_is_no_listening_socket_is_refused(tmp_path: Path, number: str) -> None:
+    with running(tmp_path, "-m", "config.server", "--fd", number, **USABLE) as program:
+        assert program.popen.wait(60) == 1
+        assert program.output() == (
+            f"--fd {number} is no listening socket: pass the number of one that this process has inherited\n"
+        )

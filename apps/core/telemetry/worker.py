@@ -26,6 +26,7 @@ from celery.signals import (
     task_revoked,
     worker_init,
     worker_process_init,
+    worker_ready,
     worker_shutting_down,
 )
 from django.conf import settings
@@ -39,6 +40,7 @@ from apps.core.telemetry.exposition import listen
 # a child that has not run for so long does not work
 CHILD_SECONDS = 15
 VALKEY_TIMEOUT_SECONDS = 2
+LOOK_SECONDS = 0.1
 TASK_SECONDS = Histogram(
     "celery_task_seconds", "Celery tasks run, by how they ended", ["task", "state"], buckets=(0.05, 0.25, 1, 5, 30, 240)
 )
@@ -75,6 +77,15 @@ def _children_live() -> bool:
 def start_child(**_: Any) -> None:
     """Start the pulse, in a child of the pool."""
     pulse.start("worker", _beat)
+
+
+@worker_ready.connect
+def begin_heartbeat(sender: Any, **_: Any) -> None:
+    """Say so as soon as there are children, too: the next heartbeat is two seconds away."""
+    if _children_live():
+        keep_heartbeat()
+    else:
+        sender.timer.call_after(LOOK_SECONDS, begin_heartbeat, (sender,))
 
 
 @heartbeat_sent.connect

@@ -1,9 +1,4 @@
-"""Loads the code in a process of its own, before the processes that run are replaced by it.
-
-    python -m config.stack.trial [FILE …]     # with DJANGO_SETTINGS_MODULE set
-
-Prints what is wrong, in one line, and exits with status 1.
-"""
+"""Loads the service's code as it is now, and says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -12,30 +7,47 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
+from django.core.wsgi import get_wsgi_application
+
+from config.chosen import choose_settings
+from config.stack.console import in_one_line
 from config.stack.plan import ROOT
 
-LONGEST = 300
+# what web server, relay, workers and beat need besides Django's apps
+ENTRANCES = (
+    "config.urls",
+    "config.background",
+    "config.server.serve",
+    "granian",
+    "apps.events.management.commands.relay",
+    "apps.users.signing",
+    "celery.apps.beat",
+    "celery.apps.worker",
+    "celery.bin.celery",
+    "celery.concurrency.prefork",
+    "kombu.transport.redis",
+)
 
 
-def main(files: list[str]) -> None:
-    """Compile those of `files` that are Python and still there, then load what web server, relay and workers load."""
+def load_or_exit(files: list[str]) -> None:
+    """Compile those of `files` that are Python and still there, and load the service.
+
+    If that fails, it prints what is wrong and exits with status 1.
+    """
     try:
         for file in map(Path, files):
             if file.suffix == ".py" and file.exists():
                 compile(file.read_bytes(), file, "exec")
         load()
-    except SystemExit as end:
-        # settings that are not usable: several lines
-        sys.exit(in_one_line(str(end)))
     except Exception as error:
         sys.exit(told(error))
 
 
 def load() -> None:
-    """Load what the processes load. Raises whatever the code raises."""
-    # it sets Django up, and with it receivers and tasks
-    import_module("config.wsgi")
-    for name in "config.urls", "config.background", "apps.events.management.commands.relay":
+    """Load what the processes load, and start nothing. Raises whatever the code raises."""
+    choose_settings("config.settings.development")
+    get_wsgi_application()
+    for name in ENTRANCES:
         import_module(name)
 
 
@@ -58,13 +70,3 @@ def short(file: str) -> str:
     """The path as a developer names it."""
     path = Path(file)
     return str(path.relative_to(ROOT) if path.is_relative_to(ROOT) else path)
-
-
-def in_one_line(text: str) -> str:
-    """`text` without line breaks, and not longer than a few lines of a terminal."""
-    line = " ".join(text.split())
-    return line if len(line) <= LONGEST else f"{line[:LONGEST]}…"
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
