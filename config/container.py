@@ -2,7 +2,7 @@
 
 Web, worker, commands and tests all start here: Django calls `compose` once its apps are ready. A part gets what it
 needs through its constructor; whoever wants something done sends a message over the bus. A test that wants another part
-composes a container of its own: `Container(settings, people=FakePeople())`.
+composes a container of its own: `Container(settings, users=FakeUsers())`.
 """
 
 from __future__ import annotations
@@ -14,21 +14,17 @@ from pkgutil import iter_modules
 from typing import Any
 
 from django.conf import settings
-from django.core.cache import cache as django_cache
 
 from apps.core.bus import Bus, bus
 from apps.core.crypto import Box
 from apps.core.parts import Parts
 from apps.core.resilience.breaker_state import ValkeyState
 from apps.core.resilience.breakers import Breakers
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.core.resilience.deadline import deadline
 from apps.core.resilience.retry import Retry
 from apps.core.resilience.valkey import Valkey, valkey_at
 from apps.events.deliveries import LONGEST_WAIT_SECONDS
-from apps.profiles.cached_people import CachedPeople
-from apps.profiles.directory import DirectoryRefused, Nobody, People, WhenAsked
-from apps.profiles.known_people import KnownPeople
-from apps.profiles.repositories import Profiles, SqlProfiles
 from apps.users.factor_repositories import DjangoFactors
 from apps.users.links import Links, Purpose
 from apps.users.login_limit import LoginLimit
@@ -61,25 +57,25 @@ class Container(Parts):
         return DjangoUsers()
 
     @cached_property
-    def profiles(self) -> Profiles:
-        """Where profiles are kept."""
-        return SqlProfiles()
-
-    @cached_property
     def breakers(self) -> Breakers:
-        """Every circuit breaker of the service, by name."""
+        """Every circuit breaker of the service, by name; each part adds its own."""
+        return Breakers()
+
+    def breaker(self, name: str, *exclude: type[Exception]) -> SharedCircuitBreaker:
+        """Make one of `breakers`; errors of the kinds `exclude` say nothing about the other side."""
         env, prefix = self.env, settings.VALKEY_PREFIX
         patient = Valkey(env.redis_url, timeout=PATIENCE_SECONDS, pause=0, prefix=prefix)
-        people = TracedBreaker(
-            "people",
+        made = TracedBreaker(
+            name,
             ValkeyState(valkey_at(env.redis_url, prefix), patient=patient),
             failure_threshold=env.breaker_failure_threshold,
             call_timeout=env.breaker_call_timeout,
             recovery_timeout=env.breaker_recovery_timeout,
-            exclude=(DirectoryRefused,),
+            exclude=exclude,
             time_limit=deadline,
         )
-        return Breakers([people])
+        self.breakers.add(made)
+        return made
 
     @cached_property
     def retry(self) -> Retry:
@@ -92,30 +88,6 @@ class Container(Parts):
             exponential_base=env.retry_exponential_base,
             # the receiver that waits holds a lease on its delivery, which must not run out meanwhile
             budget=LONGEST_WAIT_SECONDS / 2,
-        )
-
-    @cached_property
-    def people(self) -> People:
-        """The people directory, if there is one."""
-        if not self.env.external_api_url:
-            return Nobody()
-        return WhenAsked(self._people_client)
-
-    def _people_client(self) -> People:
-        # an HTTP client is half of the start of a process, and few need one
-        from apps.profiles.people import PeopleClient  # noqa: PLC0415
-
-        url, key = self.env.external_api_url, self.env.external_api_key
-        client = PeopleClient(url, key, self.breakers["people"], self.retry)
-        return CachedPeople(client, self.known_people, patience=self.env.breaker_call_timeout)
-
-    @cached_property
-    def known_people(self) -> KnownPeople:
-        """What the people directory answered before."""
-        env = self.env
-        # nobody who asks the directory has longer than a receiver has
-        return KnownPeople(
-            django_cache, (env.secret_key, *env.secret_key_fallbacks), env.redis_ttl, LONGEST_WAIT_SECONDS
         )
 
     @cached_property

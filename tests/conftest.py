@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,21 +15,15 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
-from apps.core.resilience.breaker_state import ValkeyState
+from apps.core.resilience.breakers import Breakers, GetBreakers, ResetBreaker
 from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
-from apps.core.resilience.deadline import deadline
-from apps.core.resilience.retry import Retry
-from apps.core.resilience.valkey import Valkey
 from apps.events import deliveries
 from apps.events.relay import fan_out
-from apps.profiles.commands import LookUpPerson
-from apps.profiles.people import PeopleClient
-from apps.profiles.repositories import SqlProfiles
-from apps.profiles.services import ProfileService
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
-from config.stack.people import PeopleDirectory
 from tests import published, waiting_in_transactions
+from tests.breakers import fresh_breaker
 from tests.processes import Processes, running
+from tests.profiles.fixtures import directory  # noqa: F401 - for every test that looks people up
 from tests.waiting import wait_for
 
 PASSWORD = "correct horse battery staple"
@@ -172,17 +165,9 @@ def make_due() -> Callable[[], None]:
 
 
 @pytest.fixture
-def directory() -> Iterator[PeopleDirectory]:
-    """A real people directory on loopback, behind the service's own client; the client's retries do not wait."""
-    with PeopleDirectory("test-key") as server:
-        retry = Retry(sleep=lambda seconds: None)
-        client = PeopleClient(server.url, "test-key", fresh_breaker(), retry)
-        with bus.replaced(LookUpPerson, ProfileService(SqlProfiles(), client).look_up):
-            yield server
-        client.close()
-
-
-def fresh_breaker(**more: Any) -> SharedCircuitBreaker:
-    """A breaker of the test's own, its state in Valkey."""
-    valkey = Valkey(settings.ENV.redis_url, timeout=1.0)
-    return SharedCircuitBreaker(f"test-{uuid.uuid4().hex}", ValkeyState(valkey), time_limit=deadline, **more)
+def breaker() -> Iterator[SharedCircuitBreaker]:
+    """The only breaker that there is."""
+    made, breakers = fresh_breaker(), Breakers()
+    breakers.add(made)
+    with bus.replaced(GetBreakers, breakers.all), bus.replaced(ResetBreaker, breakers.reset):
+        yield made

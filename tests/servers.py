@@ -19,8 +19,8 @@ from config.stack.wheels import ServiceError
 WORKER = "PYTEST_XDIST_WORKER"
 DEFAULTS = {
     "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
-    # the discard port: a test that forgets to replace the directory fails at once
-    "EXTERNAL_API_URL": "http://127.0.0.1:9",
+    # a test that wants one starts it
+    "EXTERNAL_API_URL": "",
     "EXTERNAL_API_KEY": "test-key",
 }
 _running = ExitStack()

@@ -11,7 +11,10 @@ from apps.core import answers
 from apps.core.models import AdminNote, IdempotentAnswer
 from apps.core.personal import Holding, Person, Row, hold, walk
 
-ABOUT = ("users.user", "profiles.profile")
+ABOUT = (
+    "users.user",
+    "profiles.profile",
+)
 BATCH, WALKED = 1000, 5000
 NAMED = "UPDATE core_adminnote SET name = %(called)s WHERE model = ANY(%(about)s) AND object_id = %(key)s"
 ACTED = """

@@ -6,7 +6,7 @@ a test gives to the constructor takes the place of the built one:
     class Container(Parts):
         @cached_property
         def people(self) -> People:
-            return PeopleClient(self.env.external_api_url)
+            return PeopleClient(self.env.people_url)
 
     Container(env).people                       # a client, built when first asked for
     Container(env, people=FakePeople()).people  # the fake

@@ -4,17 +4,17 @@
 receiver, and a worker sends the signal. A receiver is an ordinary signal receiver that does its work:
 
     @on(UserRegistered)
-    def create_profile(event: UserRegistered) -> None:
-        bus.execute(CreateProfiles((event.user_id,)))  # commits together with the mark "delivered"
+    def open_account(event: UserRegistered) -> None:
+        bus.execute(OpenAccounts((event.user_id,)))  # commits together with the mark "delivered"
 
     @on(UserRegistered, many=True)  # or many at once, in one statement
-    def create_profile(events: Sequence[UserRegistered]) -> None:
-        bus.execute(CreateProfiles(tuple(event.user_id for event in events)))
+    def open_account(events: Sequence[UserRegistered]) -> None:
+        bus.execute(OpenAccounts(tuple(event.user_id for event in events)))
 
     @on(UserRegistered, waits=True)
-    def enrich_profile(event: UserRegistered) -> RecordEnrichment | None:
-        person = directory.find(event.email)  # no transaction is open while it waits
-        return RecordEnrichment(event.user_id, person)  # run and committed together with the mark
+    def ask_for_rating(event: UserRegistered) -> RecordRating:
+        rating = bureau.ask(event.email)  # no transaction is open while it waits
+        return RecordRating(event.user_id, rating)  # run and committed together with the mark
 """
 
 from __future__ import annotations

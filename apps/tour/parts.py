@@ -19,7 +19,7 @@ from apps.core.resilience.breakers import GetBreakers
 from apps.core.resilience.valkey import Unavailable, valkey_at
 from apps.events.queries import GetBacklog
 from apps.tour import stack
-from apps.tour.experiments import EXPERIMENTS, Experiment, Fact
+from apps.tour.experiments import BROKEN, EXPERIMENTS, Experiment, Fact
 from apps.tour.jobs import job_facts
 from apps.users.commands import IssueToken
 from apps.users.queries import ListUsers, ReadToken
@@ -29,6 +29,10 @@ COHORT = re.compile(r"(tour-[0-9a-f]{6})\.([0-9]{1,3})")
 LOOKED_BACK_MINUTES, MOST = 10, 100
 DEMO_STAFF = "admin@example.com"
 TONES = {"closed": "good", "open": "bad", "half_open": "warn"}
+# what becomes of a registration, and the field of a user that is set then
+EFFECTS: dict[str, str] = {
+    "profile filled": "profile_enriched_at",
+}
 
 
 @dataclass(frozen=True)
@@ -43,17 +47,12 @@ class Part:
 
 def parts() -> list[Part]:
     """All parts, each read by itself."""
-    still, failing = stack.stands_still("relay"), stack.directory_fails()
+    still = stack.stands_still("relay")
     relay = Fact("relay", "stands still" if still else "runs", "bad" if still else "good")
-    directory = (Fact("people directory", failing, "bad"),) if failing else ()
+    outside, repair = _outside("circuit-breaker")
     return [
         Part("Event bus", "event-bus", (relay, *_read(_bus_facts)), _if(still, "relay-goes-on")),
-        Part(
-            "Circuit breaker",
-            "circuit-breaker",
-            (*directory, *_read(_breaker_facts)),
-            _if(bool(failing), "directory-repaired"),
-        ),
+        Part("Circuit breaker", "circuit-breaker", (*outside, *_read(_breaker_facts)), repair),
         Part("Rate limit", "middleware", _read(_limit_facts)),
         Part("Jobs", "background-tasks", _read(job_facts)),
     ]
@@ -61,6 +60,13 @@ def parts() -> list[Part]:
 
 def _if(broken: bool, repair: str) -> Experiment | None:
     return EXPERIMENTS.get(repair) if broken else None
+
+
+def _outside(pattern: str) -> tuple[tuple[Fact, ...], Experiment | None]:
+    broken = BROKEN.get(pattern)
+    if broken is None or not (how := broken.how()):
+        return (), None
+    return (Fact(broken.label, how, "bad"),), EXPERIMENTS.get(broken.repair)
 
 
 def _read(read: Callable[[], tuple[Fact, ...]]) -> tuple[Fact, ...]:
@@ -106,13 +112,14 @@ def followed(cohort: str) -> tuple[Fact, ...]:
     try:
         # read first: what waited no more at that moment had all its effects before the people are read
         waits = _waiting()
-        asked = ListUsers(("id", "profile_enriched_at"), bus.ask(ReadToken(staff_token())), MOST, None, prefix)
+        asked = ListUsers(("id", *EFFECTS.values()), bus.ask(ReadToken(staff_token())), MOST, None, prefix)
         found = bus.ask(asked)
     except (DomainError, DatabaseError) as error:
         # perhaps somebody has ended its session
         _issued.cache_clear()
         return (Fact("cannot be counted", str(error), "warn"),)
-    done = sum(1 for user in found if user["profile_enriched_at"])
+    reached = {label: sum(1 for user in found if user[field]) for label, field in EFFECTS.items()}
+    done = min([len(found), *reached.values()])
     lost = promised - len(found) + (0 if waits else len(found) - done)
     counted = Fact("lost", str(lost), "bad" if lost else "good")
     if waits and not lost and done < promised:
@@ -121,7 +128,7 @@ def followed(cohort: str) -> tuple[Fact, ...]:
     return (
         Fact("answered 201", str(promised)),
         Fact("in the database", str(len(found))),
-        Fact("profile filled", str(done), "good" if done == promised else "warn"),
+        *(Fact(label, str(count), "good" if count == promised else "warn") for label, count in reached.items()),
         counted,
         *kept,
     )

@@ -1,4 +1,4 @@
-"""What the tour may do to the processes that `make run` has started, and to its people directory."""
+"""What the tour may do to the processes that `make run` has started."""
 
 from __future__ import annotations
 
@@ -7,44 +7,14 @@ import signal
 import threading
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
-import httpx
 from django.conf import settings
 
 from apps.core.resilience.valkey import patient_client
-from apps.tour.client import ON_LOOPBACK
 from apps.tour.experiments import CannotRun
 
 LONGEST_PAUSE_SECONDS = 60.0
-TIMEOUT_SECONDS, ASKED_SECONDS = 5.0, 0.5
-
-
-def tell_directory(how: dict[str, Any]) -> None:
-    """Make the people directory fail as `how` says (see config/stack/people.py). Raises CannotRun."""
-    try:
-        _control("PUT", TIMEOUT_SECONDS, json=how)
-    except httpx.HTTPError as error:
-        raise CannotRun(f"The people directory does not answer: {type(error).__name__}.") from error
-
-
-def directory_fails() -> str:
-    """How the people directory was told to fail, in words; empty if it works, or is not there to be asked."""
-    try:
-        told = _control("GET", ASKED_SECONDS).json()
-    except (CannotRun, httpx.HTTPError):
-        return ""
-    status, delay = told.get("status"), told.get("delay")
-    return f"answers {status}" if status else f"answers after {delay:g} s" if delay else ""
-
-
-def _control(method: str, seconds: float, **more: Any) -> httpx.Response:
-    """Ask the people directory of `make run`; somebody else's is none of ours to tell. Raises CannotRun."""
-    pid_of("people")
-    url, key = settings.TOUR_DIRECTORY
-    headers = {"Authorization": f"Bearer {key}"}
-    answer = httpx.request(method, f"{url}/control", headers=headers, timeout=seconds, **ON_LOOPBACK, **more)
-    return answer.raise_for_status()
+TIMEOUT_SECONDS = 5.0
 
 
 def wipe_valkey() -> int:

@@ -17,9 +17,9 @@ from apps.core.http.client import client_address
 from apps.core.http.problems import only_safe
 from apps.core.patterns import PATTERNS, Pattern, pattern_named
 from apps.tour.documents import headlines, read
-from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Outcome, find
+from apps.tour.experiments import BREAK_IT, EXPERIMENTS, CannotRun, Experiment, Outcome, find
 from apps.tour.experiments.comparisons import GROUP as COMPARISONS
-from apps.tour.experiments.faults import GROUP as FAULTS
+from apps.tour.experiments.comparisons import add_comparisons
 from apps.tour.experiments.registration import registration
 from apps.tour.experiments.requests import GROUP as REQUESTS
 from apps.tour.neighbours import is_ours
@@ -31,6 +31,7 @@ from apps.tour.waterfall import waterfall
 FRAGMENT = "HTTP_X_TOUR_FRAGMENT"
 
 find()
+add_comparisons()
 
 
 def is_live() -> bool:
@@ -99,7 +100,7 @@ def _page(request: HttpRequest, trace: str = "", cohort: str = "") -> dict[str, 
     about: dict[str, Any] = {"patterns": cards(), "live": is_live(), "registration": begins}
     if not is_live():
         return about
-    groups = [(group, _in_group(group)) for group in (FAULTS, REQUESTS, COMPARISONS)]
+    groups = [(group, _in_group(group)) for group in (BREAK_IT, REQUESTS, COMPARISONS)]
     shown = _now(trace or request.GET.get("trace", ""), cohort or request.GET.get("cohort", ""))
     return about | {"groups": groups} | shown
 

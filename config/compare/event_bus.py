@@ -86,13 +86,16 @@ def _count(live: Live, finish: Callable[[], None]) -> Figures:
             kills += life.ended() == -signal.SIGKILL
         Forked(finish).answer()
         greeted = {email for file in Path(mails).iterdir() for email in TO.findall(file.read_text())}
-    users = dict(User.objects.values_list("email", "profile"))
+    users = set(User.objects.values_list("email", flat=True))
+    lost = users - greeted
+    without_profile = set(User.objects.filter(profile=None).values_list("email", flat=True))
+    lost |= without_profile
     return {
         "registrations_committed": len(users),
         "times_killed": kills,
-        "events_lost": sum(email not in greeted or profile is None for email, profile in users.items()),
-        "people_without_a_profile": sum(profile is None for profile in users.values()),
-        "people_never_greeted": len(users.keys() - greeted),
+        "events_lost": len(lost),
+        "people_without_a_profile": len(without_profile),
+        "people_never_greeted": len(users - greeted),
     }
 
 

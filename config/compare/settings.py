@@ -20,7 +20,7 @@ RIGHT = {
     "ALLOWED_HOSTS": "api.example.com",
     "DATABASE_URL": "postgres://app:hunter2%2F9x@db.example.com:5432/app",
     "REDIS_URL": "redis://valkey.example.com:6379/0",
-    "REDIS_TTL": "3600",
+    "CELERY_TASK_TIME_LIMIT": "300",
     "ACCESS_TOKEN_EXPIRE_MINUTES": "30",
     "BREAKER_CALL_TIMEOUT": "5",
     "API_V1_SUNSET": "2027-06-30",
@@ -32,7 +32,7 @@ MISTAKES = {
     "EMAIL_URL": None,
     # a slash in the password, which a URL must not have
     "DATABASE_URL": "postgres://app:hunter2/9x@db.example.com:5432/app",
-    "REDIS_TTL": "1h",
+    "CELERY_TASK_TIME_LIMIT": "5m",
     # the value of another line
     "ACCESS_TOKEN_EXPIRE_MINUTES": "sk-live-4242424242",
     "BREAKER_CALL_TIMEOUT": "5s",

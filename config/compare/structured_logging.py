@@ -36,7 +36,7 @@ def naive() -> Figures:
         logs = _Logs(Path(folder), _configure_naive)
         logs.of("web", _register)
         user_id = User.objects.get().id
-        logs.of("worker", lambda: naive_logging.create_profile(user_id))
+        logs.of("worker", lambda: naive_logging.offer_trial(user_id))
         logs.of("waiting worker", lambda: naive_logging.send_welcome_email(user_id))
         return logs.figures()
 
@@ -104,6 +104,7 @@ COMPARISON = Comparison(
     kept=lambda naive, ours: (
         only_naive_has("lines_that_its_id_does_not_find", "lines_with_a_secret_or_an_e_mail_address")(naive, ours)
         and naive["processes_in_which_its_id_finds_it"] == 1
-        and naive["processes_that_wrote"] == ours["processes_in_which_its_id_finds_it"] == 3
+        and naive["processes_that_wrote"] == 3
+        and ours["processes_that_wrote"] == ours["processes_in_which_its_id_finds_it"] > 1
     ),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 from collections.abc import Mapping
 
@@ -14,8 +13,11 @@ JSON = "-H 'Content-Type: application/json'"
 CURL = r"curl -sw '\n'"
 
 
-def closing_lines(plan: Plan, console: Console, people_at: Mapping[str, str], *, demo: bool) -> str:
-    """Where everything is, and commands to try it with: each line that begins at the left is one."""
+def closing_lines(plan: Plan, console: Console, more: Mapping[str, list[str]], *, demo: bool) -> str:
+    """Where everything is, and commands to try it with: each line that begins at the left is one.
+
+    `more` are others, by what they do.
+    """
     places = {
         "Tour": f"{plan.url}/",
         "Docs": f"{plan.url}/api/docs",
@@ -31,14 +33,13 @@ def closing_lines(plan: Plan, console: Console, people_at: Mapping[str, str], *,
         "",
         *first_commands(plan, demo=demo),
     ]
-    if people_at:
-        parts += ["", "  Let the people directory fail, look at its circuit breaker, let it work again:", ""]
-        parts += breaking_commands(plan, people_at)
+    for does, commands in more.items():
+        parts += ["", f"  {does}", "", *commands]
     return "\n".join([*parts, "", "  Ctrl-C stops everything.", ""])
 
 
 def first_commands(plan: Plan, *, demo: bool) -> list[str]:
-    """Commands that register Ada and read her, with the company that the people directory knows."""
+    """Commands that register Ada and read her, with what became of it meanwhile."""
     login = '{"email":"admin@example.com","password":"admin"}'
     pick = """sed 's/.*"access": *"\\([^"]*\\)".*/\\1/'"""
     if demo:
@@ -49,20 +50,8 @@ def first_commands(plan: Plan, *, demo: bool) -> list[str]:
     return [
         register(plan, "ada", "Ada"),
         f"TOKEN=$({token})",
-        # as long as the worker and the directory need
+        # as long as the workers need
         f'sleep 1; {CURL} "{plan.url}/api/v2/{ada}" -H "Authorization: Bearer $TOKEN"',
-    ]
-
-
-def breaking_commands(plan: Plan, people_at: Mapping[str, str]) -> list[str]:
-    """Commands that make the people directory fail until its breaker opens; with its key, unless the person set one."""
-    key = "$EXTERNAL_API_KEY" if os.environ.get("EXTERNAL_API_KEY") else people_at["EXTERNAL_API_KEY"]
-    control = f'{CURL} -X PUT {people_at["EXTERNAL_API_URL"]}/control -H "Authorization: Bearer {key}"'
-    return [
-        f"{control} -d '{{\"status\":503}}'",
-        *(register(plan, name.lower(), name) for name in ("Barbara", "Edsger")),
-        f"sleep 5; {manage(plan, 'breakers')}",
-        f"{control} -d '{{}}'",
     ]
 
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from signal import SIGTERM
 
 from apps.core.telemetry.slots import VARIABLE
 from config.kinds import FLAGS
@@ -91,12 +90,6 @@ class Plan:
             # Celery: SIGTERM lets tasks finish for a few seconds, then hands them back
             "REMAP_SIGTERM": "SIGQUIT",
         }
-
-
-def people(environment: Mapping[str, str], port: int) -> Child:
-    """The small people directory."""
-    command = (PYTHON, "-m", "config.stack.people", "--port", str(port))
-    return Child(name="people", command=command, environment=environment, stop=((SIGTERM, 1.0),), tier=0)
 
 
 def prepare(environment: Mapping[str, str], *, seed: bool) -> Child:

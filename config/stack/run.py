@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 import signal
 import sys
 import threading
@@ -19,10 +18,11 @@ from config.stack.child import Child
 from config.stack.closing import closing_lines
 from config.stack.console import Console
 from config.stack.forks import ForkServer
-from config.stack.plan import DEMO_DATA, ROOT, Plan, background, fork_server, people, prepare, relay, web
+from config.stack.plan import DEMO_DATA, ROOT, Plan, background, fork_server, prepare, relay, web
 from config.stack.postgres import Postgres, database_answers
 from config.stack.ready import web_answers, workers_ready
 from config.stack.reload import Reloader
+from config.stack.stand_ins import stand_ins
 from config.stack.state import StateError, locked, read_addresses, write_addresses
 from config.stack.supervisor import Interrupted, Supervisor
 from config.stack.valkey import Valkey, listens
@@ -160,8 +160,12 @@ class _Boot:
         }
         with suppress(OSError):  # each process says that it cannot use it, and counts for itself
             start_afresh(self.plan.metrics_folder)
-        people_at = self._people()
-        environment = self._environment = self.plan.environment(addresses | people_at, coloured=self.console.coloured)
+        played = [*stand_ins(os.environ)]
+        for one in played:
+            self.supervisor.start(one.child)
+            self.console.step(one.said)
+        lead = {name: value for one in played for name, value in one.settings.items()}
+        environment = self._environment = self.plan.environment(addresses | lead, coloured=self.console.coloured)
         # it loads while the database starts
         server = self.supervisor.load(fork_server(environment, self._listener))
         self._reach_database(given["DATABASE_URL"], postgres)
@@ -178,7 +182,8 @@ class _Boot:
         for child in then:
             self.supervisor.start(child)
         self.console.step("workers are starting")
-        self.console.say(closing_lines(self.plan, self.console, people_at, demo=demo))
+        more = {one.does: one.commands(self.plan) for one in played}
+        self.console.say(closing_lines(self.plan, self.console, more, demo=demo))
         return addresses
 
     def _start_servers(self, given: Mapping[str, str]) -> tuple[Postgres, Valkey]:
@@ -224,17 +229,6 @@ class _Boot:
         if problem := server.problem():
             raise BootError(f"{problem}\nthe service cannot be loaded")
         self.supervisor.fork_from(server)
-
-    def _people(self) -> dict[str, str]:
-        """Start the people directory unless another external API is set, and return where it is."""
-        if os.environ.get("EXTERNAL_API_URL"):
-            return {}
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        key = os.environ.get("EXTERNAL_API_KEY") or secrets.token_urlsafe(16)
-        self.supervisor.start(people({**os.environ, "EXTERNAL_API_KEY": key}, port))
-        self.console.step(f"people directory on 127.0.0.1:{port}")
-        return {"EXTERNAL_API_URL": url, "EXTERNAL_API_KEY": key}
 
     def _prepare(self, environment: Mapping[str, str], *, seed: bool) -> bool:
         """Migrate the database; True if there is demo data, too."""

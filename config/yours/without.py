@@ -18,22 +18,26 @@ from config.yours.refusal import refusing
 from config.yours.rename import ROOT, make_again
 
 DASHBOARD, RECORDED = "config/monitoring/grafana/dashboard.json", "tests/events/recorded.json"
-PATTERNS, COMPARED = "apps/core/patterns.py", "docs/comparisons.json"
+PATTERNS, COMPARED, PAGES = "apps/core/patterns.py", "docs/comparisons.json", "docs/patterns"
 # name, idiom, file
 ENTRY = re.compile(
     r'^    Pattern\(\n        "([^"\n]+)",\n        "[^\n]+",\n        "([^"\n]+)",\n.*?^    \),\n',
     re.MULTILINE | re.DOTALL,
 )
+# what a page shows of a file
+SHOWN = re.compile(r"<!-- code: (\S+) .*?<!-- end -->\n\n", re.DOTALL)
 
 
 def forget(root: Path, word: str) -> list[str]:
     """Do all of it; returns the files that changed."""
-    changed = [DASHBOARD, RECORDED]
+    changed = [DASHBOARD, RECORDED, PATTERNS, COMPARED, PAGES]
     rewrite(root / DASHBOARD, lambda board: board | {"panels": list(panels(board["panels"], word))})
     rewrite(root / RECORDED, lambda events: {k: v for k, v in events.items() if not k.startswith(f"{word}.")})
-    if gone := lost_patterns(root):
-        changed += [PATTERNS, COMPARED]
-        rewrite(root / COMPARED, lambda runs: [run for run in runs if run["pattern"] not in gone], indent=2)
+    gone = lost_patterns(root)
+    rewrite(root / COMPARED, lambda runs: [without(word, one) for one in runs if one["pattern"] not in gone], indent=2)
+    for page in sorted((root / PAGES).glob("*.md")):
+        there = SHOWN.sub(lambda shown: shown[0] if (root / shown[1]).exists() else "", page.read_text())
+        page.write_text(there)
     ruff(root, "check", "--quiet", "--fix", "--select", "I,F401", ".")
     ruff(root, "format", "--quiet", ".")
     return changed + make_again(root)
@@ -42,6 +46,12 @@ def forget(root: Path, word: str) -> list[str]:
 def rewrite(file: Path, change: Any, indent: int = 1) -> None:
     """Change what a JSON file says."""
     file.write_text(json.dumps(change(json.loads(file.read_text())), indent=indent, ensure_ascii=False) + "\n")
+
+
+def without(word: str, run: dict[str, Any]) -> dict[str, Any]:
+    """A recorded comparison without the figures that are about the part."""
+    sides = {side: {name: n for name, n in run[side].items() if word not in name} for side in ("naive", "ours")}
+    return run | sides
 
 
 def panels(there: list[dict[str, Any]], word: str) -> Iterator[dict[str, Any]]:

@@ -32,7 +32,7 @@ def dead_letter(boss: UserSnapshot) -> Callable[[], Delivery]:
 
     def give_up() -> Delivery:
         fan_out()
-        rows = Delivery.objects.filter(receiver=WELCOME)
+        rows = Delivery.objects.filter(receiver=WELCOME, aggregate=f"user:{boss.id}")
         rows.update(state=DeliveryState.DEAD, due_at=None, last_error="ConnectionError: no mail server")
         return rows.get()
 

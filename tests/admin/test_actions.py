@@ -6,13 +6,13 @@ from collections.abc import Callable
 
 import pytest
 import redis
-from django.conf import settings
 from django.test import Client
 
 from apps.core.backoffice import actions as admin_actions
 from apps.core.bus import bus
 from apps.core.models import AdminNote
 from apps.core.resilience.breakers import GetBreakers
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.events.models import Delivery
 from apps.users.commands import UserSnapshot
 from apps.users.models import User
@@ -40,8 +40,9 @@ def test_from_the_page_of_a_row_it_leads_back_there(support: Client, dead_letter
 
 
 def test_what_a_command_refuses_is_said_and_the_others_are_done(
-    support: Client, dead_letter: Callable[[], Delivery]
+    support: Client, dead_letter: Callable[[], Delivery], register: Callable[..., UserSnapshot]
 ) -> None:
+    register()
     dead = dead_letter()
     good = Delivery.objects.exclude(pk=dead.pk).earliest("pk")
     answer = run(support, "events/delivery", "replay", sorted([dead.pk, good.pk], reverse=True))
@@ -52,8 +53,12 @@ def test_what_a_command_refuses_is_said_and_the_others_are_done(
 
 
 def test_too_many_at_once_are_refused(
-    support: Client, dead_letter: Callable[[], Delivery], monkeypatch: pytest.MonkeyPatch
+    support: Client,
+    dead_letter: Callable[[], Delivery],
+    register: Callable[..., UserSnapshot],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    register()
     dead_letter()
     monkeypatch.setattr(admin_actions, "MOST_ROWS", 1)
     chosen = {"action": "replay", "_selected_action": ["1"], "select_across": "1", "index": "0"}
@@ -75,18 +80,19 @@ def test_a_user_is_deactivated_and_activated_but_not_by_themselves(
     assert User.objects.get(pk=boss.id).is_active
 
 
-def test_a_breaker_is_closed(support: Client, valkey: redis.Redis) -> None:
-    valkey.hset(f"{settings.VALKEY_PREFIX}breaker:people", mapping={"state": "open", "opened": 0, "failures": 0})
-    assert bus.ask(GetBreakers()) == {"people": "open"}
-    asked = support.post("/admin/breakers/", {"name": "people"})
-    assert "people, open now" in asked.content.decode()
-    assert bus.ask(GetBreakers()) == {"people": "open"}
-    answer = support.post("/admin/breakers/", {"name": "people", "post": "yes"}, follow=True)
-    assert "The breaker people is closed." in answer.content.decode()
-    assert bus.ask(GetBreakers()) == {"people": "closed"}
-    assert entry() == ("boss@example.com", "closed by hand", "people")
+def test_a_breaker_is_closed(support: Client, valkey: redis.Redis, breaker: SharedCircuitBreaker) -> None:
+    name = breaker.name
+    valkey.hset(f"breaker:{name}", mapping={"state": "open", "opened": 0, "failures": 0})
+    assert bus.ask(GetBreakers()) == {name: "open"}
+    asked = support.post("/admin/breakers/", {"name": name})
+    assert f"{name}, open now" in asked.content.decode()
+    assert bus.ask(GetBreakers()) == {name: "open"}
+    answer = support.post("/admin/breakers/", {"name": name, "post": "yes"}, follow=True)
+    assert f"The breaker {name} is closed." in answer.content.decode()
+    assert bus.ask(GetBreakers()) == {name: "closed"}
+    assert entry() == ("boss@example.com", "closed by hand", name)
     listed = support.get("/admin/core/adminnote/").content.decode()
-    assert "circuit breaker people" in listed
+    assert f"circuit breaker {name}" in listed
     assert support.get("/admin/").status_code == 200
     unknown = support.post("/admin/breakers/", {"name": "nobody", "post": "yes"}, follow=True)
     assert "There is no breaker" in unknown.content.decode()

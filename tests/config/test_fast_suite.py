@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests import conftest, processes
+from tests import breakers, conftest, processes
 from tests.starts import MARK, MOST_WORKERS, reaches, starts_processes
 from tests.waiting import wait_for
 
@@ -39,7 +39,7 @@ def by_its_methods() -> None:
     ("thing", "found"),
     [
         *((starter, True) for starter in (run_something, around_it, by_its_methods, processes.running)),
-        *((innocent, False) for innocent in (wait_for, conftest.ask, conftest.fresh_breaker)),
+        *((innocent, False) for innocent in (wait_for, conftest.ask, breakers.fresh_breaker)),
     ],
 )
 def test_what_a_function_refers_to_decides(thing: Callable[..., object], found: bool) -> None:

@@ -22,9 +22,9 @@ starts() {
 a_value_with_a_dollar_is_refused() {
     cp "$scratch/env" "$scratch/kept"
     # shellcheck disable=SC2016
-    echo 'EXTERNAL_API_KEY=ab$cd' >>"$scratch/env"
+    echo 'METRICS_TOKEN=ab$cd' >>"$scratch/env"
     ! compose run --rm --no-deps check >"$scratch/output" 2>&1 || fail "a \$ outside single quotes is accepted"
-    grep -q 'line 7: docker compose takes the \$ in EXTERNAL_API_KEY' "$scratch/output" || { cat "$scratch/output"; fail "no clear message"; }
+    grep -q 'line 7: docker compose takes the \$ in METRICS_TOKEN' "$scratch/output" || { cat "$scratch/output"; fail "no clear message"; }
     ! grep -q 'ab\$cd' "$scratch/output" || fail "the message holds the value"
     mv "$scratch/kept" "$scratch/env"
     say "a value that Compose would change is refused, with its line"

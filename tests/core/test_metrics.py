@@ -21,6 +21,7 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from apps.core.queue.work_queue import TASKS
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.core.telemetry.slots import VARIABLE, Slots
 from apps.core.telemetry.state import VALKEY, StateCollector
 from config.server.ports import free_port
@@ -188,7 +189,7 @@ class TestState:
     """What is looked up when Prometheus asks."""
 
     @pytest.mark.django_db(transaction=True)
-    def test_every_source_is_there(self, client: Client, valkey: redis.Redis) -> None:
+    def test_every_source_is_there(self, client: Client, valkey: redis.Redis, breaker: SharedCircuitBreaker) -> None:
         valkey.set(f"{settings.VALKEY_PREFIX}worker:io", 1)
         page = client.get("/metrics").content.decode()
         sources = {s.labels["source"]: s.value for s in samples(page) if s.name == "metrics_source_up"}
@@ -204,7 +205,7 @@ class TestState:
         assert set(sources.values()) == {1}
         up = {s.labels["queue"]: s.value for s in samples(page) if s.name == "worker_up"}
         assert up == {task.queue: float(task.queue == "io") for task in TASKS.values()}
-        assert total(page, "breaker_state", breaker="people", state="closed") == 1
+        assert total(page, "breaker_state", breaker=breaker.name, state="closed") == 1
         assert total(page, "breaker_state") == 1
 
     def test_parts_that_are_away_do_not_take_the_page_along(self, processes: Processes) -> None:

@@ -12,7 +12,6 @@ import yaml
 from apps.core.bus import bus
 from apps.jobs.commands import SubmitJob
 from apps.users.commands import RegisterUser
-from config.stack.people import PeopleDirectory
 from tests import loopback
 from tests.processes import ROOT, Processes
 from tests.waiting import wait_for
@@ -22,6 +21,16 @@ MONITORING = ROOT / "config" / "monitoring"
 WORDS = {
     "and", "by", "deriv", "histogram_quantile", "increase", "max", "min", "or", "rate", "sum", "topk",
 }  # fmt: skip
+# a call of another machine that fails, and is tried again
+BREAK = """
+from django.conf import settings
+from apps.core.resilience.retry import TransientError
+from config.container import Container
+def fail():
+    raise TransientError("busy")
+container = Container(settings.ENV)
+container.retry.call(container.breaker("shared").call, fail)
+"""
 # Prometheus's own metric
 THEIRS = {"up"}
 
@@ -59,18 +68,18 @@ def shown(url: str) -> set[str]:
 
 
 def test_every_metric_that_is_asked_for_is_there(processes: Processes) -> None:
-    with PeopleDirectory("test-key") as people:
-        people.control(status=503, times=1)
-        shared: dict[str, Any] = {
-            "PROMETHEUS_MULTIPROC_DIR": str(processes.folder / "metrics"),
-            "BREAKER_FAILURE_THRESHOLD": "1",
-        }
-        web = processes.web(WEB_WORKERS="2", **shared)
-        processes.relay(**shared)
-        processes.worker(EXTERNAL_API_URL=people.url, RETRY_BASE_DELAY="0.01", **shared)
-        bus.execute(RegisterUser("ada@example.com", "Ada"))
-        bus.execute(SubmitJob("process", None, {"rows": []}))
-        wait_for(lambda: asked_for() <= shown(web.url), f"there is {asked_for() - shown(web.url)}", 60)
+    shared: dict[str, Any] = {
+        "PROMETHEUS_MULTIPROC_DIR": str(processes.folder / "metrics"),
+        "BREAKER_FAILURE_THRESHOLD": "1",
+        "RETRY_BASE_DELAY": "0.01",
+    }
+    web = processes.web(WEB_WORKERS="2", **shared)
+    processes.relay(**shared)
+    processes.worker(**shared)
+    assert "CircuitOpen" in processes.manage("shell", "-c", BREAK, **shared).stderr
+    bus.execute(RegisterUser("ada@example.com", "Ada"))
+    bus.execute(SubmitJob("process", None, {"rows": []}))
+    wait_for(lambda: asked_for() <= shown(web.url), f"there is {asked_for() - shown(web.url)}", 60)
 
 
 @pytest.mark.parametrize("alert", alerts(), ids=lambda alert: str(alert["alert"]))

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from apps.core.bus import bus
-from apps.events.bus import EVENTS, RECEIVERS, Event, event, happened, on
-from apps.profiles.commands import Person, RecordEnrichment
-from tests.events.steps import Check, Connect, Stepped, Turned, keep, record, sql
+from apps.core.bus import Command, bus
+from apps.events.bus import EVENTS, Event, event
+from apps.users.events import UserRegistered
+from tests.events.steps import Check, Connect, Keep, Stepped, Turned, answered, connected, keep, record, sql
 
 
 @pytest.fixture
@@ -33,22 +34,36 @@ def connect(steps: None) -> Iterator[Connect]:
         def connect(
             name: str, check: Check = lambda who, number: None, heard: type[Event] | None = Stepped, **how: Any
         ) -> str:
-            def receive(told: Any) -> RecordEnrichment | None:
+            def receive(told: Any) -> Keep | None:
                 steps = told if how.get("many") else [told]
                 for step in steps:
                     who, number = step.data["who"] if heard is None else step.who, step.number if heard else step.id
                     check(who, number)
                     if how.get("waits"):
-                        return RecordEnrichment(number, Person(who, name, ""))
+                        return Keep(name, who, number)
                     keep(name, who, number)
                 return None
 
             receive.__name__ = name
-            on(heard, **how)(receive)
-            full = f"events.{name}"
-            afterwards.callback(happened.disconnect, sender=heard, dispatch_uid=full)
-            afterwards.callback(RECEIVERS.pop, full)
-            return full
+            return afterwards.enter_context(connected(receive, heard, **how))
 
-        afterwards.enter_context(bus.replaced(RecordEnrichment, record))
+        afterwards.enter_context(answered(Keep, record))
         yield connect
+
+
+@dataclass(frozen=True)
+class Greet(Command[None]):
+    """Take note of new users."""
+
+    user_ids: tuple[int, ...]
+
+
+@pytest.fixture
+def greeter() -> Iterator[str]:
+    """Hears of new users, many at once, and does not wait; the name on its deliveries."""
+
+    def greet(events: Sequence[UserRegistered]) -> None:
+        bus.execute(Greet(tuple(event.user_id for event in events)))
+
+    with answered(Greet, lambda command: None), connected(greet, UserRegistered, many=True) as name:
+        yield name

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from django.db import connection, transaction
 
-from apps.events.bus import Event, publish_all
+from apps.core.bus import Command, bus
+from apps.events.bus import RECEIVERS, Event, happened, on, publish_all
 from apps.events.models import Delivery
-from apps.profiles.commands import RecordEnrichment
 
 Connect = Callable[..., str]
 Check = Callable[[str, int], None]
@@ -46,8 +47,39 @@ def keep(receiver: str, who: str, number: int) -> None:
     sql("INSERT INTO effects (receiver, who, number) VALUES (%s, %s, %s)", receiver, who, number)
 
 
-def record(command: RecordEnrichment) -> None:
-    keep(command.person.company, command.person.display_name, command.user_id)
+@dataclass(frozen=True)
+class Keep(Command[None]):
+    """Keep what a receiver did, as the answer of one that waits."""
+
+    receiver: str
+    who: str
+    number: int
+
+
+def record(command: Keep) -> None:
+    keep(command.receiver, command.who, command.number)
+
+
+@contextmanager
+def answered(message: type[Command[Any]], handler: Callable[[Any], Any]) -> Iterator[None]:
+    """Let `handler` answer a message of the test's own."""
+    bus.register(message, handler)
+    try:
+        yield
+    finally:
+        del bus._handlers[message]
+
+
+@contextmanager
+def connected(receive: Callable[..., Any], heard: type[Event] | None, **how: Any) -> Iterator[str]:
+    """Let `receive` hear these events; the name on its deliveries."""
+    on(heard, **how)(receive)
+    name = f"events.{receive.__name__}"
+    try:
+        yield name
+    finally:
+        happened.disconnect(sender=heard, dispatch_uid=name)
+        del RECEIVERS[name]
 
 
 def step(who: str, numbers: Sequence[int], kind: type[Stepped] = Stepped) -> None:

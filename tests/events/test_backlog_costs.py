@@ -36,8 +36,8 @@ WAITING = """
     SELECT e.id, r.receiver, e.aggregate, r.waits, true,
         CASE WHEN e.position IS NULL THEN 'pending' ELSE 'delivered' END, 0, '',
         CASE WHEN e.position IS NULL THEN statement_timestamp() END
-    FROM events_outboxevent e CROSS JOIN (VALUES ('profiles.create_profile', false),
-        ('users.send_welcome_email', true), ('profiles.enrich_profile', true)) r(receiver, waits)"""
+    FROM events_outboxevent e CROSS JOIN (VALUES ('test.direct', false),
+        ('users.send_welcome_email', true), ('test.waiting', true)) r(receiver, waits)"""
 
 LONG = 20_000
 LINE = """
@@ -46,7 +46,7 @@ LINE = """
         SELECT 'user.created', 'user:-1', '{"user_id": -1, "email": "n@e.com", "name": "N"}', '',
             nextval('events_position') FROM generate_series(1, %s) RETURNING id)
     INSERT INTO events_delivery (event_id, receiver, aggregate, waits, behind, state, attempts, last_error)
-    SELECT id, 'profiles.create_profile', 'user:-1', false, id > (SELECT min(id) FROM told), 'pending', 0, ''
+    SELECT id, 'test.direct', 'user:-1', false, id > (SELECT min(id) FROM told), 'pending', 0, ''
     FROM told ORDER BY id"""
 
 

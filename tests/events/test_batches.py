@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 
 import pytest
 from django.core import mail
@@ -15,13 +15,12 @@ from apps.events import deliveries, lines
 from apps.events.bus import on
 from apps.events.models import Delivery
 from apps.events.relay import fan_out
-from apps.profiles.commands import LookUpPerson, Person, RecordEnrichment
-from apps.profiles.models import Profile
 from apps.users.commands import UserSnapshot
 from apps.users.events import UserRegistered
+from tests.events.steps import Connect, Keep, Stepped, connected, effects, outcomes, record, sql, step
 
 Register = Callable[..., UserSnapshot]
-PROFILE, MAIL, ENRICHMENT = "profiles.create_profile", "users.send_welcome_email", "profiles.enrich_profile"
+MAIL = "users.send_welcome_email"
 
 
 def registered(register: Register, count: int, only: str) -> list[UserSnapshot]:
@@ -32,52 +31,58 @@ def registered(register: Register, count: int, only: str) -> list[UserSnapshot]:
     return users
 
 
-def outcomes() -> list[tuple[str, int]]:
-    return list(Delivery.objects.order_by("event_id").values_list("state", "attempts"))
+def stepped(count: int) -> None:
+    """So many steps, each somebody else's, whose deliveries wait."""
+    for number in range(count):
+        step(f"{number}", [number])
+    fan_out()
 
 
 @pytest.mark.django_db
 class TestManyAtOnce:
-    def statements(self, register: Register, count: int) -> list[str]:
-        registered(register, count, PROFILE)
+    @pytest.fixture(autouse=True)
+    def together(self, steps: None) -> Iterator[None]:
+        """A receiver that keeps many steps in one statement."""
+
+        def keep_all(told: Sequence[Stepped]) -> None:
+            sql("INSERT INTO effects (number) SELECT unnest(%s::int[])", [one.number for one in told])
+
+        with connected(keep_all, Stepped, many=True):
+            yield
+
+    def statements(self, count: int) -> list[str]:
+        stepped(count)
         with CaptureQueriesContext(connection) as seen:
             deliveries.work(seconds=5)
-        assert Profile.objects.count() == count
+        assert sorted(effects()) == list(range(count))
         assert set(outcomes()) == {("delivered", 1)}
         return [query["sql"] for query in seen.captured_queries]
 
-    def test_their_number_costs_no_statements(self, register: Register) -> None:
-        few = len(self.statements(register, 3))
-        Profile.objects.all().delete()
-        Delivery.objects.all().delete()
-        connection.cursor().execute("DELETE FROM users_user")
-        many = self.statements(register, 60)
-        assert len(many) == few, "one statement makes all profiles, another settles all deliveries"
+    def test_their_number_costs_no_statements(self) -> None:
+        few = len(self.statements(3))
+        sql("TRUNCATE effects, events_delivery")
+        many = self.statements(60)
+        assert len(many) == few, "one statement keeps all steps, another settles all deliveries"
 
-    def test_one_that_the_database_refuses_fails_alone(self, register: Register) -> None:
-        users = registered(register, 5, PROFILE)
-        with connection.cursor() as cursor:
-            cursor.execute(
-                f"ALTER TABLE profiles_profile ADD CONSTRAINT for_this_test CHECK (user_id <> {users[2].id})"
-            )
+    def test_one_that_the_database_refuses_fails_alone(self) -> None:
+        sql("ALTER TABLE effects ADD CONSTRAINT for_this_test CHECK (number <> 2)")
+        stepped(5)
         deliveries.work(seconds=5)
         assert [state for state, _ in outcomes()] == ["delivered", "delivered", "failed", "delivered", "delivered"]
-        assert Profile.objects.count() == 4
+        assert sorted(effects()) == [0, 1, 3, 4]
 
-    def test_one_that_was_taken_over_takes_nothing_of_the_others_along(
-        self, register: Register, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        users = registered(register, 5, PROFILE)
+    def test_one_that_was_taken_over_takes_nothing_of_the_others_along(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        stepped(5)
         run_all = deliveries._run_all
 
         def overtaken(batch: list[Delivery]) -> None:
             run_all(batch)
-            Delivery.objects.filter(event__aggregate=f"user:{users[2].id}").update(token=None)
+            Delivery.objects.filter(event__aggregate="2").update(token=None)
 
         monkeypatch.setattr(deliveries, "_run_all", overtaken)
         batch = deliveries._claim(lines.DIRECT, 5, 30)
         assert not deliveries._deliver_together(batch), "the mark and the effects are one transaction"
-        assert not Profile.objects.exists()
+        assert not effects()
 
     def test_who_waits_for_another_machine_takes_one_at_a_time(self) -> None:
         with pytest.raises(ImproperlyConfigured, match="one event at a time"):
@@ -86,23 +91,20 @@ class TestManyAtOnce:
 
 @pytest.mark.django_db(transaction=True)
 class TestWaiting:
-    def test_answers_are_kept_together_and_a_refused_one_alone(self, register: Register) -> None:
-        users = registered(register, 6, ENRICHMENT)
-        handler = bus._find(RecordEnrichment)
+    def test_answers_are_kept_together_and_a_refused_one_alone(self, connect: Connect) -> None:
+        connect("asks", waits=True)
+        stepped(6)
 
-        def record(command: RecordEnrichment) -> None:
-            handler(command)
-            if command.user_id == users[3].id:
+        def refuse(command: Keep) -> None:
+            record(command)
+            if command.number == 3:
                 raise ValueError("not this one")
 
-        with (
-            bus.replaced(LookUpPerson, lambda command: Person("N", "", "")),
-            bus.replaced(RecordEnrichment, record),
-        ):
+        with bus.replaced(Keep, refuse):
             batch = deliveries._claim_waiting(6)
             deliveries._work_off(batch, claimed=float("inf"))
         assert [state for state, _ in outcomes()] == ["delivered"] * 3 + ["failed"] + ["delivered"] * 2
-        assert set(Profile.objects.values_list("user_id", flat=True)) == {user.id for user in users} - {users[3].id}
+        assert sorted(effects()) == [0, 1, 2, 4, 5]
 
     def test_what_cannot_start_in_time_is_given_back_uncounted(self, register: Register) -> None:
         registered(register, 3, MAIL)
@@ -112,15 +114,13 @@ class TestWaiting:
         assert deliveries.work_waiting(seconds=5, threads=2) == 3
         assert outcomes() == [("delivered", 1)] * 3
 
-    def test_a_slow_receiver_does_not_hold_up_a_quick_one(self, register: Register) -> None:
-        registered(register, 6, "")
-        for number in range(2):
-            register(f"more-{number}@example.com")
-        fan_out()
-        Delivery.objects.filter(receiver=PROFILE).delete()
+    def test_a_slow_receiver_does_not_hold_up_a_quick_one(self, connect: Connect) -> None:
+        connect("slow", waits=True)
+        connect("quick", waits=True)
+        stepped(8)
         rows = deliveries._claim_waiting(20)
         parts = list(lines.parts(rows, 4))
-        assert sum(len(part) for part in parts) == len(rows)
+        assert sum(len(part) for part in parts) == len(rows) == 16
         assert all(len({row.receiver for row in part}) == 1 for part in parts)
         assert all(part == sorted(part, key=lambda row: row.id) for part in parts)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,19 +13,20 @@ from django.db import connection
 from apps.core.bus import bus
 from apps.core.queue.work_queue import TASKS
 from apps.events import deliveries
+from apps.events.bus import publish
 from apps.events.models import Delivery, OutboxEvent
 from apps.events.queries import ReadFeed
 from apps.events.relay import BATCH, Relay, fan_out
 from apps.jobs.commands import RunNextJob, SubmitJob
-from apps.profiles.commands import LookUpPerson, Person
-from apps.profiles.models import Profile
 from apps.users.commands import UpdateUser, UserSnapshot
+from apps.users.events import UserRegistered
 from apps.users.imports import CSV_TYPE, import_users
 from apps.users.models import User
+from tests.events.steps import Keep, Stepped, answered, connected
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("greeter")]
 Register = Callable[..., UserSnapshot]
-PROFILE = "profiles.create_profile"
+GREETER = "events.greet"
 # as an import leaves them behind, of users who are gone
 BULK = """
     INSERT INTO events_outboxevent (type, aggregate, data, request_id, bulk)
@@ -34,10 +35,17 @@ BULK = """
     FROM generate_series(1, %s) n"""
 
 
-@pytest.fixture(autouse=True)
-def no_directory() -> Any:
-    """Enrichment is not what these tests are about."""
-    with bus.replaced(LookUpPerson, lambda command: None):
+@pytest.fixture
+def follows(steps: None) -> Iterator[None]:
+    """A receiver of new users that waits, and whose answer publishes an event in its turn."""
+
+    def follow(event: UserRegistered) -> Keep:
+        return Keep("", event.email, 1)
+
+    def handler(command: Keep) -> None:
+        publish(Stepped(command.who, command.number))
+
+    with answered(Keep, handler), connected(follow, UserRegistered, waits=True):
         yield
 
 
@@ -57,30 +65,28 @@ def imported(*emails: str) -> list[User]:
 
 
 class TestWhatIsBulk:
-    def test_an_import_s_events_and_what_follows_from_them(self, drain: Callable[[], int]) -> None:
+    def test_an_import_s_events_and_what_follows_from_them(self, follows: None, drain: Callable[[], int]) -> None:
         imported("ada@example.com")
-        with bus.replaced(LookUpPerson, lambda command: Person("Ada", "", "")):
-            drain()
+        drain()
         assert set(OutboxEvent.objects.values_list("type", "bulk")) == {
             ("user.created", True),
-            ("profile.enriched", True),
+            ("test.stepped", True),
         }
         assert set(Delivery.objects.values_list("bulk", flat=True)) == {True}
 
     def test_that_the_job_is_done_and_what_a_person_does_is_not(
-        self, register: Register, drain: Callable[[], int]
+        self, follows: None, register: Register, drain: Callable[[], int]
     ) -> None:
         ada = register()
         bus.execute(SubmitJob("import_users", ada.id, {"kind": CSV_TYPE}, upload=io.BytesIO(b"email,name\nb@x.de,B\n")))
         bus.execute(RunNextJob())
-        with bus.replaced(LookUpPerson, lambda command: Person("Ada", "", "")):
-            drain()
+        drain()
         bulk = set(OutboxEvent.objects.values_list("type", "aggregate", "bulk"))
         assert ("user.created", f"user:{ada.id}", False) in bulk
         assert {each for each in bulk if each[0] == "job.finished"} == {
             (kind, aggregate, False) for kind, aggregate, _ in bulk if kind == "job.finished"
         }
-        assert ("profile.enriched", f"user:{ada.id}", False) in bulk
+        assert ("test.stepped", ada.email, False) in bulk
 
 
 class TestPeopleFirst:
@@ -95,7 +101,7 @@ class TestPeopleFirst:
         assert OutboxEvent.objects.get(aggregate=f"user:{ada.id}").position is not None
         # one batch each, as a worker takes them
         assert deliveries.work(seconds=0.0001) > 0
-        assert Profile.objects.filter(user_id=ada.id).exists()
+        assert Delivery.objects.get(aggregate=f"user:{ada.id}", receiver=GREETER).state == "delivered"
         # one of hers and one of bulk at a time
         for _ in range(2):
             deliveries.work_waiting(seconds=0.0001)
@@ -118,7 +124,8 @@ class TestPeopleFirst:
         Delivery.objects.filter(bulk=False).update(due_at=None)
         only_bulk = due()
         assert only_bulk
-        assert only_bulk.oldest == both.newest
+        assert people.newest < only_bulk.oldest
+        assert only_bulk.newest == both.newest
 
 
 class TestTheFloor:
@@ -151,7 +158,7 @@ class TestTheFloor:
 class TestOrder:
     """Events of one aggregate keep their order, whatever their class."""
 
-    def told(self, aggregate: str, receiver: str = PROFILE) -> list[tuple[int, bool]]:
+    def told(self, aggregate: str, receiver: str = GREETER) -> list[tuple[int, bool]]:
         rows = Delivery.objects.filter(aggregate=aggregate, receiver=receiver).order_by("id")
         return list(rows.values_list("event_id", "bulk"))
 
@@ -174,7 +181,7 @@ class TestOrder:
             " VALUES ('user.created', %s, '{}', '')", f"user:{bob.id}")  # fmt: skip
         fan_out()
         assert [bulk for _, bulk in self.told(f"user:{bob.id}")] == [False, False]
-        assert Delivery.objects.filter(bulk=True, receiver=PROFILE).count() == 5, "the others wait"
+        assert Delivery.objects.filter(bulk=True, receiver=GREETER).count() == 5, "the others wait"
 
     def test_a_bulk_event_does_not_pass_a_person_s_that_waits_for_its_turn(self, register: Register) -> None:
         users = [register(f"{number}@example.com") for number in range(12)]

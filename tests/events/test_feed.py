@@ -80,7 +80,7 @@ def test_nonsense_is_400(staff: APIClient, given: dict[str, str]) -> None:
 
 
 def test_what_is_old_is_pruned_once_told_and_the_rest_when_it_is_older_still(
-    staff: APIClient, register: Register, drain: Callable[[], int], directory: object
+    staff: APIClient, register: Register, drain: Callable[[], int]
 ) -> None:
     register("old@example.com")
     drain()

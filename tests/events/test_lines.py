@@ -15,9 +15,8 @@ from apps.events import deliveries, lines
 from apps.events.bus import bulk
 from apps.events.models import Delivery, OutboxEvent
 from apps.events.relay import fan_out
-from apps.profiles.commands import RecordEnrichment
 from tests.core.racing import at_once, held_open, waiting_for_a_lock
-from tests.events.steps import Check, Connect, Stepped, Turned, effects, outcomes, record, sql, step
+from tests.events.steps import Check, Connect, Keep, Stepped, Turned, effects, outcomes, record, sql, step
 from tests.waiting import wait_for
 
 DUE = """
@@ -111,12 +110,12 @@ class TestOneFails:
         step("ada", range(6))
         fan_out()
 
-        def refuse(command: RecordEnrichment) -> None:
-            if command.user_id == 3:
+        def refuse(command: Keep) -> None:
+            if command.number == 3:
                 raise ValueError("not this one")
             record(command)
 
-        with bus.replaced(RecordEnrichment, refuse):
+        with bus.replaced(Keep, refuse):
             deliveries._work_off(deliveries._claim_waiting(6), float("inf"))
         assert effects() == [0, 1, 2]
         assert outcomes() == [("delivered", 1)] * 3 + [("failed", 1)] + [("pending", 0)] * 2
@@ -237,7 +236,7 @@ class TestRaces:
         if self.chance.random() < 0.05:
             raise RuntimeError("not now")
 
-    def record_or_not(self, command: RecordEnrichment) -> None:
+    def record_or_not(self, command: Keep) -> None:
         record(command)
         self.moody("", 0)
 
@@ -262,7 +261,7 @@ class TestRaces:
             for who in range(people):
                 with bulk() if (who + start) % 3 else transaction.atomic():
                     step(f"p{who}", range(start, start + 8))
-        with bus.replaced(RecordEnrichment, self.record_or_not):
+        with bus.replaced(Keep, self.record_or_not):
             assert at_once(3, self.work) == [None] * 3
         told: dict[tuple[str, str], list[int]] = defaultdict(list)
         for receiver, who, number in sql("SELECT receiver, who, number FROM effects ORDER BY id"):

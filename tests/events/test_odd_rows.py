@@ -19,20 +19,18 @@ from apps.events.deliveries import BACKOFF, work, work_waiting
 from apps.events.models import Delivery, OutboxEvent
 from apps.events.queries import ReadFeed
 from apps.events.relay import Relay, fan_out
-from apps.profiles.commands import CreateProfiles
-from apps.profiles.models import Profile
 from apps.users.commands import RegisterUser, UserSnapshot
 from tests.conftest import PASSWORD
+from tests.events.conftest import Greet
 from tests.waiting import wait_for
 
-PROFILE = "profiles.create_profile"
 # PostgreSQL keeps it, and Python refuses to read it
 HUGE = """
     UPDATE events_outboxevent SET data = jsonb_build_object('n', ('1' || repeat('0', 5000))::numeric) WHERE id = %s"""
 
 
 @pytest.fixture
-def three(register: Callable[..., UserSnapshot], transactional_db: None) -> list[OutboxEvent]:
+def three(register: Callable[..., UserSnapshot], transactional_db: None, greeter: str) -> list[OutboxEvent]:
     """Three events, the second of which is for the test to spoil."""
     for number in range(3):
         register(f"{number}@example.com")
@@ -44,7 +42,7 @@ def sql(statement: str, *values: Any) -> None:
         cursor.execute(statement, values)
 
 
-def states(receiver: str = PROFILE) -> list[str]:
+def states(receiver: str = "events.greet") -> list[str]:
     return list(Delivery.objects.filter(receiver=receiver).order_by("event_id").values_list("state", flat=True))
 
 
@@ -90,17 +88,15 @@ class TestDeliveries:
         assert "cannot be read" in Delivery.objects.filter(event=three[1])[0].last_error
 
     def test_a_reason_that_cannot_be_stored_as_it_is_stops_nobody(self, three: list[OutboxEvent]) -> None:
-        def refuse(command: CreateProfiles) -> None:
-            for user_id in command.user_ids:
-                if user_id == three[1].data["user_id"]:
-                    raise ValueError("a NUL \0 and half a pair \ud800")
-                Profile.objects.create(user_id=user_id)
+        def refuse(command: Greet) -> None:
+            if three[1].data["user_id"] in command.user_ids:
+                raise ValueError("a NUL \0 and half a pair \ud800")
 
         fan_out()
-        with bus.replaced(CreateProfiles, refuse):
+        with bus.replaced(Greet, refuse):
             work(seconds=5)
         assert states() == ["delivered", "failed", "delivered"]
-        assert "a NUL  and half a pair ?" in Delivery.objects.get(receiver=PROFILE, event=three[1]).last_error
+        assert "a NUL  and half a pair ?" in Delivery.objects.get(receiver="events.greet", event=three[1]).last_error
 
     def test_one_that_takes_its_worker_down_each_time_is_given_up(self, three: list[OutboxEvent]) -> None:
         fan_out()

@@ -38,4 +38,4 @@ def test_events_written_by_a_clock_that_steps_back_are_still_due_at_once(
     monkeypatch.setattr(time, "time", lambda: right() - HOUR)
     register("after@example.com")
     drain()
-    assert Delivery.objects.filter(receiver="profiles.create_profile", state="delivered").count() == 2
+    assert Delivery.objects.filter(receiver="users.send_welcome_email", state="delivered").count() == 2

@@ -133,7 +133,10 @@ class World:
         users = dict(self.rows("SELECT email, id FROM users_user WHERE email LIKE %s", f"{client.prefix}-%"))
         assert set(client.accepted) <= set(users), "a user who was answered 201 is gone"
         ids = list(users.values())
-        for kind in ("user.created", "profile.enriched"):
+        for kind in (
+            "user.created",
+            "profile.enriched",
+        ):
             counts = dict(
                 self.rows(
                     "SELECT (data->>'user_id')::bigint, count(*) FROM events_outboxevent"

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 
 import httpx
 import pytest
@@ -18,29 +18,25 @@ from structlog.testing import capture_logs
 
 from apps.core.resilience.breaker_state import CLOSED, HALF_OPEN, OPEN, ValkeyState
 from apps.core.resilience.circuit_breaker import CircuitOpen, SharedCircuitBreaker
-from apps.core.resilience.retry import Retry
+from apps.core.resilience.transport import DeadlineTransport
 from apps.core.resilience.valkey import Valkey
-from apps.profiles.directory import DirectoryRefused, DirectoryUnavailable
-from apps.profiles.people import PeopleClient
-from config.stack.people import PeopleDirectory
 from tests import loopback
-from tests.conftest import fresh_breaker
+from tests.breakers import fresh_breaker
 from tests.core.racing import at_once
 from tests.processes import ROOT, Processes
 from tests.waiting import wait_for
 
 CLOSED_PORT = "redis://127.0.0.1:1/0"
 # on a busy machine a new process's first look at Valkey may take longer than the service waits for it
-ASK = """
+CALL = """
 import sys, time
 import django; django.setup()
-from apps.core.resilience.breakers import GetBreakers
-from apps.core.bus import bus
-from apps.profiles.commands import LookUpPerson
-until = time.monotonic() + 20
-while bus.ask(GetBreakers())["people"] != sys.argv[1] and time.monotonic() < until:
+from django.conf import settings
+from config.container import Container
+shared, until = Container(settings.ENV).breaker("shared"), time.monotonic() + 20
+while shared.current_state != sys.argv[1] and time.monotonic() < until:
     time.sleep(0.1)
-print("FOUND", bus.execute(LookUpPerson("ada@example.com")))
+print(shared.call(lambda: "CALLED"))
 """
 
 
@@ -102,22 +98,19 @@ class TestShared:
 
     def test_a_real_process_does_not_call_what_this_one_found_dead(self, processes: Processes) -> None:
         valkey = Valkey(settings.ENV.redis_url, timeout=1.0, prefix=settings.VALKEY_PREFIX)
-        people = SharedCircuitBreaker("people", ValkeyState(valkey))
-        with PeopleDirectory("test-key") as directory:
+        shared = SharedCircuitBreaker("shared", ValkeyState(valkey))
 
-            def ask_once_it_is(state: str) -> subprocess.CompletedProcess[str]:
-                environment = processes.environment() | {"EXTERNAL_API_URL": directory.url}
-                command = [sys.executable, "-c", ASK, state]
-                return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+        def call_once_it_is(state: str) -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-c", CALL, state]
+            environment = processes.environment()
+            return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
-            trip(people)
-            refused = ask_once_it_is("open")
-            assert "DirectoryUnavailable" in refused.stderr
-            assert directory.served == 0
-            assert processes.manage("breakers", "--reset", "people").returncode == 0
-            assert people.current_state == CLOSED
-            assert "FOUND Person(display_name='Ada'" in ask_once_it_is("closed").stdout
-            assert directory.served == 1
+        trip(shared)
+        refused = call_once_it_is("open")
+        assert "CircuitOpen" in refused.stderr
+        assert "CALLED" not in refused.stdout
+        shared.reset()
+        assert "CALLED" in call_once_it_is("closed").stdout
 
 
 class TestHalfOpen:
@@ -190,24 +183,17 @@ class TestWhatCounts:
         assert breaker.current_state == CLOSED
 
     def test_the_callers_own_mistakes_do_not_count(self) -> None:
-        breaker = fresh_breaker(failure_threshold=2, exclude=(DirectoryRefused,))
-        with (
-            PeopleDirectory("test-key") as directory,
-            closing(PeopleClient(directory.url, "test-key", breaker, Retry(max_attempts=1))) as client,
-        ):
-            directory.control(status=422)
-            for _ in range(5):
-                with pytest.raises(DirectoryRefused):
-                    client.find("ada@example.com")
-            directory.control()
-            assert client.find("unknown@example.com") is None
-            assert breaker.current_state == CLOSED
-            directory.control(status=500)
-            for _ in range(3):
-                with pytest.raises(DirectoryUnavailable):
-                    client.find("ada@example.com")
-            assert breaker.current_state == OPEN
-            assert directory.served == 8
+        breaker = fresh_breaker(failure_threshold=2, exclude=(ValueError,))
+
+        def refuse() -> None:
+            raise ValueError("the request is wrong")
+
+        for _ in range(5):
+            with pytest.raises(ValueError, match="wrong"):
+                breaker.call(refuse)
+        assert breaker.current_state == CLOSED
+        trip(breaker, 2)
+        assert breaker.current_state == OPEN
 
     def test_every_change_is_in_the_log(self, valkey: redis.Redis) -> None:
         breaker = fresh_breaker()
@@ -246,13 +232,10 @@ class TestCallTimeout:
 
     def test_a_slow_drip_is_cut_off(self) -> None:
         breaker = fresh_breaker(call_timeout=0.3)
-        with (
-            dripping(10) as url,
-            closing(PeopleClient(url, "test-key", breaker, Retry(max_attempts=1))) as client,
-        ):
+        with dripping(10) as url, httpx.Client(transport=DeadlineTransport()) as client:
             start = time.monotonic()
-            with pytest.raises(DirectoryUnavailable):
-                client.find("ada@example.com")
+            with pytest.raises(httpx.TimeoutException):
+                breaker.call(client.get, url)
             assert 0.25 < time.monotonic() - start < 1.5
 
     def test_the_http_clients_own_timeout_would_not_have_ended_it(self) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,12 +12,6 @@ from structlog.testing import capture_logs
 
 from apps.core.http.dates import retry_after
 from apps.core.resilience.retry import Retry, TransientError
-from apps.profiles.directory import DirectoryRefused, DirectoryUnavailable
-from apps.profiles.people import PeopleClient
-from config.stack.people import PeopleDirectory
-from tests.conftest import fresh_breaker
-
-MakeClient = Callable[..., PeopleClient]
 
 
 @dataclass
@@ -96,6 +88,16 @@ class TestWaits:
             )
         assert (failing.calls, time.sleeps) == (3, [4.0, 4.0])
 
+    def test_a_wait_that_the_other_side_asks_for_is_honoured(self, time: Time) -> None:
+        assert retry(time).call(Failing(1, TransientError("busy", 7.0))) == 2
+        assert time.sleeps == [7.0]
+
+    def test_one_past_the_budget_is_told_to_the_caller_at_once(self, time: Time) -> None:
+        failing = Failing(1, TransientError("busy", 600.0))
+        with pytest.raises(TransientError) as refused:
+            retry(time).call(failing)
+        assert (refused.value.retry_after, failing.calls, time.sleeps) == (600.0, 1, [])
+
 
 class TestWhatIsRepeated:
     """Only errors that may pass by themselves."""
@@ -128,88 +130,6 @@ class TestWhatIsRepeated:
             ("retry", 1, 1.0),
             ("retry", 2, 2.0),
         ]
-
-
-@pytest.fixture
-def people() -> Iterator[PeopleDirectory]:
-    """A real people directory on loopback."""
-    with PeopleDirectory("test-key") as server:
-        yield server
-
-
-@pytest.fixture
-def client(people: PeopleDirectory, time: Time) -> Iterator[MakeClient]:
-    """Makes clients of that directory and closes them after the test."""
-    with ExitStack() as made:
-
-        def make(key: str = "test-key", threshold: int = 99, **more: Any) -> PeopleClient:
-            breaker = fresh_breaker(failure_threshold=threshold, exclude=(DirectoryRefused,))
-            return made.enter_context(closing(PeopleClient(people.url, key, breaker, retry(time, **more))))
-
-        yield make
-
-
-class TestOverTheNetwork:
-    """The service's own client against a server that goes wrong."""
-
-    @pytest.mark.parametrize("status", [400, 403, 418])
-    def test_a_4xx_is_asked_once(self, people: PeopleDirectory, time: Time, client: MakeClient, status: int) -> None:
-        people.control(status=status)
-        with pytest.raises(DirectoryRefused, match=str(status)):
-            client().find("ada@example.com")
-        assert (people.served, time.sleeps) == (1, [])
-
-    def test_a_wrong_key_is_asked_once(self, people: PeopleDirectory, time: Time, client: MakeClient) -> None:
-        with pytest.raises(DirectoryRefused, match="401"):
-            client(key="wrong").find("ada@example.com")
-        assert people.served == 1
-
-    @pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
-    def test_a_busy_server_is_asked_as_often_as_allowed(
-        self, people: PeopleDirectory, time: Time, client: MakeClient, status: int
-    ) -> None:
-        people.control(status=status)
-        with pytest.raises(DirectoryUnavailable, match=str(status)):
-            client(max_attempts=4).find("ada@example.com")
-        assert (people.served, len(time.sleeps)) == (4, 3)
-
-    def test_a_blip_is_never_seen_by_the_caller(self, people: PeopleDirectory, time: Time, client: MakeClient) -> None:
-        people.control(status=503, times=2)
-        found = client().find("ada.lovelace@example.com")
-        assert found is not None
-        assert (found.display_name, found.company, people.served) == ("Ada Lovelace", "Example", 3)
-
-    def test_a_server_that_is_not_there_is_asked_again_too(
-        self, people: PeopleDirectory, time: Time, client: MakeClient
-    ) -> None:
-        gone = client()
-        people.__exit__()
-        with pytest.raises(DirectoryUnavailable, match="ConnectError"):
-            gone.find("ada@example.com")
-        assert len(time.sleeps) == 2
-
-    def test_retry_after_is_honoured(self, people: PeopleDirectory, time: Time, client: MakeClient) -> None:
-        people.control(status=503, retry_after=7, times=1)
-        assert client().find("ada@example.com")
-        assert time.sleeps == [7.0]
-
-    def test_a_retry_after_past_the_budget_is_told_to_the_caller_at_once(
-        self, people: PeopleDirectory, time: Time, client: MakeClient
-    ) -> None:
-        people.control(status=429, retry_after=600)
-        with pytest.raises(DirectoryUnavailable) as refused:
-            client().find("ada@example.com")
-        assert (refused.value.retry_after, people.served, time.sleeps) == (600.0, 1, [])
-
-    def test_an_open_breaker_ends_the_retrying(self, people: PeopleDirectory, time: Time, client: MakeClient) -> None:
-        people.control(status=503)
-        asking = client(threshold=2, max_attempts=10)
-        with pytest.raises(DirectoryUnavailable, match="open"):
-            asking.find("ada@example.com")
-        assert (people.served, len(time.sleeps)) == (2, 2)
-        with pytest.raises(DirectoryUnavailable, match="open"):
-            asking.find("grace@example.com")
-        assert (people.served, len(time.sleeps)) == (2, 2)
 
 
 @pytest.mark.parametrize(

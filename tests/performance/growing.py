@@ -26,7 +26,7 @@ LOAD = (
     FROM generate_series(%(first)s::int, %(last)s::int) i""",
     """
     INSERT INTO events_delivery (event_id, receiver, aggregate, waits, state, attempts, last_error)
-    SELECT id, 'profiles.create_profile', aggregate, false, 'pending', 0, ''
+    SELECT id, 'test.direct', aggregate, false, 'pending', 0, ''
     FROM events_outboxevent WHERE position BETWEEN %(first)s AND %(last)s""",
 )
 PATHS = {

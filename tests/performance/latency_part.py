@@ -12,7 +12,8 @@ import httpx
 
 from config.server.ports import free_port
 from config.server.serve import listen
-from config.stack.plan import PEOPLE_KEY, Plan, background, people, relay, web
+from config.stack.plan import Plan, background, relay, web
+from config.stack.stand_ins import stand_ins
 from config.stack.supervisor import Supervisor
 from tests import loopback
 from tests.performance.options import Options
@@ -49,12 +50,13 @@ def run_latency(stack: Stack, options: Options) -> list[Section]:
 @contextmanager
 def _service(part: Part, plan: Plan, receiver: Sink) -> Iterator[Supervisor]:
     """Everything that `make run` starts on top of database and cache."""
-    port = free_port()
-    more = {"EXTERNAL_API_URL": f"http://127.0.0.1:{port}", "EXTERNAL_API_KEY": PEOPLE_KEY}
-    environment = plan.environment(part.environment(EMAIL_URL=receiver.smtp_url, **more), coloured=False)
+    own = part.environment(EMAIL_URL=receiver.smtp_url)
+    played = [*stand_ins(own)]
+    lead = {name: value for one in played for name, value in one.settings.items()}
+    environment = plan.environment(own | lead, coloured=False)
     with listen(plan.host, plan.port) as listener, Supervisor(part.folder / "logs") as supervisor:
         for child in (
-            people(environment, port),
+            *(one.child for one in played),
             web(environment, listener.fileno()),
             relay(environment),
             *background(environment, part.folder),

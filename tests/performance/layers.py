@@ -147,7 +147,7 @@ def _direct(token: str) -> dict[str, Probe]:
     bus.register(ExecuteOne, _one_statement)
     bus.register(ExecuteAtomic, _one_statement)
     container, log = Container(settings.ENV), structlog.get_logger("bench")
-    breaker, retry, users = container.breakers["people"], Retry(), DjangoUsers()
+    breaker, retry, users = container.breaker("bench"), Retry(), DjangoUsers()
     claims = bus.ask(ReadToken(token))
     page = ListUsers(UserV1.shows, claims, 100)
     message = Handle()

@@ -23,7 +23,13 @@ from config.stack.valkey import Valkey
 MIGRATED = "app"
 MIB = 2**20
 # what a developer's shell or .env may set, which must not change the figures
-QUIET = dict.fromkeys(("SENTRY_DSN", "EXTERNAL_API_URL", "API_V1_SUNSET", "CELERY_BROKER_URL", "LOG_LEVEL"), "")
+QUIET = {
+    "SENTRY_DSN": "",
+    "EXTERNAL_API_URL": "",
+    "API_V1_SUNSET": "",
+    "CELERY_BROKER_URL": "",
+    "LOG_LEVEL": "",
+}
 
 
 @dataclass

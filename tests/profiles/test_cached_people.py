@@ -31,7 +31,7 @@ from config.server.ports import free_port
 from config.stack.people import PeopleDirectory
 from config.stack.supervisor import Supervisor
 from config.stack.valkey import Valkey
-from tests.conftest import fresh_breaker
+from tests.breakers import fresh_breaker
 from tests.core.racing import at_once
 
 ADA, TTL, KEY = "ada@engines.example", 600, "k" * 40

@@ -26,7 +26,7 @@ from apps.profiles.models import Profile
 from apps.profiles.people import PeopleClient
 from apps.users.commands import DeleteUser, UserSnapshot
 from config.stack.people import PeopleDirectory
-from tests.conftest import fresh_breaker
+from tests.breakers import fresh_breaker
 
 pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]

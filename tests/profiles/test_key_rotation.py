@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from django.conf import settings
 
 from apps.core.bus import bus
 from apps.profiles.commands import ForgetPerson, Person
-from config.container import Container
 from tests.core.keys import LOST, NEW, OLD, with_keys
+from tests.profiles.fixtures import known_people
 
 ADA = "ada@example.com"
 
@@ -16,7 +15,7 @@ ADA = "ada@example.com"
 @pytest.fixture
 def cached() -> None:
     """An answer about Ada, kept under the old key."""
-    known = Container(settings.ENV).known_people
+    known = known_people()
     known.keep(ADA, Person("Ada", "", ""), known.claim(ADA) or "")
 
 

@@ -93,3 +93,14 @@ def living(processes: list[psutil.Process]) -> list[psutil.Process]:
 def all_gone(processes: list[psutil.Process], seconds: float = 10) -> None:
     """Wait until none of them runs."""
     wait_for(lambda: not living(processes), f"these are gone: {processes}", seconds)
+
+
+def said_in_time(commands: list[str], text: str) -> None:
+    """Run the commands until they print `text`: a machine with other things to do takes longer than they wait."""
+    command = ["sh", "-c", "\n".join(commands)]
+    wait_for(
+        lambda: (
+            text in subprocess.run(command, cwd=ROOT, env=clean({}), capture_output=True, text=True, check=True).stdout
+        ),
+        text,
+    )

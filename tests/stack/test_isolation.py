@@ -16,13 +16,11 @@ import pytest
 import redis
 
 from config.stack import account
-from config.stack.people import PeopleDirectory
 from config.stack.postgres import Postgres
 from config.stack.state import StateError, locked
 from config.stack.throwaway import Services, throwaway_services
 from config.stack.valkey import Valkey
 from config.stack.wheels import ServiceError, draw_password, remembered
-from tests import loopback
 from tests.stack.outsider import as_outsider, as_root
 
 T = TypeVar("T")
@@ -221,12 +219,3 @@ def test_a_folder_of_others_or_for_others_is_no_state_folder(tmp_path: Path) -> 
         os.chown(full, 65533, -1)
         with pytest.raises(StateError, match="belongs to another account"), locked(full, "a test"):
             pytest.fail("it was taken")
-
-
-def test_the_people_directory_is_controlled_with_its_key_alone() -> None:
-    with PeopleDirectory("key") as people, loopback.client(base_url=people.url) as client:
-        people.control(status=503, times=1)
-        assert client.put("/control", json={}).status_code == 401
-        assert client.get("/control").status_code == 401
-        assert client.get("/people", params={"email": "ada@example.com"}).status_code == 401
-        assert people.state()["status"] == 503, "nobody else uses the failure up"

@@ -30,7 +30,7 @@ from config.tracing.calls import TracedRetry
 from config.tracing.exporters import Kept
 from config.tracing.parts import wrap_bus, wrap_valkey
 from config.tracing.sdk import Tracing, role
-from tests.conftest import fresh_breaker
+from tests.breakers import fresh_breaker
 from tests.traces.collector import Collector
 from tests.traces.test_carried import SAMPLED, SPAN, TRACE, UNSAMPLED
 

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.conf import settings
 from django.core.management import load_command_class
 
 from apps.core.queue.work_queue import DeliveryState
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.events.models import Delivery
 from apps.events.relay import fan_out
 from apps.users.commands import UserSnapshot
@@ -131,9 +131,9 @@ class TestOthers:
         replayed = run_json(capsys, "outbox", "--replay", str(letter["id"]))
         assert (replayed["replayed"], replayed["dead"], replayed["pending"]) == (1, 0, waiting)
 
-    def test_breakers_by_name_and_state(self, capsys: pytest.CaptureFixture[str], valkey: Any) -> None:
-        valkey.hset(f"{settings.VALKEY_PREFIX}breaker:people", mapping={"state": "half-open", "leased_until": 0})
-        shown = {row["name"]: row["state"] for row in run_json(capsys, "breakers")}
-        assert shown["people"] == "half_open"
-        shown = {row["name"]: row["state"] for row in run_json(capsys, "breakers", "--reset", "people")}
-        assert shown["people"] == "closed"
+    def test_breakers_by_name_and_state(
+        self, capsys: pytest.CaptureFixture[str], valkey: Any, breaker: SharedCircuitBreaker
+    ) -> None:
+        valkey.hset(f"breaker:{breaker.name}", mapping={"state": "half-open", "leased_until": 0})
+        assert run_json(capsys, "breakers") == [{"name": breaker.name, "state": "half_open"}]
+        assert run_json(capsys, "breakers", "--reset", breaker.name) == [{"name": breaker.name, "state": "closed"}]

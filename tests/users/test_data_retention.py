@@ -19,7 +19,7 @@ from apps.core.queue.work_queue import DeliveryState
 from apps.events import deliveries
 from apps.events.models import Delivery, OutboxEvent
 from apps.events.relay import fan_out
-from apps.profiles.commands import Person, RecordEnrichment
+from apps.profiles import commands as profiles
 from apps.users.commands import EraseNext, UserSnapshot
 from apps.users.login_limit import key_of_email
 from apps.users.models import Erasure, LoginAttempts, User
@@ -95,7 +95,7 @@ def life(register: Callable[..., UserSnapshot], staff: APIClient, anyone: APICli
         assert anyone.post(f"/api/v1/auth/{path}", given).status_code == 202
     anyone.post("/api/v1/process", {"rows": [{"who": NAME}]}, headers={"Idempotency-Key": "k3"})
     staff.generic("POST", "/api/v1/users/import", f"email,name\n{EMAIL},{NAME}\n{NAME},\n", content_type="text/csv")
-    bus.execute(RecordEnrichment(user_id, Person(NAME, "Quixote & Co", "")))
+    bus.execute(profiles.RecordEnrichment(user_id, profiles.Person(NAME, "Quixote & Co", "")))
 
     fan_out()
     dead = Delivery.objects.filter(receiver="users.send_welcome_email", aggregate=f"user:{user_id}")

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-import redis
-from django.conf import settings
 from django.core import mail
 from django.db import connection
 from django.db.models.functions import Now
@@ -23,19 +20,14 @@ from apps.events.models import Delivery, OutboxEvent
 from apps.events.relay import fan_out
 from apps.jobs.commands import SubmitJob
 from apps.jobs.models import Job
-from apps.profiles.commands import ForgetPerson, LookUpPerson
-from apps.profiles.errors import CacheAway
 from apps.users import leaving
 from apps.users.account_repositories import key_of_mail
 from apps.users.commands import DeleteUser, EraseNext, SetPassword, UserSnapshot
 from apps.users.events import UserUpdated
-from apps.users.letters import WriteChange
 from apps.users.links import Purpose
 from apps.users.metrics import erasing
-from apps.users.models import EmailChange, Erasure, LoginAttempts
-from config.container import Container
-from tests.conftest import PASSWORD
-from tests.users.leavers import EMAIL, about, work
+from apps.users.models import Erasure, LoginAttempts
+from tests.users.leavers import EMAIL, about, move, work
 
 pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]
@@ -46,25 +38,12 @@ class TestAddresses:
 
     @pytest.fixture
     def moved(self, zoe: UserSnapshot, as_zoe: APIClient, anyone: APIClient) -> UserSnapshot:
-        """A user who went from one address to the next, and whose earlier change nothing but events tells of."""
-        for now, then in ((EMAIL, "zoe.moved@example.com"), ("zoe.moved@example.com", "zoe.last@example.com")):
-            given = {"email": then, "password": PASSWORD}
-            assert as_zoe.post("/api/v1/auth/email", given).status_code == 202
-            change = EmailChange.objects.get(old_email=now)
-            link = bus.ask(WriteChange(change.pk))
-            assert link
-            token = link.link.rpartition("token=")[2] if "token=" in link.link else re.split(r"[/#]", link.link)[-1]
-            assert anyone.post("/api/v1/auth/email-verification", {"token": token}).status_code == 204
-        EmailChange.objects.filter(old_email=EMAIL).delete()
-        for email in (EMAIL, "zoe.last@example.com"):
-            assert anyone.post("/api/v1/auth/password-reset", {"email": email}).status_code == 202
+        """A user who has moved twice."""
+        move(as_zoe, anyone)
         return zoe
 
-    def test_all_of_them_are_erased(self, moved: UserSnapshot, valkey: redis.Redis) -> None:
+    def test_all_of_them_are_erased(self, moved: UserSnapshot) -> None:
         fan_out()
-        known = Container(settings.ENV).known_people
-        for email in (EMAIL, "zoe.moved@example.com"):
-            known.keep(email, None, known.claim(email) or "")
         other = bus.execute(SubmitJob("process", None, {}))
         Job.objects.filter(id=other).update(due_at=None, finished_at=Now(), error=f"{EMAIL}, zoe.moved@example.com")
         bus.execute(DeleteUser(moved.id))
@@ -74,36 +53,15 @@ class TestAddresses:
         requested = OutboxEvent.objects.filter(type="internal.password_reset_requested")
         assert set(requested.values_list("data__email", flat=True)) == {pseudonym}
         assert Job.objects.get(id=other).error == f"{pseudonym}, {pseudonym}"
-        assert [known.recall(email) for email in (EMAIL, "zoe.moved@example.com")] == [None, None]
         keys = [key_of_mail(purpose, email) for purpose in Purpose for email in (EMAIL, "zoe.last@example.com")]
         assert not LoginAttempts.objects.filter(key__in=keys).exists()
 
     def test_no_mail_goes_to_a_pseudonym(self, zoe: UserSnapshot, as_zoe: APIClient, drain: Callable[[], int]) -> None:
         bus.execute(SetPassword(zoe.id, "quite another phrase"))
         bus.execute(DeleteUser(zoe.id))
-        with bus.replaced(LookUpPerson, lambda wanted: None):
-            drain()
+        drain()
         assert mail.outbox == []
         assert set(Delivery.objects.values_list("state", flat=True)) == {"delivered"}
-
-    def test_what_the_directory_said_of_an_address_that_changes_is_forgotten(
-        self, moved: UserSnapshot, drain: Callable[[], int], make_due: Callable[[], None]
-    ) -> None:
-        asked: list[str] = []
-
-        def away_once(wanted: ForgetPerson) -> bool:
-            asked.append(wanted.email)
-            if len(asked) == 1:
-                raise CacheAway
-            return True
-
-        with bus.replaced(LookUpPerson, lambda wanted: None), bus.replaced(ForgetPerson, away_once):
-            drain()
-            waiting = Delivery.objects.filter(receiver="profiles.forget_changed_addresses", state="failed").get()
-            assert waiting.attempts == 0, "nobody's failure"
-            make_due()
-            drain()
-        assert set(asked) == {"zoe.moved@example.com", "zoe.last@example.com"}
 
 
 class TestTheWorker:
@@ -156,7 +114,7 @@ class TestTheWorker:
         self, long_life: UserSnapshot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def away(person: Person, after: str) -> None:
-            raise CacheAway
+            raise ConnectionError("away")
 
         first = {"broken": Holding("broken", step=away, waits=True)}
         monkeypatch.setattr(leaving, "HOLDINGS", first | HOLDINGS)
@@ -173,7 +131,7 @@ class TestTheWorker:
         self, long_life: UserSnapshot, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def away(person: Person, after: str) -> None:
-            raise CacheAway
+            raise ConnectionError("away")
 
         monkeypatch.setattr(leaving, "SLICE_SECONDS", 0.0)
         monkeypatch.setattr(leaving, "HOLDINGS", {"broken": Holding("broken", step=away)} | HOLDINGS)
@@ -202,14 +160,6 @@ class TestTheWorker:
         Erasure.objects.update(begun_at=Now() - timedelta(hours=2))
         assert 7200 <= oldest() < 7300
 
-    def test_what_the_directory_said_is_forgotten(self, zoe: UserSnapshot, valkey: redis.Redis) -> None:
-        known = Container(settings.ENV).known_people
-        known.keep(EMAIL, None, known.claim(EMAIL) or "")
-        assert known.recall(EMAIL)
-        bus.execute(DeleteUser(zoe.id))
-        work()
-        assert known.recall(EMAIL) is None
-
     def test_what_was_under_way_is_caught_by_the_second_pass(self, zoe: UserSnapshot) -> None:
         fan_out()
         bus.execute(DeleteUser(zoe.id))
@@ -231,7 +181,8 @@ def test_every_table_that_names_people_is_looked_after() -> None:
         )
         found = {name for (name,) in cursor.fetchall()}
     assert found == {
-        "users_user", "users_session", "users_erasure", "profiles_profile", "events_delivery",
+        "users_user", "users_session", "users_erasure", "events_delivery",
+        "profiles_profile",
         "jobs_job",
         "core_idempotentanswer", "core_adminnote", "django_admin_log", "users_emailchange",
         "users_secondfactor",

@@ -13,8 +13,6 @@ from rest_framework.test import APIClient
 from apps.core.bus import Command, bus
 from apps.core.errors import NotFound
 from apps.core.models import IdempotentAnswer
-from apps.profiles.commands import CreateProfiles, Person, RecordEnrichment
-from apps.profiles.models import Profile
 from apps.users.commands import DeleteUser, IssueToken, LogIn, RegisterUser, SetPassword, UpdateUser, UserSnapshot
 from apps.users.models import RefreshToken, Session, User
 from tests.conftest import PASSWORD
@@ -89,17 +87,14 @@ def test_no_token_is_issued(ada: UserSnapshot, end: Change) -> None:
     [
         lambda user_id: LogIn(EMAIL, "192.0.2.1", PASSWORD),
         lambda user_id: IssueToken(EMAIL),
-        lambda user_id: CreateProfiles((user_id,)),
-        lambda user_id: RecordEnrichment(user_id, Person("Ada", "", "")),
     ],
-    ids=["log-in", "token", "profile", "enrichment"],
+    ids=["log-in", "token"],
 )
 def test_a_deletion_waits_for_what_is_being_made_and_takes_it_along(ada: UserSnapshot, make: Change) -> None:
     """Begun before the deletion, committed while that is under way."""
     assert overtaken(make(ada.id), lambda: bus.execute(DeleteUser(ada.id))) is None
     assert not User.objects.filter(id=ada.id).exists()
     assert not Session.objects.exists()
-    assert not Profile.objects.exists()
 
 
 @pytest.mark.parametrize("end", ENDS)

@@ -193,14 +193,6 @@ class TestConditional:
         tag = as_ada.get(f"{USERS}/me").headers["ETag"]
         assert as_ada.patch(f"{USERS}/me", {"name": "X"}, headers={"If-Match": f"W/{tag}"}).status_code == 412
 
-    def test_a_v2_tag_changes_with_the_profile(
-        self, ada: UserSnapshot, as_ada: APIClient, directory: object, drain: Callable[[], int]
-    ) -> None:
-        tag = as_ada.get("/api/v2/users/me").headers["ETag"]
-        drain()
-        fresh = as_ada.get("/api/v2/users/me", headers={"If-None-Match": tag})
-        assert (fresh.status_code, fresh.json()["profile"]["company"]) == (200, "Example")
-
 
 class TestList:
     """GET /users: pages that stay put while rows come and go."""

@@ -11,7 +11,6 @@ from django.conf import settings
 from django.db import connection
 
 from apps.core.bus import bus
-from apps.profiles.commands import LookUpPerson
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import CheckEndpoint, EndpointSnapshot, LookUpHost, RegisterEndpoint, UpdateEndpoint
 from apps.webhooks.repositories import Deliveries, Endpoints, SendQueue
@@ -19,13 +18,6 @@ from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from apps.webhooks.services import Retention, WebhookService
 from tests.webhooks.receiver import Receiver
-
-
-@pytest.fixture(autouse=True)
-def no_directory() -> Iterator[None]:
-    """Enrichment is not what these tests are about."""
-    with bus.replaced(LookUpPerson, lambda command: None):
-        yield
 
 
 @pytest.fixture

@@ -1,11 +1,8 @@
-"""The client's traceparent goes with the work to every webhook and to the people directory, also if nobody traces."""
+"""The client's traceparent goes with the work to every webhook, also if nobody traces."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 from django.conf import settings
@@ -13,17 +10,13 @@ from rest_framework.test import APIClient
 from structlog.testing import capture_logs
 
 from apps.core.bus import bus
-from apps.core.resilience.retry import Retry
 from apps.events.models import OutboxEvent
-from apps.profiles.commands import LookUpPerson
-from apps.profiles.people import PeopleClient
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import CheckEndpoint, RegisterEndpoint
 from apps.webhooks.repositories import SendQueue
 from apps.webhooks.secrets import SecretBox
 from apps.webhooks.sender import Sender
 from config.logging import with_trace
-from tests.conftest import fresh_breaker
 from tests.traces.test_carried import SAMPLED, SPAN, TRACE, UNSAMPLED
 from tests.webhooks.conftest import in_use
 from tests.webhooks.receiver import Receiver
@@ -31,31 +24,8 @@ from tests.webhooks.receiver import Receiver
 Drain = Callable[[], int]
 
 
-@pytest.fixture
-def asked() -> Iterator[list[str]]:
-    """A people directory of the test's own; the traceparent of each question that it was asked."""
-    heard: list[str] = []
-
-    class Directory(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            heard.append(self.headers.get("traceparent", ""))
-            self.send_response(404)
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:
-            """The test's output is its own."""
-
-    with HTTPServer(("127.0.0.1", 0), Directory) as server:
-        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        client = PeopleClient(f"http://127.0.0.1:{server.server_address[1]}", "key", fresh_breaker(), Retry())
-        with bus.replaced(LookUpPerson, lambda command: client.find(command.email)):
-            yield heard
-        client.close()
-        server.shutdown()
-
-
 @pytest.mark.django_db(transaction=True)
-def test_it_reaches_the_directory_and_the_webhook(asked: list[str], anyone: APIClient, drain: Drain) -> None:
+def test_it_reaches_the_webhook(anyone: APIClient, drain: Drain) -> None:
     with (
         in_use(AddressPolicy(allow_private=True)) as policy,
         Receiver() as receiver,
@@ -74,6 +44,6 @@ def test_it_reaches_the_directory_and_the_webhook(asked: list[str], anyone: APIC
         drain()
         Sender(policy, SendQueue(SecretBox(settings.ENV.secret_key)), ()).drain(5)
         sent = sorted(request.headers.get("traceparent", "") for request in receiver.received)
-    assert sorted(asked) == sent == ["", UNSAMPLED, SAMPLED]
+    assert sent == ["", UNSAMPLED, SAMPLED]
     told = {line["event"] for line in lines if line.get("trace_id") == TRACE and line["span_id"] == SPAN}
     assert told >= {"request_finished", "event_delivered", "webhook_delivered"}

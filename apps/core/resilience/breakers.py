@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -27,11 +26,12 @@ class ResetBreaker(Command[None]):
 class Breakers:
     """Breakers by name, and the handlers for them."""
 
-    def __init__(self, breakers: Sequence[SharedCircuitBreaker]) -> None:
-        self._by_name = {breaker.name: breaker for breaker in breakers}
+    def __init__(self) -> None:
+        self._by_name: dict[str, SharedCircuitBreaker] = {}
 
-    def __getitem__(self, name: str) -> SharedCircuitBreaker:
-        return self._by_name[name]
+    def add(self, breaker: SharedCircuitBreaker) -> None:
+        """Take one in."""
+        self._by_name[breaker.name] = breaker
 
     def all(self, query: GetBreakers) -> dict[str, str]:
         """Return the states as every process sees them."""
@@ -40,5 +40,5 @@ class Breakers:
     def reset(self, command: ResetBreaker) -> None:
         """Close the breaker for every process."""
         if command.name not in self._by_name:
-            raise NotFound(f"There is no breaker {command.name!r}; there is {', '.join(self._by_name)}.")
+            raise NotFound(f"There is no breaker {command.name!r}; there is {', '.join(self._by_name) or 'none'}.")
         self._by_name[command.name].reset()

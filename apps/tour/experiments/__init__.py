@@ -48,7 +48,19 @@ class Experiment:
     repair: str = ""
 
 
+@dataclass(frozen=True)
+class Broken:
+    """Something outside that may be broken now: what it is called, how it is broken (empty: it works), its repair."""
+
+    label: str
+    how: Callable[[], str]
+    repair: str
+
+
 EXPERIMENTS: dict[str, Experiment] = {}
+# by the pattern whose part of the page says so
+BROKEN: dict[str, Broken] = {}
+BREAK_IT = "Break it"
 
 
 def add(made: Experiment) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
-from apps.tour.experiments import CannotRun, Experiment, Fact, Outcome, add
+from apps.tour.experiments import EXPERIMENTS, CannotRun, Experiment, Fact, Outcome, add
 
 GROUP = "Run it without the pattern, and with it"
 LONGEST_SECONDS = 120
@@ -47,7 +47,20 @@ def _run(pattern: str) -> dict[str, Any]:
     return found
 
 
-for pattern, title, does, promise in (
+# of a pattern that no other experiment shows
+WANTED = (
+    (
+        "circuit-breaker",
+        "Call what never answers",
+        "From four processes at once; then all of them try again at the same moment.",
+        "Few calls wait for it, and only one tries it again.",
+    ),
+    (
+        "retry",
+        "Come back after an outage",
+        "Four hundred callers failed at the same moment.",
+        "They do not come back at the same moment, and nobody repeats what cannot succeed.",
+    ),
     (
         "dependency-injection",
         "Test a use case alone",
@@ -56,8 +69,8 @@ for pattern, title, does, promise in (
     ),
     (
         "cqrs",
-        "List a hundred people",
-        "With their companies; then a command whose second step fails.",
+        "List a hundred log-ins",
+        "With whose they are; then a command whose second step fails.",
         "The list is one statement, and a command that fails leaves nothing behind.",
     ),
     (
@@ -72,5 +85,12 @@ for pattern, title, does, promise in (
         "Through three processes, by its id.",
         "Its id finds every line of it.",
     ),
-):
-    add(Experiment(f"compare-{pattern}", title, pattern, does, promise, partial(compared, pattern), GROUP))
+)
+
+
+def add_comparisons() -> None:
+    """Make a button of each pattern that no other experiment shows; the others come first."""
+    shown = {one.pattern for one in EXPERIMENTS.values()}
+    for pattern, title, does, promise in WANTED:
+        if pattern not in shown:
+            add(Experiment(f"compare-{pattern}", title, pattern, does, promise, partial(compared, pattern), GROUP))

@@ -21,8 +21,8 @@ NOON = datetime(2026, 11, 24, 12, tzinfo=UTC)
 # a row as the queries give it, to try versions with
 SAMPLE: dict[str, Any] = {
     "id": 1, "email": "ada@example.com", "name": "Ada", "is_active": True, "is_staff": False, "created_at": NOON,
-    "updated_at": NOON, "version": 1, "profile_display_name": "Ada", "profile_company": "", "profile_avatar_url": "",
-    "profile_enriched_at": NOON, "email_verified_at": NOON,
+    "updated_at": NOON, "version": 1, "email_verified_at": NOON,
+    "profile_display_name": "Ada", "profile_company": "", "profile_avatar_url": "", "profile_enriched_at": NOON,
 }  # fmt: skip
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from apps.profiles.models import Profile
-from apps.users.models import User
+from django.utils import timezone
+
+from apps.users.models import Session, User
 from config.compare.naive.repository import Repository
 
 
@@ -16,37 +18,38 @@ class CreateUser:
 
     email: str
     name: str
-    company: str
+    user_agent: str
 
 
 @dataclass(frozen=True)
-class ListUsers:
+class ListLogins:
     """A query."""
 
     limit: int
 
 
 class CreateUserHandler:
-    """Makes a user and their profile."""
+    """Makes a user and logs them in."""
 
-    def __init__(self, users: Repository[User], profiles: Repository[Profile]) -> None:
-        self.users, self.profiles = users, profiles
+    def __init__(self, users: Repository[User], sessions: Repository[Session]) -> None:
+        self.users, self.sessions = users, sessions
 
     def handle(self, command: CreateUser) -> User:
         user = self.users.create(User(email=command.email, name=command.name, password="!"))  # noqa: S106
-        self.profiles.create(Profile(user=user, company=command.company))
+        until = timezone.now() + timedelta(days=1)
+        self.sessions.create(Session(user=user, user_agent=command.user_agent, expires_at=until))
         return user
 
 
-class ListUsersHandler:
-    """Lists users with their companies."""
+class ListLoginsHandler:
+    """Lists log-ins with the users whose they are."""
 
-    def __init__(self, users: Repository[User]) -> None:
-        self.users = users
+    def __init__(self, sessions: Repository[Session]) -> None:
+        self.sessions = sessions
 
-    def handle(self, query: ListUsers) -> list[dict[str, Any]]:
-        users = self.users.list(limit=query.limit)
-        return [{"id": u.id, "email": u.email, "name": u.name, "company": u.profile.company} for u in users]
+    def handle(self, query: ListLogins) -> list[dict[str, Any]]:
+        sessions = self.sessions.list(limit=query.limit)
+        return [{"id": s.id, "user_agent": s.user_agent, "email": s.user.email, "name": s.user.name} for s in sessions]
 
 
 class Bus:

@@ -5,18 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
-from django.conf import settings
 
 from config.compare.naive.circuit_breaker import CircuitBreaker
 from config.compare.naive.retry import retry_with_backoff
 
+URL, KEY = "http://127.0.0.1:9", "a key"
 breaker = CircuitBreaker(failure_threshold=3)
 
 
 def get_client() -> httpx.Client:
-    env = settings.ENV
-    headers = {"Authorization": f"Bearer {env.external_api_key}"}
-    return httpx.Client(base_url=env.external_api_url, headers=headers, timeout=env.breaker_call_timeout)
+    return httpx.Client(base_url=URL, headers={"Authorization": f"Bearer {KEY}"}, timeout=5.0)
 
 
 @retry_with_backoff(max_retries=3, base_delay=1.0)

@@ -18,9 +18,9 @@ class EventBus:
     """Calls the handlers of an event."""
 
     def __init__(self) -> None:
-        self._subscribers: dict[type, list[Callable[[Any], None]]] = defaultdict(list)
+        self._subscribers: dict[type, list[Callable[[Any], object]]] = defaultdict(list)
 
-    def subscribe(self, event_type: type, handler: Callable[[Any], None]) -> None:
+    def subscribe(self, event_type: type, handler: Callable[[Any], object]) -> None:
         self._subscribers[event_type].append(handler)
 
     def publish(self, event: object) -> None:
@@ -40,13 +40,9 @@ def send_welcome_email(event: UserCreated) -> None:
     EmailMessage("Welcome", "Your account is ready.", to=[event.email]).send()
 
 
-def create_profile(event: UserCreated) -> None:
-    Profile.objects.create(user_id=event.user_id)
-
-
 event_bus = EventBus()
 event_bus.subscribe(UserCreated, send_welcome_email)
-event_bus.subscribe(UserCreated, create_profile)
+event_bus.subscribe(UserCreated, lambda event: Profile.objects.create(user_id=event.user_id))
 
 
 def register(email: str, name: str) -> None:

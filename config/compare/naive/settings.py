@@ -21,7 +21,7 @@ DATABASES = {
 }
 DB_POOL_SIZE = int(os.environ.get("DB_POOL_SIZE", "5"))
 REDIS_URL = os.environ["REDIS_URL"]
-REDIS_TTL = int(os.environ.get("REDIS_TTL", "3600"))
+CELERY_TASK_TIME_LIMIT = int(os.environ.get("CELERY_TASK_TIME_LIMIT", "300"))
 
 ACCESS_TOKEN_EXPIRE_MINUTES = int(os.environ.get("ACCESS_TOKEN_EXPIRE_MINUTES", "30"))
 BREAKER_CALL_TIMEOUT = float(os.environ.get("BREAKER_CALL_TIMEOUT", "5"))

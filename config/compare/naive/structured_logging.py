@@ -14,7 +14,6 @@ from django.db import transaction
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
-from apps.profiles.models import Profile
 from apps.users.models import User
 
 logger = structlog.get_logger()
@@ -60,10 +59,9 @@ def register(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"id": user.id}, status=201)
 
 
-def create_profile(user_id: int) -> None:
+def offer_trial(user_id: int) -> None:
     """A task, in a worker."""
-    Profile.objects.create(user_id=user_id)
-    logger.info("profile_created", user_id=user_id)
+    logger.info("trial_offered", user_id=user_id)
 
 
 def send_welcome_email(user_id: int) -> None:

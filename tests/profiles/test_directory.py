@@ -104,3 +104,12 @@ def test_nonsense_is_refused_and_changes_nothing(client: httpx.Client, body: byt
     assert answer.status_code == 400
     assert message in answer.json()["detail"]
     assert ask(client).status_code == 200
+
+
+def test_the_people_directory_is_controlled_with_its_key_alone() -> None:
+    with PeopleDirectory("key") as people, loopback.client(base_url=people.url) as client:
+        people.control(status=503, times=1)
+        assert client.put("/control", json={}).status_code == 401
+        assert client.get("/control").status_code == 401
+        assert client.get("/people", params={"email": "ada@example.com"}).status_code == 401
+        assert people.state()["status"] == 503, "nobody else uses the failure up"

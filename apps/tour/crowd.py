@@ -1,0 +1,28 @@
+"""People who register while something is broken."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+
+from apps.tour.client import client, newcomer, register
+from apps.tour.experiments import Fact
+
+
+def people(number: int, in_the_middle: Callable[[], object] = lambda: None) -> tuple[str, Fact]:
+    """Register `number` people, doing something in the middle; the cohort that they are, and how it went."""
+    prefix = f"tour-{secrets.token_hex(3)}"
+    slowest, made = 0.0, 0
+    with client() as http:
+        newcomer(http, "client")
+        for place in range(number):
+            if place == number // 2:
+                in_the_middle()
+            begun = time.monotonic()
+            made += register(http, f"{prefix}-{place}@example.com", f"Person {place}").status_code == 201
+            slowest = max(slowest, time.monotonic() - begun)
+    tone = "good" if made == number else "bad"
+    return f"{prefix}.{made}", Fact(
+        "registered meanwhile", f"{made} of {number}, the slowest in {slowest * 1000:.0f} ms", tone
+    )
