@@ -88,13 +88,13 @@ def _count(live: Live, finish: Callable[[], None]) -> Figures:
         greeted = {email for file in Path(mails).iterdir() for email in TO.findall(file.read_text())}
     users = set(User.objects.values_list("email", flat=True))
     lost = users - greeted
-    without_profile = set(User.objects.filter(profile=None).values_list("email", flat=True))
-    lost |= without_profile
+    without_profile = set(User.objects.filter(profile=None).values_list("email", flat=True))  # of profiles
+    lost |= without_profile  # of profiles
     return {
         "registrations_committed": len(users),
         "times_killed": kills,
         "events_lost": len(lost),
-        "people_without_a_profile": len(without_profile),
+        "people_without_a_profile": len(without_profile),  # of profiles
         "people_never_greeted": len(users - greeted),
     }
 

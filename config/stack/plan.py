@@ -16,7 +16,7 @@ from config.stack.child import Child
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ROOT / "apps", ROOT / "config"
 # for an EXTERNAL_API_URL that was set without a key; our own directory gets a key of its own
-PEOPLE_KEY = "development-people-key"
+PEOPLE_KEY = "development-people-key"  # of profiles
 # a worker for each, named after it here, in Celery and in docker-compose.yml: a long job must not hold up events, nor a
 # slow mail server, directory or receiver
 QUEUES = (

@@ -1,7 +1,8 @@
-"""`python -m config.yours.without WORD`, the last step of taking a part out (docs/recipes/taking-parts-out.md).
+"""`python -m config.yours.without WORD NAME…`, the last step of taking a part out (docs/recipes/taking-parts-out.md).
 
-The word is taken out of what has no lines to delete, a pattern goes if its file has gone, imports that nobody needs any
-more go, and what is made from the code is made again.
+Lines of code with a word that begins with one of the names go, in any letter case; if such a line opens a bracket, all
+up to where that is closed. The word is taken out of what has no lines to delete, a pattern goes if its file has gone,
+imports that nobody needs any more go, and what is made from the code is made again.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from config.yours.refusal import refusing
 from config.yours.rename import ROOT, make_again
 
 DASHBOARD, RECORDED = "config/monitoring/grafana/dashboard.json", "tests/events/recorded.json"
+CODE = ("apps", "config", "tests")
 PATTERNS, COMPARED, PAGES = "apps/core/patterns.py", "docs/comparisons.json", "docs/patterns"
 # name, idiom, file
 ENTRY = re.compile(
@@ -28,12 +30,14 @@ ENTRY = re.compile(
 SHOWN = re.compile(r"<!-- code: (\S+) .*?<!-- end -->\n\n", re.DOTALL)
 
 
-def forget(root: Path, word: str) -> list[str]:
-    """Do all of it; returns the files that changed."""
+def forget(root: Path, word: str, names: Sequence[str]) -> list[str]:
+    """Do all of it; returns the files that changed, but for those that lose lines."""
+    gone = lost_patterns(root)
+    for file in [one for folder in CODE for one in sorted((root / folder).rglob("*.py")) if names]:
+        file.write_text(less(file.read_text(), names))
     changed = [DASHBOARD, RECORDED, PATTERNS, COMPARED, PAGES]
     rewrite(root / DASHBOARD, lambda board: board | {"panels": list(panels(board["panels"], word))})
     rewrite(root / RECORDED, lambda events: {k: v for k, v in events.items() if not k.startswith(f"{word}.")})
-    gone = lost_patterns(root)
     rewrite(root / COMPARED, lambda runs: [without(word, one) for one in runs if one["pattern"] not in gone], indent=2)
     for page in sorted((root / PAGES).glob("*.md")):
         there = SHOWN.sub(lambda shown: shown[0] if (root / shown[1]).exists() else "", page.read_text())
@@ -41,6 +45,19 @@ def forget(root: Path, word: str) -> list[str]:
     ruff(root, "check", "--quiet", "--fix", "--select", "I,F401", ".")
     ruff(root, "format", "--quiet", ".")
     return changed + make_again(root)
+
+
+def less(text: str, names: Sequence[str]) -> str:
+    """A file's text without what has one of the names in it."""
+    named = re.compile("|".join(rf"\b{re.escape(name)}" for name in names), re.IGNORECASE)
+    kept, open_brackets = "", 0
+    for line in text.splitlines(keepends=True):
+        if open_brackets or named.search(line):
+            opened = len(re.findall(r"[(\[{]", line)) - len(re.findall(r"[)\]}]", line))
+            open_brackets = max(0, open_brackets + opened)
+        else:
+            kept += line
+    return kept
 
 
 def rewrite(file: Path, change: Any, indent: int = 1) -> None:
@@ -76,7 +93,7 @@ def lost_patterns(root: Path) -> set[str]:
 def main(words: list[str], root: Path = ROOT) -> int:
     """Run the command line; returns the exit status."""
     with refusing() as outcome:
-        print("Written anew:", *forget(root, words[0]), sep="\n  ")
+        print("Written anew:", *forget(root, words[0], words[1:]), sep="\n  ")
     return outcome.status
 
 

@@ -50,7 +50,7 @@ def make(first: int, last: int) -> None:
     for number in range(first, last):
         user = bus.execute(RegisterUser(f"user{number}@example.com", f"User {number}"))
         bus.execute(IssueToken(user.email))
-        Profile.objects.create(user_id=user.id)
+        Profile.objects.create(user_id=user.id)  # of profiles
         bus.execute(SubmitJob("process", user.id, {"rows": []}))
         bus.execute(webhooks.RegisterEndpoint(f"https://93.184.216.34/{number}"))
         bus.execute(webhooks.FanOut((webhooks.Told(number, "user.created", '{"type":"user.created"}'),)))

@@ -40,7 +40,7 @@ TITLES = [
     "Outbox",
     "Event deliveries",
     "Webhooks",
-    "Jobs",
+    "Jobs",  # of jobs
     "Newest events",
     "Users",
     "Circuit breakers",
@@ -66,7 +66,7 @@ def test_the_page_shows_every_panel(
     assert f'<a href="/admin/events/delivery/{delivery.pk}/change/">users.send_welcome_email</a>' in page
     assert "no mail server" in page
     assert figures("Event deliveries")["dead"] == "1"
-    assert figures("Jobs")["PENDING"] == "1"
+    assert figures("Jobs")["PENDING"] == "1"  # of jobs
     assert figures("Circuit breakers") == {breaker.name: "closed"}
 
 

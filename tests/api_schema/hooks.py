@@ -65,7 +65,7 @@ def send_text(context: schemathesis.SerializationContext, value: Any) -> bytes |
 
 TABLES = (
     # the values of a row may be any JSON
-    "/process",
+    "/process",  # of jobs
 )
 
 

@@ -64,7 +64,7 @@ def test_an_answer_may_get_new_members(schemas: dict[str, Any]) -> None:
     for name in (
         "UserV1",
         "UserV2",
-        "Task",
+        "Task",  # of jobs
         "ProblemDocument",
     ):
         assert "additionalProperties" not in schemas[name], name

@@ -50,7 +50,7 @@ def test_support_looks_around_and_replays_a_dead_letter(browser: webdriver.Chrom
         "jobs/job": "process",
         "webhooks/endpoint": "webhook",
         "webhooks/webhookdelivery": "webhook deliver",
-        "breakers": "people",
+        "breakers": "people",  # of profiles
     }.items():
         browser.get(f"{web.url}/admin/{page}/")
         wait_for(lambda shown=shown: shown in text(browser), f"{page} shows {shown}")  # type: ignore[misc]

@@ -107,7 +107,7 @@ def test_compose_runs_what_prometheus_asks() -> None:
         if "METRICS_PORT" in (service.get("environment") or {})
     }
     assert targets == {"web:8000", *listening}
-    monitoring = {name: service for name, service in services.items() if service.get("profiles") == ["monitoring"]}
+    monitoring = {name: service for name, service in services.items() if ["monitoring"] in service.values()}
     assert set(monitoring) == {"prometheus", "grafana"}
     for service in monitoring.values():
         assert re.search(r":v?\d+\.\d+\.\d+$", service["image"]), "pinned"

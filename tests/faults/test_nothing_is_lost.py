@@ -162,7 +162,7 @@ def test_mail_folder_is_not_the_world(service: World, tmp_path: Path) -> None:
     unmailed = "SELECT count(*) FROM events_delivery WHERE state = 'failed' AND receiver = 'users.send_welcome_email'"
     wait_for(lambda: service.rows(unmailed)[0][0] >= len(client.accepted), "the mail fails")
     enriched = "SELECT count(*) FROM profiles_profile p JOIN users_user u ON u.id = p.user_id WHERE u.email LIKE %s"
-    enriched += " AND p.enriched_at IS NOT NULL"
+    enriched += " AND p.enriched_at IS NOT NULL"  # of profiles
     wait_for(lambda: service.rows(enriched, f"{client.prefix}-%")[0][0] == len(client.accepted), "profiles are filled")
     service.settle(leases_lost=True)
     service.check(client)

@@ -135,7 +135,7 @@ class World:
         ids = list(users.values())
         for kind in (
             "user.created",
-            "profile.enriched",
+            "profile.enriched",  # of profiles
         ):
             counts = dict(
                 self.rows(
@@ -205,7 +205,7 @@ def world(folder: Path, **settings: str) -> Iterator[World]:
                 services=services,
                 processes=processes,
                 webhooks=webhooks,
-                people=people,
+                people=people,  # of profiles
                 web=web,
                 relay=processes.relay(),
                 worker=processes.worker(),

@@ -35,7 +35,7 @@ V2 = V1 | {
     "updated_at",
     "version",
     "email_verified_at",
-    "profile",
+    "profile",  # of profiles
 }
 
 

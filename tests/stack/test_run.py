@@ -179,7 +179,7 @@ def find(program: Program, marker: str) -> psutil.Process | None:
 def saved_code_runs_and_no_request_is_dropped(stack: Stack, program: Program) -> None:
     stays = {
         "postgres -D",
-        "people",
+        "people",  # of profiles
     }
     markers = "granian", "manage.py relay", *(f"{queue}@" for queue in QUEUES), "beat", *stays
     before = {marker: find(program, marker) for marker in markers}

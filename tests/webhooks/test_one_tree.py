@@ -29,7 +29,7 @@ QUEUE = 128
 
 RELAY = "relay"
 DIRECTORY = ["LookUpPerson", [["attempt", [["breaker people", ["GET /people"]]]]] * 2]
-ENRICHED = ["RecordEnrichment", [["publish profile.enriched", [RELAY]]]]
+ENRICHED = ["RecordEnrichment", [["publish profile.enriched", [RELAY]]]]  # of profiles
 REGISTRATION = [
     [
         "POST /api/v1/users",
@@ -96,14 +96,14 @@ def world(processes: Processes) -> Iterator[World]:
         yield World(
             collector=collector,
             receiver=receiver,
-            people=people,
+            people=people,  # of profiles
             web=processes.web(),
             processes=processes,
         )
 
 
 def test_through_every_process(world: World) -> None:
-    world.people.control(status=503, times=1)
+    world.people.control(status=503, times=1)  # of profiles
     world.receiver.behave(answer=answer("503 Service Unavailable"), times=1)
     world.register(ADA["email"], SAMPLED)
     comes_to(lambda: tree(work_of(world.collector, TRACE), SPAN), REGISTRATION)
@@ -113,7 +113,7 @@ def test_through_every_process(world: World) -> None:
     assert sorted(heard) == sorted(f"00-{TRACE}-{span.span_id}-01" for span in work if span.name == "POST webhook")
     assert [span.failed for span in work if span.name == "POST webhook"].count(True) == 1
     told = {"request_finished", "event_delivered", "webhook_failed", "webhook_delivered"}
-    told.add("retry")  # of profiles: the directory is asked again
+    told.add("retry")  # of profiles
     wait_for(lambda: told <= {line["event"] for line in lines_of(world.processes)}, "the lines of the trace")
     assert {line["span_id"] for line in lines_of(world.processes)} <= {s.span_id for s in world.collector.of(TRACE)}
 

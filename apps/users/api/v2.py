@@ -12,7 +12,7 @@ ADA = v1.ADA | {
     "updated_at": "2026-11-24T09:00:00Z",
     "version": 1,
     "email_verified_at": None,
-    "profile": EXAMPLE,
+    "profile": EXAMPLE,  # of profiles
 }
 
 
@@ -33,7 +33,7 @@ class UserV2(ShowsProfile):
         "updated_at",
         "version",
         "email_verified_at",
-        *SHOWN,  # of the profile
+        *SHOWN,  # of profiles
     )
     tagged_by = ()
 

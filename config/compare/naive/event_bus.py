@@ -42,7 +42,7 @@ def send_welcome_email(event: UserCreated) -> None:
 
 event_bus = EventBus()
 event_bus.subscribe(UserCreated, send_welcome_email)
-event_bus.subscribe(UserCreated, lambda event: Profile.objects.create(user_id=event.user_id))
+event_bus.subscribe(UserCreated, lambda event: Profile.objects.create(user_id=event.user_id))  # of profiles
 
 
 def register(email: str, name: str) -> None:
