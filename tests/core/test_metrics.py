@@ -154,7 +154,7 @@ def test_relay_and_workers_show_theirs_on_a_port_of_their_own(processes: Process
     assert answer.status_code == 201
     relay_at, worker_at = (f"http://127.0.0.1:{port}" for port in ports.values())
     wait_for(lambda: total(scrape(relay_at), "relay_events_total") >= 1, "the relay counts events")
-    task = {"task": "events.deliver", "state": "SUCCESS"}
+    task = {"task": "events.deliver_waiting", "state": "SUCCESS"}
     wait_for(lambda: total(scrape(worker_at), "celery_task_seconds_count", **task) >= 1, "so does the worker its tasks")
     children = [child for child in worker.tree() if child.pid != worker.popen.pid]
     delivered = {"outcome": "delivered", "receiver": "users.send_welcome_email"}

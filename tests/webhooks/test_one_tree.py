@@ -123,7 +123,7 @@ def test_through_every_process(world: World) -> None:
         "INSERT users_user",
         "INSERT events_outboxevent",
         "EVALSHA rate",
-        "GET",
+        "GET",  # of profiles
     }
     for value in (*ADA.values(), "$argon2", "user:1"):
         assert [span for span in world.collector.of(TRACE) if value in str(span)] == [], "a span shows people's data"
