@@ -8,7 +8,7 @@ from pathlib import Path
 import structlog
 from prometheus_client import values
 
-from apps.core.telemetry.slots import VARIABLE, share
+from apps.core.telemetry.slots import VARIABLE, Shared, share
 from config.env import Settings
 
 log = structlog.get_logger("metrics")
@@ -17,12 +17,13 @@ log = structlog.get_logger("metrics")
 def configure_metrics(env: Settings) -> None:
     """Let the processes that name the same PROMETHEUS_MULTIPROC_DIR add up; without one, each counts for itself.
 
-    Call it before any module that counts is imported: a metric decides where it keeps its values when it is made.
+    Call it before any module that counts is imported: a metric decides where it keeps its values when it is made. The
+    web server names the folder after it has read the settings, and calls it again if it loads the service itself.
     """
     if env.metrics_port:
         os.environ.setdefault(VARIABLE, str(env.state_dir / f"metrics-{env.metrics_port}"))
     folder = os.environ.get(VARIABLE)
-    if folder:
+    if folder and not Shared.slots:
         try:
             share(Path(folder))
         except OSError as error:

@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
 import httpx
 import psutil
 
 from config.stack.plan import QUEUES
-from tests import loopback
+from tests import forks, loopback
+from tests.forks import Started
 from tests.waiting import wait_for
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 class Process:
     """A running process; its output, with its log lines, is in `log`."""
 
-    popen: subprocess.Popen[bytes]
+    popen: Started
     log: Path
     url: str = ""
 
@@ -116,10 +118,11 @@ class Processes:
     def manage(self, *words: str, **env: str) -> subprocess.CompletedProcess[str]:
         """Run a manage.py command to its end."""
         command = [sys.executable, "manage.py", *words]
-        environment = self.environment() | env
-        return subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        with TemporaryFile("w+") as output, TemporaryFile("w+") as errors:
+            status = forks.start(command, self.environment() | env, output, errors).wait(60)
+            for file in output, errors:
+                file.seek(0)
+            return subprocess.CompletedProcess(command, status, output.read(), errors.read())
 
     def relay(self, **env: str) -> Process:
         """A relay, started."""
@@ -135,13 +138,13 @@ class Processes:
         process = self.start("worker", command, env)
         return process.ready(lambda: "ready." in process.log.read_text(), "the worker is ready")
 
-    def web(self, **env: str) -> Process:
-        """A web server, answering; its address is `url`."""
+    def web(self, options: tuple[str, ...] = ("--preload",), /, **env: str) -> Process:
+        """A web server, answering; its address is `url`. Without options its workers are no forks, as in production."""
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         environment = {"PORT": str(port), "HOST": "127.0.0.1", **env}
-        process = self.start("web", [sys.executable, "-m", "config.server"], environment)
+        process = self.start("web", [sys.executable, "-m", "config.server", *options], environment)
         process.url = f"http://127.0.0.1:{environment['PORT']}"
         return process.ready(lambda: _answers(process.url), "the web server answers")
 
@@ -151,13 +154,11 @@ class Processes:
             if process.popen.poll() is None:
                 process.kill()
 
-    def start(self, name: str, command: list[str], env: dict[str, str]) -> Process:
+    def start(self, name: str, command: list[str], env: dict[str, str], *, forked: bool = True) -> Process:
         """Any program, just started, with these settings on top; `name` is its log's."""
         log = self.folder / f"{name}{len(self.started)}.log"
         with log.open("wb") as output:
-            popen = subprocess.Popen(
-                command, cwd=ROOT, env=self.environment() | env, stdout=output, stderr=output, start_new_session=True
-            )
+            popen = forks.start(command, self.environment() | env, output, output, forked=forked)
         process = Process(popen, log)
         self.started.append(process)
         return process

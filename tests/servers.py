@@ -15,6 +15,7 @@ import pytest
 
 from config.stack.throwaway import throwaway_services
 from config.stack.wheels import ServiceError
+from tests import forks
 
 WORKER = "PYTEST_XDIST_WORKER"
 DEFAULTS = {
@@ -40,6 +41,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 def pytest_unconfigure() -> None:
     """Stop what was started here."""
+    forks.end()
     _running.close()
 
 

@@ -5,10 +5,12 @@ Both set private attributes, checked with granian 2.8.7; a version without them 
 
 from __future__ import annotations
 
+import atexit
 import signal
 import socket
 from collections.abc import Callable
 from importlib import import_module
+from multiprocessing.util import Finalize
 from typing import Any
 
 BACKLOG = 1024
@@ -58,6 +60,16 @@ def hold_signals_back(server: Any) -> None:
         return worker
 
     server._spawn_worker = spawn_worker
+
+
+def leave_the_parent_behind() -> None:
+    """Give a forked worker what a started one has: no handlers of signals yet, and Python's own end.
+
+    multiprocessing ends a fork without it, so what is to be done at exit would not be.
+    """
+    for number in *STOPPING, signal.SIGHUP:
+        signal.signal(number, signal.SIG_DFL)
+    Finalize(None, atexit._run_exitfuncs, exitpriority=0)
 
 
 def _has(server: Any, *names: str) -> None:

@@ -13,10 +13,8 @@ service is loaded once and each worker is a fork, which shares that memory. See 
 from __future__ import annotations
 
 import argparse
-import atexit
 import gc
 import multiprocessing
-import multiprocessing.util
 import os
 import signal
 import socket
@@ -31,7 +29,7 @@ from typing import Any
 
 from apps.core.telemetry.slots import VARIABLE, start_afresh
 from config.chosen import choose_settings
-from config.server.granian_parts import BACKLOG, STOPPING, hold_signals_back, share
+from config.server.granian_parts import BACKLOG, STOPPING, hold_signals_back, leave_the_parent_behind, share
 from config.server.launch import die_with_parent
 from config.server.leaving import turn_away
 from config.server.ports import is_free, parse_port
@@ -169,14 +167,6 @@ def load_service() -> None:
     gc.freeze()
 
 
-def leave_the_parent_behind() -> None:
-    """Give a forked worker what a started one has: no handlers of signals yet, and an orderly end."""
-    for number in *STOPPING, signal.SIGHUP:
-        signal.signal(number, signal.SIG_DFL)
-    # multiprocessing ends a fork without Python's own end
-    multiprocessing.util.Finalize(None, atexit._run_exitfuncs, exitpriority=0)
-
-
 def close_before_the_end(closing: threading.Event) -> None:
     """On SIGTERM set `closing`, and let Granian's own shutdown follow `CLOSING_SECONDS` and `QUIET_SECONDS` later.
 
@@ -238,6 +228,7 @@ def main() -> None:
         sys.exit(str(error))
     prepare_metrics(env.state_dir / f"metrics-{listener.getsockname()[1]}")
     if options.preload:
+        import_module("config.metrics").configure_metrics(env)
         load_service()
     passed = options.fd is not None or is_passed(os.environ)
     serve(TARGET, listener, passed=passed, workers=env.web_workers, threads=env.web_threads, preload=options.preload)

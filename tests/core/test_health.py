@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from signal import SIGTERM
 from unittest.mock import patch
 
 import httpx
@@ -108,7 +109,7 @@ def test_a_real_worker_is_seen_and_missed_when_it_stops(processes: Processes, va
     assert readyz() == (200, [])
     longest = max(valkey.ttl(key) for key in heartbeats)
     assert 0 < longest <= 10, "one that is killed is missed within ten seconds"
-    worker.popen.terminate()
+    worker.popen.send_signal(SIGTERM)
     assert worker.popen.wait(30) == 0
     assert readyz() == (503, ["worker"]), "one that was told to stop is missed at once"
 

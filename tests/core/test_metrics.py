@@ -74,8 +74,9 @@ def ask_often(web: Process, path: str, times: int) -> None:
         assert set(clients.map(ask, range(times))) <= {200, 404}
 
 
-def test_two_web_workers_under_load_add_up(processes: Processes) -> None:
-    web = processes.web(WEB_WORKERS="2", WEB_THREADS="2")
+@pytest.mark.parametrize("options", [(), ("--preload",)])
+def test_two_web_workers_under_load_add_up(processes: Processes, options: tuple[str, ...]) -> None:
+    web = processes.web(options, WEB_WORKERS="2", WEB_THREADS="2")
     wait_for(lambda: len(web.workers()) == 2, "two workers")
     ask_often(web, "/healthz?again", 400)
     ask_often(web, "/nowhere/at-all", 100)
@@ -88,11 +89,11 @@ def test_two_web_workers_under_load_add_up(processes: Processes) -> None:
     assert "at-all" not in page, "what clients make up is no label"
     assert total(page, "http_request_seconds_bucket", le="+Inf", **route) == len(asked_by_the_fixture)
     shares = list((processes.folder / f"metrics-{httpx.URL(web.url).port}").glob("histogram_*.db"))
-    assert len(shares) == 2, "both have counted"
+    assert len(shares) == 2 + len(options), "both have counted, and who has loaded the service for them can"
 
 
 def test_workers_that_die_take_no_counts_along_and_leave_no_files_behind(processes: Processes) -> None:
-    web = processes.web(WEB_WORKERS="2")
+    web = processes.web((), WEB_WORKERS="2")
     folder = processes.folder / f"metrics-{httpx.URL(web.url).port}"
     wait_for(lambda: len(web.workers()) == 2, "two workers")
     route = {"route": "healthz"}

@@ -32,7 +32,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 def test_sighup_replaces_the_workers_and_no_request_is_dropped(processes: Processes) -> None:
-    web = processes.web(WEB_WORKERS="2", WEB_THREADS="2")
+    web = processes.web((), WEB_WORKERS="2", WEB_THREADS="2")
     load = Load(int(web.url.rpartition(":")[2]))
     with load.running():
         load.answered(200)
@@ -64,7 +64,7 @@ def test_a_server_that_ends_answers_everybody_who_has_connected(processes: Proce
         keep_out(listener)
     except OSError:
         pytest.skip("this kernel lets only root hold back new connections")
-    web = processes.web()
+    web = processes.web(())
     outcomes: Counter[str] = Counter()
 
     def ask_until_refused() -> None:

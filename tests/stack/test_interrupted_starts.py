@@ -37,7 +37,7 @@ MOMENTS = 5
 def start(processes: Processes, name: str) -> Process:
     """The process, once the first line of our own code has run."""
     command = [word.format(folder=processes.folder) for word in COMMANDS[name]]
-    process = processes.start(name, command, {"PORT": str(free_port()), "HOST": "127.0.0.1"})
+    process = processes.start(name, command, {"PORT": str(free_port()), "HOST": "127.0.0.1"}, forked=False)
     wait_for(lambda: runs_our_code(process.popen.pid), f"{name} begins", 20)
     return process
 

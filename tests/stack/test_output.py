@@ -55,7 +55,7 @@ def services(processes: Processes) -> dict[str, Process]:
     beat = [*background, "beat", "--schedule", str(processes.folder / "beat"), "--pidfile="]
     ports = {name: free_port() for name in ("relay", "worker")}
     started = {
-        "web": processes.web(**PRODUCTION),
+        "web": processes.web((), **PRODUCTION),
         "relay": processes.relay(**PRODUCTION, METRICS_PORT=str(ports["relay"])),
         "celery": processes.start("celery", celery, PRODUCTION),
         "worker": processes.start("io", io, PRODUCTION | {"METRICS_PORT": str(ports["worker"])}),

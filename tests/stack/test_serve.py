@@ -66,6 +66,7 @@ def test_sigterm_lets_the_requests_in_hand_finish(tmp_path: Path, preload: bool)
         assert all(request.result() for request in requests)
         assert program.popen.wait(5) == 0
         all_gone(family, seconds=1)
+        assert program.output().count("at exit") == 2
 
 
 def busy_threads(url: str) -> int:
