@@ -25,7 +25,6 @@ from apps.core.resilience.deadline import deadline
 from apps.core.resilience.retry import Retry
 from apps.core.resilience.valkey import Valkey, valkey_at
 from apps.events.deliveries import LONGEST_WAIT_SECONDS
-from apps.jobs.kinds import Handler
 from apps.users.factor_repositories import DjangoFactors
 from apps.users.links import Links, Purpose
 from apps.users.login_limit import LoginLimit
@@ -56,11 +55,6 @@ class Container(Parts):
     def users(self) -> Users:
         """Where users are kept."""
         return DjangoUsers()
-
-    @cached_property
-    def job_kinds(self) -> dict[str, Handler]:
-        """What runs a job of each kind; each part adds its own."""
-        return {}
 
     @cached_property
     def breakers(self) -> Breakers:

@@ -88,7 +88,7 @@ class Chunk(models.Model):
 
 
 class RefusedLines(models.Model):
-    """A piece of the CSV that names the lines which a job refused; written by apps/jobs/refusals.py."""
+    """A piece of the CSV that names the lines which a job refused; written by apps/core/refused_lines.py."""
 
     job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="refused_lines", db_index=False)
     data = models.BinaryField()

@@ -11,8 +11,8 @@ from django.db.models import Q, QuerySet
 
 from apps.core.bus import Query
 from apps.core.errors import NotFound
+from apps.core.refused_lines import HEADER
 from apps.jobs.models import Job, RefusedLines
-from apps.jobs.refusals import HEADER
 
 COLUMNS = ("id", "kind", "status", "done", "total", "result", "error")
 

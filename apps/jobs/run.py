@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from apps.core.refused_lines import Refusal, as_csv
 from apps.jobs.models import Job
-from apps.jobs.refusals import Refusal, as_csv
 from apps.jobs.repositories import JobQueue
 
 

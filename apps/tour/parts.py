@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,15 +18,15 @@ from apps.core.http.middleware.rate_limit import refusals
 from apps.core.resilience.breakers import GetBreakers
 from apps.core.resilience.valkey import Unavailable, valkey_at
 from apps.events.queries import GetBacklog
-from apps.jobs.queries import ListJobs
 from apps.tour import stack
 from apps.tour.experiments import BROKEN, EXPERIMENTS, Experiment, Fact
+from apps.tour.jobs import job_facts
 from apps.users.commands import IssueToken
 from apps.users.queries import ListUsers, ReadToken
 
 # the prefix of addresses, and how many registrations with it were answered 201
 COHORT = re.compile(r"(tour-[0-9a-f]{6})\.([0-9]{1,3})")
-LOOKED_BACK_MINUTES, NEWEST_JOBS, MOST = 10, 50, 100
+LOOKED_BACK_MINUTES, MOST = 10, 100
 DEMO_STAFF = "admin@example.com"
 TONES = {"closed": "good", "open": "bad", "half_open": "warn"}
 # what becomes of a registration, and the field of a user that is set then
@@ -55,7 +54,7 @@ def parts() -> list[Part]:
         Part("Event bus", "event-bus", (relay, *_read(_bus_facts)), _if(still, "relay-goes-on")),
         Part("Circuit breaker", "circuit-breaker", (*outside, *_read(_breaker_facts)), repair),
         Part("Rate limit", "middleware", _read(_limit_facts)),
-        Part("Jobs", "background-tasks", _read(_job_facts)),
+        Part("Jobs", "background-tasks", _read(job_facts)),
     ]
 
 
@@ -99,14 +98,6 @@ def _limit_facts() -> tuple[Fact, ...]:
         Fact("refused this minute", str(minutes[-1]), "warn" if minutes[-1] else ""),
         Fact(f"refused in {LOOKED_BACK_MINUTES} minutes", str(sum(minutes))),
     )
-
-
-def _job_facts() -> tuple[Fact, ...]:
-    jobs = bus.ask(ListJobs(limit=NEWEST_JOBS))
-    counts = Counter(job["status"] for job in jobs)
-    if not counts:
-        return (Fact("so far", "none"),)
-    return tuple(Fact(status.lower(), str(count)) for status, count in counts.items())
 
 
 def followed(cohort: str) -> tuple[Fact, ...]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from pkgutil import iter_modules
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,9 +16,8 @@ from django.views.decorators.http import require_POST
 from apps.core.http.client import client_address
 from apps.core.http.problems import only_safe
 from apps.core.patterns import PATTERNS, Pattern, pattern_named
-from apps.tour import experiments
 from apps.tour.documents import headlines, read
-from apps.tour.experiments import BREAK_IT, EXPERIMENTS, CannotRun, Experiment, Outcome
+from apps.tour.experiments import BREAK_IT, EXPERIMENTS, CannotRun, Experiment, Outcome, find
 from apps.tour.experiments.comparisons import GROUP as COMPARISONS
 from apps.tour.experiments.comparisons import add_comparisons
 from apps.tour.experiments.registration import registration
@@ -30,12 +27,11 @@ from apps.tour.parts import followed, parts
 from apps.tour.traces import spans_of
 from apps.tour.waterfall import waterfall
 
-for _found in iter_modules(experiments.__path__):
-    import_module(f"{experiments.__name__}.{_found.name}")
-add_comparisons()
-
 # the script asks for a part of the page
 FRAGMENT = "HTTP_X_TOUR_FRAGMENT"
+
+find()
+add_comparisons()
 
 
 def is_live() -> bool:

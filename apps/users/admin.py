@@ -10,19 +10,18 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
-from django.urls import URLPattern, path
 
 from apps.core.backoffice.actions import CommandAction, deletion
 from apps.core.backoffice.forms import VersionedForm
 from apps.core.backoffice.links import Link, is_aggregate, list_of, related
-from apps.core.backoffice.site import ServiceAdmin
+from apps.core.backoffice.site import ServiceAdmin, Tool
 from apps.core.bus import bus
 from apps.core.errors import Conflict, FieldProblem
 from apps.users import (
+    admin_import,
     overview,  # noqa: F401 - registers the panel
     rules,
 )
-from apps.users.admin_import import upload
 from apps.users.admin_sessions import LOG_OUT
 from apps.users.commands import DeleteUser, RegisterUser, UpdateUser
 from apps.users.factor_commands import ResetTotp
@@ -112,13 +111,8 @@ class UserAdmin(ServiceAdmin[User]):
     ordering = ("-id",)
     sortable_by = ("created_at", "id")
     date_hierarchy = "created_at"
-    tools: ClassVar = (("Import users", "admin:users_user_import"),)
+    tools: ClassVar = (Tool("Import users", "import", admin_import.upload),)
     actions = (LOG_OUT, RESET, DEACTIVATE, ACTIVATE, DELETE)
-
-    def get_urls(self) -> list[URLPattern]:
-        """Add the page that takes a file to Django's own."""
-        page = self.admin_site.admin_view(upload)
-        return [path("import/", page, name="users_user_import"), *super().get_urls()]
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str

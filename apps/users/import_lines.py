@@ -19,7 +19,6 @@ import orjson
 
 from apps.core.api.strict_json import repeated_name
 from apps.core.errors import FieldProblem
-from apps.jobs.kinds import JobError
 
 CSV_TYPE, NDJSON_TYPE = "text/csv", "application/x-ndjson"
 HEADER = ("email", "name")
@@ -33,7 +32,7 @@ MOST_LINES = 100
 _SHOWN = re.compile(r"[^\s,;]")
 
 
-class NotImportable(JobError):
+class NotImportable(Exception):
     """The file as a whole cannot be imported; the message says why."""
 
 

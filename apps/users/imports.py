@@ -1,4 +1,4 @@
-"""Importing users from CSV (header `email,name`) or NDJSON, as a stream: the API's job, manage.py and the admin.
+"""Importing users from CSV (header `email,name`) or NDJSON, as a stream.
 
 A bad line is refused with its number and reason and the others go on; a file that is neither is refused
 whole. Batches are transactions: each batch's users, their events, what was refused and the checkpoint are kept
@@ -8,7 +8,7 @@ together or not at all.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
 from time import monotonic
@@ -19,14 +19,14 @@ import structlog
 from apps.core.bus import bus, unit_of_work
 from apps.core.context import span
 from apps.core.errors import FieldProblem
-from apps.jobs.kinds import Refusal, Run
+from apps.core.refused_lines import Refusal
 from apps.users import rules
 from apps.users.commands import ImportUsers
 from apps.users.errors import NotKept
 from apps.users.import_lines import CHARSETS, CSV_TYPE, NDJSON_TYPE, Line, NotImportable, read_lines
 from apps.users.queries import FindMadeSince, GetTime
 
-__all__ = ["CHARSETS", "CSV_TYPE", "NDJSON_TYPE", "NotImportable", "Tally", "import_users", "run_import"]
+__all__ = ["CHARSETS", "CSV_TYPE", "NDJSON_TYPE", "NotImportable", "Tally", "import_users"]
 
 log = structlog.get_logger("imports")
 # a batch should take about a second on any machine: far less than the lease of a job, or its time limit
@@ -149,18 +149,3 @@ def checked(line: Line) -> Line:
         return Line(line.number, email, name, rules.email_problem(email) or rules.name_problem(name))
     except ValueError:
         return line._replace(problem=NOT_KEPT)
-
-
-def run_import(run: Run) -> dict[str, Any]:
-    """The job behind POST /users/import: `{total, created, rejected, errors, duplicates}`; goes on from its checkpoint.
-
-    Every refused line is kept with the job, and `errors` lists the first thousand of them.
-    """
-    tally = Tally(**run.checkpoint) if run.checkpoint else Tally()
-
-    def report(tally: Tally, refused: Sequence[Refusal]) -> None:
-        run.refuse(refused)
-        run.report(tally.total, checkpoint=asdict(tally))
-
-    charset = run.input.get("charset", "utf-8")
-    return asdict(import_users(run.upload(), run.input["kind"], tally, report, run.began_at, charset))

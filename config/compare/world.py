@@ -6,7 +6,7 @@ import redis
 from django.conf import settings
 from django.db import connection
 
-TABLES = "users_user, events_outboxevent, events_delivery, jobs_job"
+TABLES = "users_user, events_outboxevent, events_delivery"
 
 
 def fresh() -> None:

@@ -8,8 +8,6 @@ from apps.users import commands as users
 from apps.users import factor_commands as factors
 from apps.users import queries as user_queries
 from apps.users import session_queries
-from apps.users.export import run_export
-from apps.users.imports import run_import
 from apps.users.leaving import Leaving
 from apps.users.leaving_repositories import PURPOSE, Erasures
 from apps.users.services import UserService
@@ -18,7 +16,6 @@ from config.container import Container
 
 def wire(container: Container, bus: Bus) -> None:
     """Register the handlers."""
-    container.job_kinds |= {"import_users": run_import, "export": run_export}
     erasures = Erasures(Box(container.env.secret_key, PURPOSE, container.env.secret_key_fallbacks))
     service = UserService(container.users, container.sessions, erasures)
     bus.register(users.RegisterUser, service.register)

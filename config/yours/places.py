@@ -40,7 +40,7 @@ def places(names: Names) -> list[Place]:
     """Every place of the app."""
     app, model = names.app, names.model
     return [
-        Place("config/settings/base.py", r'^    "apps\.jobs",\n', f'    "apps.{app}",\n'),
+        Place("config/settings/base.py", r'^    "apps\.[a-z]+",\n(?=    "apps\.tour",\n)', f'    "apps.{app}",\n'),
         Place("pyproject.toml", r'^layers = \["tour", "', f"{app} | "),
         Place(
             "docs/data-retention.md",

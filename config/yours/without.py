@@ -1,8 +1,8 @@
 """`python -m config.yours.without WORD NAME…`, the last step of taking a part out (docs/recipes/taking-parts-out.md).
 
 Lines of code with a word that begins with one of the names go, in any letter case; if such a line opens a bracket, all
-up to where that is closed. The word is taken out of what has no lines to delete, imports that nobody needs any more
-go, and what is made from the code is made again.
+up to where that is closed. The word is taken out of what has no lines to delete, a pattern goes if its file has gone,
+imports that nobody needs any more go, and what is made from the code is made again.
 """
 
 from __future__ import annotations
@@ -20,19 +20,25 @@ from config.yours.rename import ROOT, make_again
 
 DASHBOARD, RECORDED = "config/monitoring/grafana/dashboard.json", "tests/events/recorded.json"
 CODE = ("apps", "config", "tests")
-COMPARED, PAGES = "docs/comparisons.json", "docs/patterns"
+PATTERNS, COMPARED, PAGES = "apps/core/patterns.py", "docs/comparisons.json", "docs/patterns"
+# name, idiom, file
+ENTRY = re.compile(
+    r'^    Pattern\(\n        "([^"\n]+)",\n        "[^\n]+",\n        "([^"\n]+)",\n.*?^    \),\n',
+    re.MULTILINE | re.DOTALL,
+)
 # what a page shows of a file
 SHOWN = re.compile(r"<!-- code: (\S+) .*?<!-- end -->\n\n", re.DOTALL)
 
 
 def forget(root: Path, word: str, names: Sequence[str]) -> list[str]:
     """Do all of it; returns the files that changed, but for those that lose lines."""
+    gone = lost_patterns(root)
     for file in [one for folder in CODE for one in sorted((root / folder).rglob("*.py")) if names]:
         file.write_text(less(file.read_text(), names))
-    changed = [DASHBOARD, RECORDED, COMPARED, PAGES]
+    changed = [DASHBOARD, RECORDED, PATTERNS, COMPARED, PAGES]
     rewrite(root / DASHBOARD, lambda board: board | {"panels": list(panels(board["panels"], word))})
     rewrite(root / RECORDED, lambda events: {k: v for k, v in events.items() if not k.startswith(f"{word}.")})
-    rewrite(root / COMPARED, lambda runs: [counted_without(one, word) for one in runs], indent=2)
+    rewrite(root / COMPARED, lambda runs: [without(word, one) for one in runs if one["pattern"] not in gone], indent=2)
     for page in sorted((root / PAGES).glob("*.md")):
         there = SHOWN.sub(lambda shown: shown[0] if (root / shown[1]).exists() else "", page.read_text())
         page.write_text(there)
@@ -59,7 +65,7 @@ def rewrite(file: Path, change: Any, indent: int = 1) -> None:
     file.write_text(json.dumps(change(json.loads(file.read_text())), indent=indent, ensure_ascii=False) + "\n")
 
 
-def counted_without(run: dict[str, Any], word: str) -> dict[str, Any]:
+def without(word: str, run: dict[str, Any]) -> dict[str, Any]:
     """A recorded comparison without the figures that are about the part."""
     sides = {side: {name: n for name, n in run[side].items() if word not in name} for side in ("naive", "ours")}
     return run | sides
@@ -74,6 +80,14 @@ def panels(there: list[dict[str, Any]], word: str) -> Iterator[dict[str, Any]]:
             yield panel
         elif left:
             yield panel | {"targets": left}
+
+
+def lost_patterns(root: Path) -> set[str]:
+    """Take the patterns whose file has gone out of the registry; returns their names."""
+    text = (root / PATTERNS).read_text()
+    gone = {name for name, file in ENTRY.findall(text) if not (root / file).exists()}
+    (root / PATTERNS).write_text(ENTRY.sub(lambda found: "" if found[1] in gone else found[0], text))
+    return gone
 
 
 def main(words: list[str], root: Path = ROOT) -> int:

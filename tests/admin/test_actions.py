@@ -14,8 +14,6 @@ from apps.core.models import AdminNote
 from apps.core.resilience.breakers import GetBreakers
 from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.events.models import Delivery
-from apps.jobs.commands import CancelJob, SubmitJob
-from apps.jobs.models import Job
 from apps.users.commands import UserSnapshot
 from apps.users.models import User
 from tests.admin.conftest import changed, entry, run
@@ -68,18 +66,6 @@ def test_too_many_at_once_are_refused(
     assert "Select up to 1 rows at a time; nothing was done." in answer.content.decode()
 
 
-def test_a_job_is_cancelled_once_and_run_again(support: Client, boss: UserSnapshot) -> None:
-    job_id = bus.execute(SubmitJob("process", boss.id, {"rows": []}))
-    run(support, "jobs/job", "cancel", [job_id])
-    assert Job.objects.get().status == "REVOKED"
-    assert entry() == ("boss@example.com", "cancelled", str(job_id))
-    AdminNote.objects.all().delete()
-    refused = run(support, "jobs/job", "cancel", [job_id])
-    assert "The job has already ended: REVOKED." in refused.content.decode()
-    run(support, "jobs/job", "run_again", [job_id])
-    assert Job.objects.get().status == "PENDING"
-
-
 def test_a_user_is_deactivated_and_activated_but_not_by_themselves(
     support: Client, boss: UserSnapshot, register: Callable[..., UserSnapshot]
 ) -> None:
@@ -124,12 +110,3 @@ def test_a_refusal_while_a_form_is_saved_is_said(support: Client, register: Call
         page = f"/admin/users/user/{ada.id}/change/"
         answer = support.post(page, changed(support, page, name="Ada L."), follow=True)
     assert "Not today." in answer.content.decode()
-
-
-def test_actions_of_a_job_that_another_cancels_meanwhile(support: Client, boss: UserSnapshot) -> None:
-    job_id = bus.execute(SubmitJob("process", boss.id, {"rows": []}))
-    chosen = {"action": "cancel", "_selected_action": [str(job_id)], "index": "0"}
-    support.post("/admin/jobs/job/", chosen)
-    bus.execute(CancelJob(job_id))
-    answer = support.post("/admin/jobs/job/?status__exact=PENDING", {**chosen, "post": "yes"}, follow=True)
-    assert "None of the selected rows is there any more." in answer.content.decode()

@@ -18,8 +18,6 @@ from apps.events.bus import EVENTS, RECEIVERS
 from apps.events.models import Delivery, OutboxEvent
 from apps.events.relay import fan_out
 from apps.jobs.commands import SubmitJob
-from apps.jobs.models import Job
-from apps.jobs.queries import ListKinds
 from apps.profiles.models import Profile
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from apps.users.models import User
@@ -137,9 +135,6 @@ def test_searches_find_by_what_has_an_index(support: Client, boss: UserSnapshot)
     make(0, 3)
     event = OutboxEvent.objects.get(aggregate=f"user:{boss.id}")
     OutboxEvent.objects.filter(pk=event.pk).update(request_id="request-of-boss")
-    job = Job.objects.last()
-    assert job is not None
-    assert job.owner is not None
     for address, found in {
         "users/user/?q=BOSS@example.com": 1,
         f"users/user/?q={boss.id}": 1,
@@ -148,8 +143,6 @@ def test_searches_find_by_what_has_an_index(support: Client, boss: UserSnapshot)
         "events/outboxevent/?q=request-of-boss": 1,
         f"events/delivery/?q={event.id}": Delivery.objects.filter(event=event).count(),
         "events/delivery/?q=request-of-boss": Delivery.objects.filter(event=event).count(),
-        f"jobs/job/?q={job.id}": 1,
-        f"jobs/job/?q={job.owner.email.upper()}": 1,
         "profiles/profile/?q=user1@example.com": 1,
         "webhooks/webhookdelivery/?q=2": WebhookDelivery.objects.filter(message_id="evt_2").count(),
         "webhooks/webhookdelivery/?q=evt_1": WebhookDelivery.objects.filter(message_id="evt_1").count(),
@@ -171,12 +164,6 @@ def test_filters_offer_what_the_code_knows(support: Client, boss: UserSnapshot) 
     )
     deliveries = support.get("/admin/events/delivery/").content.decode()
     assert set(RECEIVERS) <= set(re.findall(r"\?receiver=([\w.]+)", deliveries))
-
-
-def test_the_kinds_of_jobs_are_those_that_have_handlers(support: Client) -> None:
-    kinds = {"process", "import_users", "export"}
-    assert bus.ask(ListKinds()) == sorted(kinds)
-    assert set(re.findall(r"\?kind=(\w+)", support.get("/admin/jobs/job/").content.decode())) == kinds
 
 
 def test_a_delivery_is_found_by_its_links(support: Client, dead_letter: Callable[[], Delivery]) -> None:

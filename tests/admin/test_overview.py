@@ -40,7 +40,7 @@ TITLES = [
     "Outbox",
     "Event deliveries",
     "Webhooks",
-    "Jobs",
+    "Jobs",  # of jobs
     "Newest events",
     "Users",
     "Circuit breakers",
@@ -66,13 +66,19 @@ def test_the_page_shows_every_panel(
     assert f'<a href="/admin/events/delivery/{delivery.pk}/change/">users.send_welcome_email</a>' in page
     assert "no mail server" in page
     assert figures("Event deliveries")["dead"] == "1"
-    assert figures("Jobs")["PENDING"] == "1"
+    assert figures("Jobs")["PENDING"] == "1"  # of jobs
     assert figures("Circuit breakers") == {breaker.name: "closed"}
 
 
 def test_nothing_in_the_page_needs_script_or_style_of_its_own(support: Client) -> None:
     bus.execute(RegisterUser("ada@example.com", "Ada"))
-    for page in ("", "breakers/", "users/user/import/", "users/user/", "events/outboxevent/"):
+    for page in (
+        "",
+        "breakers/",
+        "users/user/import/",
+        "users/user/",
+        "events/outboxevent/",
+    ):
         html = support.get(f"/admin/{page}").content.decode()
         assert not re.search(r"<style|\sstyle=|\son\w+=|javascript:", html), page
         assert all("src=" in tag for tag in re.findall(r"<script[^>]*>", html)), page

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 from django.db import connection
 from selenium import webdriver
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import Select
 
@@ -18,12 +15,11 @@ from apps.jobs.commands import SubmitJob
 from apps.jobs.models import Job
 from apps.users.commands import RegisterUser
 from apps.users.models import User
+from tests.browser.pages import PASSWORD, follow, log_in, text
 from tests.browser.pictures import picture
 from tests.processes import Process, Processes
 from tests.users.codes import code_of
 from tests.waiting import wait_for
-
-PASSWORD = "correct horse battery staple"
 
 
 @pytest.fixture
@@ -38,34 +34,6 @@ def web(processes: Processes) -> Process:
             " WHERE receiver = 'users.send_welcome_email'"
         )
     return processes.web()
-
-
-def log_in(browser: webdriver.Chrome, web: Process, password: str = PASSWORD) -> None:
-    browser.get(f"{web.url}/admin/")
-    browser.find_element(By.NAME, "username").send_keys("Boss@Example.com")
-    browser.find_element(By.NAME, "password").send_keys(password)
-    browser.find_element(By.CSS_SELECTOR, "input[type=submit]").click()
-
-
-def text(browser: webdriver.Chrome) -> str:
-    """What the page says; empty while it is being replaced by the next."""
-    try:
-        return browser.find_element(By.TAG_NAME, "body").text
-    except (NoSuchElementException, StaleElementReferenceException):
-        return ""
-
-
-def follow(browser: webdriver.Chrome, link: str, shown: str) -> None:
-    """Click the first link with this text and wait for the page behind it."""
-    browser.find_element(By.ID, "content").find_element(By.LINK_TEXT, link).click()
-    wait_for(lambda: shown in text(browser), f"{link} leads to {shown}")
-
-
-def give(browser: webdriver.Chrome, file: Path, content: bytes) -> None:
-    """Choose a file in the form for imports, and send it."""
-    file.write_bytes(content)
-    browser.find_element(By.NAME, "file").send_keys(str(file))
-    browser.find_element(By.CSS_SELECTOR, "#content input[type=submit]").click()
 
 
 def test_support_looks_around_and_replays_a_dead_letter(browser: webdriver.Chrome, web: Process) -> None:
@@ -145,35 +113,6 @@ def test_links_lead_from_a_user_to_what_happened_and_back(browser: webdriver.Chr
     wait_for(lambda: "View delivery" in text(browser), "the delivery is there")
     picture(browser, "delivery")
     follow(browser, f"user:{User.objects.get().pk}", "Change user")
-
-
-def test_a_file_of_users_is_imported_and_its_page_tells_how_it_went(
-    browser: webdriver.Chrome, web: Process, processes: Processes, tmp_path: Path
-) -> None:
-    log_in(browser, web)
-    wait_for(lambda: "Overview" in text(browser), "the overview is there")
-    follow(browser, "Import users", "up to 50 MB")
-    give(browser, tmp_path / "people.xlsx", b"PK\x03\x04\0\0")
-    wait_for(lambda: "ends neither in .csv nor in .ndjson" in text(browser), "a spreadsheet is refused")
-    picture(browser, "import-refused")
-    lines = "".join(f"user{number}@example.com,User {number}\n" for number in range(20_000))
-    give(browser, tmp_path / "people.csv", f"email,name\n{lines}user7@example.com,Seven\nnobody,Nobody\n".encode())
-    wait_for(lambda: "The import of people.csv has begun." in text(browser), "the page of the job is there")
-    picture(browser, "job-waits")
-    processes.relay()
-    processes.worker()
-    wait_for(lambda: "Success" in text(browser), "the page shows by itself that the job has ended")
-    assert '"created": 20000' in text(browser)
-    assert "email_taken" in text(browser)
-    picture(browser, "job")
-
-
-def test_a_file_too_large_is_refused_in_words(browser: webdriver.Chrome, web: Process, tmp_path: Path) -> None:
-    log_in(browser, web)
-    wait_for(lambda: "Overview" in text(browser), "the overview is there")
-    browser.get(f"{web.url}/admin/users/user/import/")
-    give(browser, tmp_path / "large.csv", b"email,name\n" + b"a@example.com,A\n" * 4_000_000)
-    wait_for(lambda: "The file is larger than 50 MB" in text(browser), "it says so")
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])

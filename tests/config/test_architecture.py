@@ -17,7 +17,7 @@ from config.architecture import NoPersistence, persistence_in
         ("from django.db import connection", "django.db"),
         ("from django.db.models import Q", "django.db"),
         ("def late():\n    from django.db import models", "django.db"),
-        ("Job.objects.filter(id=1)", ".objects"),
+        ("User.objects.filter(id=1)", ".objects"),
         ("type(row)._default_manager.all()", "._default_manager"),
     ],
 )

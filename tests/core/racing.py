@@ -6,9 +6,12 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import connection, transaction
+
+from apps.core.bus import Command, bus
+from tests.waiting import wait_for
 
 T = TypeVar("T")
 WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
@@ -60,3 +63,12 @@ def waiting_for_a_lock() -> int:
     with connection.cursor() as cursor:
         cursor.execute(WAITING)
         return int(cursor.fetchone()[0])
+
+
+def overtaken(change: Command[Any], work: Callable[[], Any]) -> Any:
+    """What `work` returns or raises when `change` is under way as it begins, and is committed before it ends."""
+    with ThreadPoolExecutor(1) as pool:
+        with held_open(lambda: bus.execute(change)):
+            answer = pool.submit(at_once, 1, lambda _: work())
+            wait_for(waiting_for_a_lock, "it waits for the change")
+        return answer.result(30)[0]

@@ -87,15 +87,6 @@ class TestEveryRoute:
         assert (answer.status_code, answer.json()["code"]) == (413, "content_too_large")
 
 
-def test_a_repeated_name_is_pointed_at_wherever_it_is(staff: APIClient) -> None:
-    raw = '{"rows": [{"a": 1}, {"b/c": {"d": 1, "d": 2}}]}'
-    answer = staff.generic("POST", "/api/v1/process", raw, content_type="application/json")
-    assert [e["pointer"] for e in answer.json()["errors"]] == ["/rows/1/b~1c/d"]
-    again = '{"rows": [{"a": {"x": 1, "x": 2}, "a": 3}]}'
-    answer = staff.generic("POST", "/api/v1/process", again, content_type="application/json")
-    assert [e["pointer"] for e in answer.json()["errors"]] == ["/rows/0/a"]
-
-
 def test_a_flag_is_true_or_false_and_nothing_else(staff: APIClient) -> None:
     flags: list[Any] = ["yes", "true", "", 1, 0, "on", None, []]
     for wrong in flags:

@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from apps.core.bus import bus
-from apps.users.commands import IssueToken, RegisterUser
+from apps.jobs.commands import SubmitJob
+from apps.users.commands import RegisterUser
 from tests import loopback
 from tests.processes import ROOT, Processes
 from tests.waiting import wait_for
@@ -77,11 +78,7 @@ def test_every_metric_that_is_asked_for_is_there(processes: Processes) -> None:
     processes.worker(**shared)
     assert "CircuitOpen" in processes.manage("shell", "-c", BREAK, **shared).stderr
     bus.execute(RegisterUser("ada@example.com", "Ada"))
-    token = bus.execute(IssueToken("ada@example.com"))
-    headers = {"Authorization": f"Bearer {token}"}
-    body = {"rows": [{"a": 1}]}
-    answer = loopback.post(f"{web.url}/api/v1/process", json=body, headers=headers)
-    assert answer.status_code == 202
+    bus.execute(SubmitJob("process", None, {"rows": []}))
     wait_for(lambda: asked_for() <= shown(web.url), f"there is {asked_for() - shown(web.url)}", 60)
 
 

@@ -78,8 +78,7 @@ class TestWhatIsBulk:
         self, follows: None, register: Register, drain: Callable[[], int]
     ) -> None:
         ada = register()
-        upload = io.BytesIO(b"email,name\nbob@example.com,Bob\n")
-        bus.execute(SubmitJob("import_users", ada.id, {"kind": CSV_TYPE}, total=1, upload=upload))
+        bus.execute(SubmitJob("import_users", ada.id, {"kind": CSV_TYPE}, upload=io.BytesIO(b"email,name\nb@x.de,B\n")))
         bus.execute(RunNextJob())
         drain()
         bulk = set(OutboxEvent.objects.values_list("type", "aggregate", "bulk"))

@@ -62,7 +62,7 @@ def test_one_type_alone(staff: APIClient, register: Register) -> None:
     bus.execute(UpdateUser(register().id, name="Ada L"))
     fan_out()
     assert page(staff, type="user.updated")[0] == ["user.updated"]
-    assert page(staff, type="job.finished")[0] == []
+    assert page(staff, type="user.deleted")[0] == []
     answer = staff.get(EVENTS, {"type": "user.born"})
     assert (answer.status_code, answer.json()["errors"][0]["pointer"]) == (400, "/type")
     assert "user.created" in answer.json()["detail"]

@@ -49,3 +49,19 @@ def test_numbers_of_any_size_are_counted(
     task = client.get(answer["Location"])
     assert task.status_code == 200
     assert task.json()["status"] == "SUCCESS"
+
+
+def test_a_body_nested_too_deeply_is_refused(staff: APIClient) -> None:
+    body = '{"rows":[{"a":' + "[" * 500 + "]" * 500 + "}]}"
+    answer = staff.generic("POST", "/api/v1/process", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (400, "parse_error")
+
+
+def test_the_id_of_a_job_may_come_in_capitals(
+    register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient]
+) -> None:
+    client = client_of(register())
+    path, _, task_id = client.post("/api/v1/process", {"rows": []}).headers["Location"].rpartition("/")
+    assert client.get(f"{path}/{task_id.upper()}").json()["task_id"] == task_id
+    for wrong in (task_id[:-1], task_id + "0", task_id.replace("-", ""), "{" + task_id + "}"):
+        assert client.get(f"{path}/{wrong}").status_code == 404

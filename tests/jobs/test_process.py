@@ -86,3 +86,21 @@ def test_it_is_read_before_the_transaction_of_its_key(send: Callable[..., Any]) 
     assert (again.status_code, again.content) == (202, first.content)
     assert other.status_code == 422
     assert Job.objects.count() == 1
+
+
+def test_a_repeated_name_is_pointed_at_wherever_it_is(staff: APIClient) -> None:
+    raw = '{"rows": [{"a": 1}, {"b/c": {"d": 1, "d": 2}}]}'
+    answer = staff.generic("POST", "/api/v1/process", raw, content_type="application/json")
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/rows/1/b~1c/d"]
+    again = '{"rows": [{"a": {"x": 1, "x": 2}, "a": 3}]}'
+    answer = staff.generic("POST", "/api/v1/process", again, content_type="application/json")
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/rows/0/a"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "headers"), [("/api/v1", {}), ("/api/v2", {}), ("/api", {}), ("/api", {"X-API-Version": "v2"})]
+)
+def test_where_a_task_is_said_to_be_it_is(staff: APIClient, prefix: str, headers: dict[str, str]) -> None:
+    made = staff.post(f"{prefix}/process", {"rows": []}, headers=headers)
+    assert made.headers["Location"] == f"{prefix}/tasks/{made.json()['task_id']}"
+    assert staff.get(made.headers["Location"], headers=headers).status_code == 200

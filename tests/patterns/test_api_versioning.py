@@ -136,12 +136,10 @@ def test_a_representation_of_one_version_is_no_cached_answer_of_the_other(client
 @pytest.mark.parametrize(
     ("prefix", "headers"), [("/api/v1", {}), ("/api/v2", {}), ("/api", {}), ("/api", {"X-API-Version": "v2"})]
 )
-def test_where_a_new_thing_is_said_to_be_it_is(
-    client: APIClient, ada: UserSnapshot, prefix: str, headers: dict[str, str]
-) -> None:
-    made = client.post(f"{prefix}/process", {"rows": []}, headers=headers)
-    assert made.headers["Location"] == f"{prefix}/tasks/{made.json()['task_id']}"
-    assert client.get(made.headers["Location"], headers=headers).status_code == 200
+def test_where_a_new_thing_is_said_to_be_it_is(staff: APIClient, prefix: str, headers: dict[str, str]) -> None:
+    made = staff.post(f"{prefix}/users", {"email": "grace@example.com", "name": "Grace"}, headers=headers)
+    assert made.headers["Location"] == f"{prefix}/users/{made.json()['id']}"
+    assert staff.get(made.headers["Location"], headers=headers).status_code == 200
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import transaction
 
 from apps.core.bus import bus
+from apps.core.models import AdminNote
 from apps.core.queue.work_queue import DeliveryState, claim
 from apps.events import deliveries
 from apps.events.bus import EVENTS, RECEIVERS, Event, NotInTransaction, event, happened, on, publish, publish_all
@@ -21,7 +22,6 @@ from apps.events.commands import ReplayDeliveries
 from apps.events.models import Delivery, OutboxEvent
 from apps.events.queries import ReadFeed
 from apps.events.relay import fan_out
-from apps.jobs.models import Job
 from apps.users.commands import RegisterUser
 from tests.core.racing import at_once, held_open
 from tests.processes import Processes
@@ -75,11 +75,11 @@ def tick(*ticks: tuple[str, int]) -> None:
 
 def keep(tick: Ticked) -> None:
     """A receiver with an effect in the database."""
-    Job.objects.create(kind=f"{tick.clock}{tick.number}", due_at=None)
+    AdminNote.objects.create(user_id=0, flag=1, name=f"{tick.clock}{tick.number}")
 
 
 def effects() -> list[str]:
-    return list(Job.objects.order_by("created_at", "kind").values_list("kind", flat=True))
+    return list(AdminNote.objects.order_by("at", "name").values_list("name", flat=True))
 
 
 def states(receiver: str) -> list[tuple[str, int]]:
@@ -125,7 +125,7 @@ class TestReceivers:
         broken = [True]
 
         def moody(tick: Ticked) -> None:
-            Job.objects.create(kind="moody", due_at=None)
+            AdminNote.objects.create(user_id=0, flag=1, name="moody")
             if broken[0]:
                 raise RuntimeError("not today")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,37 +16,11 @@ from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from apps.users.commands import UserSnapshot
+from tests.performance.trips import round_trips
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Register = Callable[..., UserSnapshot]
 ClientOf = Callable[[UserSnapshot | None], APIClient]
-END = "END-OF-WATCH"
-
-
-@contextmanager
-def round_trips(valkey: redis.Redis) -> Iterator[list[str]]:
-    """The commands that reach this test's own Valkey database in the block, as Valkey itself sees them."""
-    seen: list[str] = []
-    database = valkey.connection_pool.connection_kwargs.get("db", 0)
-    with (
-        redis.Redis.from_url(settings.ENV.redis_url) as watcher,
-        watcher.monitor() as monitor,
-    ):
-
-        def watch() -> None:
-            for command in monitor.listen():
-                if command["db"] == database and command["client_type"] != "lua":
-                    if END in command["command"]:
-                        return
-                    seen.append(command["command"].partition(" ")[0].upper())
-
-        thread = threading.Thread(target=watch)
-        thread.start()
-        try:
-            yield seen
-        finally:
-            valkey.echo(END)
-            thread.join(10)
 
 
 @contextmanager
@@ -152,15 +125,6 @@ def test_a_registration_is_three_statements_at_most_and_no_message_to_the_broker
     assert [statement.partition(" ")[0] for statement in statements] == ["BEGIN", "INSERT", "INSERT", "COMMIT"]
     assert trips == ["EVALSHA"], "the rate limit; a broker would have been sent an LPUSH"
     assert valkey.keys() == valkey.keys(f"{settings.VALKEY_PREFIX}rate:*"), "no queue came to be"
-
-
-def test_a_job_is_asked_for_without_the_broker(client: APIClient, valkey: redis.Redis) -> None:
-    with round_trips(valkey) as trips, CaptureQueriesContext(connection) as captured:
-        assert client.post("/api/v1/process", {"rows": [{"a": 1}]}).status_code == 202
-    statements = [query["sql"].partition(" ")[0] for query in captured.captured_queries]
-    # the caller; in the transaction the turn of one owner at a time and their count, the job and the piece of its file
-    assert statements == ["SELECT", "BEGIN", "BEGIN;SELECT", "SELECT", "INSERT", "INSERT", "COMMIT"]
-    assert trips == ["EVALSHA"]
 
 
 def test_an_anonymous_request_is_refused_without_the_database(

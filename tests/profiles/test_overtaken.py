@@ -12,7 +12,7 @@ from apps.profiles.commands import CreateProfiles, Person, RecordEnrichment
 from apps.profiles.models import Profile
 from apps.users.commands import DeleteUser, UserSnapshot
 from apps.users.models import User
-from tests.users.test_overtaken import overtaken
+from tests.core.racing import overtaken
 
 
 @pytest.mark.django_db(transaction=True)

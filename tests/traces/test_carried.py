@@ -6,10 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from apps.core.bus import bus
 from apps.core.context import accept_traceparent, continued, span, traceparent
-from apps.jobs.commands import SubmitJob
-from apps.jobs.models import Job
 from config.logging import with_trace
 
 TRACE, SPAN = "0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331"
@@ -59,10 +56,3 @@ def test_log_lines_name_a_trace_that_is_recorded(place: str, named: bool) -> Non
     with continued(place):
         line = with_trace(None, "info", {"event": "x"})
     assert line == ({"event": "x", "trace_id": TRACE, "span_id": SPAN} if named else {"event": "x"})
-
-
-@pytest.mark.django_db
-def test_a_job_keeps_it() -> None:
-    with continued(SAMPLED):
-        job_id = bus.execute(SubmitJob("process", None, {"rows": []}))
-    assert Job.objects.get(id=job_id).traceparent == SAMPLED

@@ -11,7 +11,6 @@ from rest_framework.test import APIClient
 
 from apps.core.bus import bus
 from apps.events.models import OutboxEvent
-from apps.jobs.commands import RunNextJob
 from apps.users.commands import EraseNext, UserSnapshot
 from apps.users.letters import WriteChange
 from apps.users.models import EmailChange, Erasure
@@ -49,9 +48,3 @@ def work(passes: int = 1) -> None:
 def about(user: UserSnapshot) -> list[dict[str, Any]]:
     """What the events about a user say, the oldest first."""
     return list(OutboxEvent.objects.filter(aggregate=f"user:{user.id}").order_by("id").values_list("data", flat=True))
-
-
-def run_jobs() -> None:
-    """Run all jobs that are due."""
-    while bus.execute(RunNextJob()):
-        pass

@@ -98,7 +98,7 @@ class TestRequired:
     ) -> None:
         elsewhere = APIClient()
         browser = Client()
-        answer = log_in(browser, next="/admin/jobs/job/")
+        answer = log_in(browser, next="/admin/events/delivery/")
         assert answer["Location"] == PAGE
         assert not is_in(browser), "not yet"
         page = browser.get(PAGE)
@@ -112,7 +112,7 @@ class TestRequired:
         done = send(browser, code_of(secret))
         codes = re.findall(r"<code>([a-z2-7-]{19})</code>", done.content.decode())
         assert len(codes) == 10
-        assert 'href="/admin/jobs/job/"' in done.content.decode()
+        assert 'href="/admin/events/delivery/"' in done.content.decode()
         assert "no-store" in done["Cache-Control"]
         assert is_in(browser)
         assert AdminNote.objects.get().message == "second factor set up"

@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.core.management import CommandError, call_command, load_command_class
-from django.db.models.functions import Now
+from django.core.management import load_command_class
 
-from apps.core.bus import bus
 from apps.core.queue.work_queue import DeliveryState
 from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.events.models import Delivery
 from apps.events.relay import fan_out
-from apps.jobs.commands import SubmitJob
-from apps.jobs.models import Job
 from apps.users.commands import UserSnapshot
 from apps.users.models import User
+from tests.commands import refusal, run, run_json
 from tests.conftest import PASSWORD
 from tests.processes import ROOT, Processes
 
@@ -30,29 +25,7 @@ COMMANDS = {
     "core": ("patterns", "compare", "breakers", "rotate_keys"),
     "users": ("create_user", "issue_token", "remove_second_factor"),
     "events": ("outbox", "relay"),
-    "jobs": ("jobs",),
 }
-
-
-def run(capsys: pytest.CaptureFixture[str], *words: str) -> str:
-    """What the command prints."""
-    capsys.readouterr()
-    call_command(*words)
-    return capsys.readouterr().out
-
-
-def run_json(capsys: pytest.CaptureFixture[str], *words: str) -> Any:
-    return json.loads(run(capsys, *words, "--json"))
-
-
-def refusal(*words: str) -> str:
-    """The one line that the command ends with."""
-    with pytest.raises(CommandError) as refused:
-        call_command(*words)
-    message = str(refused.value)
-    assert message
-    assert "\n" not in message
-    return message
 
 
 @pytest.mark.parametrize(("app", "name"), [(app, name) for app, names in COMMANDS.items() for name in names])
@@ -88,10 +61,6 @@ class TestCreateUser:
             (("compare", "service", "layers"), "service layer, dependency injection"),
             (("compare",), "--all"),
             (("compare", "retry", "--all"), "not both"),
-            (("jobs", "--limit", "0"), "--limit"),
-            (("jobs", "--limit", "ten"), "--limit"),
-            (("jobs", "--cancel", "7"), "--cancel"),
-            (("jobs", "--cancel", "9d9a8f3e-0000-4000-8000-000000000000"), "no job"),
             (("outbox", "--replay", "x"), "--replay"),
             (("outbox", "--replay", "17"), "17"),
             (("outbox", "--replay", "9" * 30), "9" * 30),
@@ -132,7 +101,7 @@ def test_in_a_real_process_too(processes: Processes) -> None:
 
 @pytest.mark.django_db
 class TestOthers:
-    """issue_token, outbox, breakers, jobs"""
+    """issue_token, outbox, breakers"""
 
     def test_a_token_that_opens_the_api(
         self, register: Register, anyone: Any, capsys: pytest.CaptureFixture[str]
@@ -168,24 +137,3 @@ class TestOthers:
         valkey.hset(f"breaker:{breaker.name}", mapping={"state": "half-open", "leased_until": 0})
         assert run_json(capsys, "breakers") == [{"name": breaker.name, "state": "half_open"}]
         assert run_json(capsys, "breakers", "--reset", breaker.name) == [{"name": breaker.name, "state": "closed"}]
-
-    def test_jobs_newest_first(self, register: Register, capsys: pytest.CaptureFixture[str]) -> None:
-        assert "no jobs" in run(capsys, "jobs")
-        ada = register("ada@example.com")
-        first, second = [bus.execute(SubmitJob("process", ada.id, {"rows": []}, total=0)) for _ in range(2)]
-        Job.objects.filter(id=second).update(created_at=Now() + timedelta(seconds=1))
-        (newest,) = run_json(capsys, "jobs", "--limit", "1")
-        assert (newest["id"], newest["status"], newest["owner__email"]) == (str(second), "PENDING", "ada@example.com")
-        (_, oldest) = run_json(capsys, "jobs", "--cancel", str(first))
-        assert (oldest["id"], oldest["status"]) == (str(first), "REVOKED")
-        assert "already ended" in refusal("jobs", "--cancel", str(first))
-        (_, again) = run_json(capsys, "jobs", "--retry", str(first))
-        assert again["status"] == "PENDING"
-        assert "Only a failed" in refusal("jobs", "--retry", str(second))
-
-    def test_tables_for_people_show_whole_cells(self, register: Register, capsys: pytest.CaptureFixture[str]) -> None:
-        ada = register("a-rather-long-address-of-somebody@a-rather-long-domain.example.com")
-        job = bus.execute(SubmitJob("process", ada.id, {"rows": []}))
-        printed = run(capsys, "jobs")
-        assert str(job) in printed
-        assert ada.email in printed

@@ -19,7 +19,6 @@ from apps.core.queue.work_queue import DeliveryState
 from apps.events import deliveries
 from apps.events.models import Delivery, OutboxEvent
 from apps.events.relay import fan_out
-from apps.jobs.commands import RunNextJob
 from apps.profiles import commands as profiles
 from apps.users.commands import EraseNext, UserSnapshot
 from apps.users.login_limit import key_of_email
@@ -28,6 +27,7 @@ from apps.webhooks import commands as webhooks
 from apps.webhooks.models import WebhookDelivery
 from config.celery import app
 from tests.conftest import PASSWORD
+from tests.jobs.running import run_jobs
 from tests.processes import ROOT
 
 pytestmark = pytest.mark.django_db
@@ -106,8 +106,7 @@ def life(register: Callable[..., UserSnapshot], staff: APIClient, anyone: APICli
     deliveries.work(seconds=30)
     bus.execute(webhooks.UpdateEndpoint(webhook.id, is_active=False))
     assert WebhookDelivery.objects.filter(state="pending").exists()
-    while bus.execute(RunNextJob()):
-        pass
+    run_jobs()
     return int(user_id)
 
 

@@ -181,8 +181,9 @@ def test_every_table_that_names_people_is_looked_after() -> None:
         )
         found = {name for (name,) in cursor.fetchall()}
     assert found == {
-        "users_user", "users_session", "users_erasure", "jobs_job", "events_delivery",
+        "users_user", "users_session", "users_erasure", "events_delivery",
         "profiles_profile",
+        "jobs_job",
         "core_idempotentanswer", "core_adminnote", "django_admin_log", "users_emailchange",
         "users_secondfactor",
     }  # fmt: skip

@@ -180,7 +180,14 @@ class TestEnd:
         assert log_in(anyone).status_code == 401
         assert log_in(anyone, "quite another phrase").status_code == 200
 
-    @pytest.mark.parametrize("path", [ME, "/api/v1/users", "/api/v1/tasks/9d9a8f3e-0000-4000-8000-000000000000"])
+    @pytest.mark.parametrize(
+        "path",
+        [
+            ME,
+            "/api/v1/users",
+            "/api/v1/tasks/9d9a8f3e-0000-4000-8000-000000000000",
+        ],
+    )
     def test_on_every_route(self, ada: UserSnapshot, anyone: APIClient, path: str) -> None:
         access = log_in(anyone).json()["access"]
         User.objects.update(is_active=False)

@@ -25,10 +25,10 @@ def test_the_secret_is_shown_on_creation_and_never_again(staff: APIClient) -> No
 
 def test_an_endpoint_is_changed_and_deleted(staff: APIClient) -> None:
     address = staff.post("/api/v1/webhooks", {"url": PUBLIC})["Location"]
-    changed = staff.patch(address, {"description": "mine", "event_types": ["job.finished"], "is_active": False})
+    changed = staff.patch(address, {"description": "mine", "event_types": ["user.deleted"], "is_active": False})
     assert {k: changed.json()[k] for k in ("description", "event_types", "is_active")} == {
         "description": "mine",
-        "event_types": ["job.finished"],
+        "event_types": ["user.deleted"],
         "is_active": False,
     }
     assert staff.delete(address).status_code == 204

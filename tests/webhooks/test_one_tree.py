@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import suppress
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
 from apps.core.bus import bus
-from apps.users.commands import IssueToken
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.commands import RegisterEndpoint
 from config.stack.people import PeopleDirectory
 from tests import loopback
 from tests.processes import Process, Processes
-from tests.traces.collector import Collector, Seen, statement, tree
+from tests.traces.collector import Collector, statement, tree
 from tests.traces.test_carried import SAMPLED, SPAN, TRACE, UNSAMPLED
+from tests.traces.trees import comes_to, query, work_of
 from tests.waiting import wait_for
 from tests.webhooks.conftest import in_use
 from tests.webhooks.receiver import Receiver, answer
@@ -92,7 +91,7 @@ def world(processes: Processes) -> Iterator[World]:
             "WEBHOOK_ALLOW_PRIVATE_NETWORKS": "true",
         }
         processes.relay()
-        processes.worker("events,jobs", 1)
+        processes.worker("events", 1)
         processes.worker("io,webhooks", 2)
         yield World(
             collector=collector,
@@ -103,22 +102,13 @@ def world(processes: Processes) -> Iterator[World]:
         )
 
 
-def query(span: Seen) -> bool:
-    return bool(span.attributes.get("app.message") == "query")
-
-
-def ordered(names: list[Any]) -> list[Any]:
-    """A tree without the order in which its branches began."""
-    return sorted(([one[0], ordered(one[1])] if isinstance(one, list) else one for one in names), key=repr)
-
-
 def test_through_every_process(world: World) -> None:
     world.people.control(status=503, times=1)  # of profiles
     world.receiver.behave(answer=answer("503 Service Unavailable"), times=1)
     world.register(ADA["email"], SAMPLED)
     comes_to(lambda: tree(work_of(world.collector, TRACE), SPAN), REGISTRATION)
     work = work_of(world.collector, TRACE)
-    assert {span.role for span in work} == {"web", "relay", "worker events,jobs", "worker io,webhooks"}
+    assert {span.role for span in work} == {"web", "relay", "worker events", "worker io,webhooks"}
     heard = [request.headers["traceparent"] for request in world.receiver.received]
     assert sorted(heard) == sorted(f"00-{TRACE}-{span.span_id}-01" for span in work if span.name == "POST webhook")
     assert [span.failed for span in work if span.name == "POST webhook"].count(True) == 1
@@ -144,39 +134,12 @@ def test_through_every_process(world: World) -> None:
         lambda: finders <= {span.name for span in list(world.collector.spans) if span.trace_id in links}, "the tasks"
     )
 
-    the_job_and_its_batches(world)
     who_is_not_sampled_is_not_traced(world)
     a_frozen_collector_holds_up_nobody(world)
 
 
-def work_of(collector: Collector, trace_id: str) -> list[Seen]:
-    """A trace without its statements and queries, which change with the code that asks."""
-    return [span for span in collector.of(trace_id) if not statement(span) and not query(span)]
-
-
 def lines_of(processes: Processes) -> list[dict[str, Any]]:
     return [line for process in processes.started for line in process.lines() if line.get("trace_id") == TRACE]
-
-
-def comes_to(now: Callable[[], list[Any]], expected: list[Any]) -> None:
-    """Wait until the tree is as expected; if it never is, say how it is."""
-    with suppress(AssertionError):
-        wait_for(lambda: ordered(now()) == ordered(expected), "the tree", 30)
-    assert ordered(now()) == ordered(expected)
-
-
-def the_job_and_its_batches(world: World) -> None:
-    trace = TRACE[::-1]
-    headers = {
-        "Authorization": f"Bearer {bus.execute(IssueToken(ADA['email']))}",
-        "traceparent": f"00-{trace}-{SPAN}-01",
-    }
-    rows = {"rows": [{"a": 1}]}
-    assert loopback.post(f"{world.web.url}/api/v1/process", json=rows, headers=headers).status_code == 202
-
-    job = ["job process", ["batch", ["publish job.finished", [RELAY]]]]
-    whole = [["POST /api/v1/process", [["SubmitJob", [job]]]]]
-    comes_to(lambda: tree(work_of(world.collector, trace), SPAN), whole)
 
 
 def who_is_not_sampled_is_not_traced(world: World) -> None:

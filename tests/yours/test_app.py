@@ -41,7 +41,7 @@ APP, MODEL = "consignment_invoices", "ConsignmentInvoiceX"
         ("events", "Happening", "there is apps/events already"),
         ("stack", "Layer", "there is tests/stack already"),
         ("sessions", "Meeting", "something else"),
-        ("tasks", "Chore", "a route /tasks already"),
+        ("auth", "Chore", "a route /auth already"),
         ("accounts", "User", "a class User already"),
         ("parcels", "Delivery", "a class Delivery already"),
     ],
@@ -61,7 +61,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
     assert "NAME=Orders" in str(refused.value)
     assert "MODEL=order" in str(refused.value)
     with pytest.raises(Refused) as taken:
-        free(ROOT, Names("jobs", "Job"))
+        free(ROOT, Names("users", "User"))
     assert len(str(taken.value).splitlines()) > 2
 
 

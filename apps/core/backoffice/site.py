@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, ClassVar, TypeVar
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -15,7 +15,7 @@ from django.db import DataError, models
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, path, reverse
 
 from apps.core.backoffice.actions import CommandAction
 from apps.core.backoffice.links import Link, anchor, list_of, related_to
@@ -36,11 +36,19 @@ admin.site.index_template = "admin/overview.html"
 PLAIN_LOOKUPS = frozenset({"exact", "isnull", "gte", "lt", "year", "month", "day"})
 
 
+class Tool(NamedTuple):
+    """A button over a list: its text, and the page that it leads to, with the name that stands in its address."""
+
+    text: str
+    name: str
+    view: Callable[[HttpRequest], HttpResponse]
+
+
 class ServiceAdmin(admin.ModelAdmin[M]):
     """What every page here shares: lists of any length, only their own filters, and clear words instead of errors.
 
-    `tools` are buttons over the list, as text and route; `unlisted` names the columns that a list does not show and
-    that may be large.
+    `tools` are buttons over the list, each with a page of its own; `unlisted` names the columns that a list does not
+    show and that may be large.
     """
 
     show_full_result_count = False
@@ -52,7 +60,7 @@ class ServiceAdmin(admin.ModelAdmin[M]):
     sortable_by: ClassVar[tuple[str, ...]] = ()
     change_list_template = "admin/service_list.html"
     change_form_template = "admin/service_form.html"
-    tools: ClassVar[Sequence[tuple[str, str]]] = ()
+    tools: ClassVar[Sequence[Tool]] = ()
     unlisted: ClassVar[Sequence[str]] = ()
 
     class Media:
@@ -62,6 +70,15 @@ class ServiceAdmin(admin.ModelAdmin[M]):
         """Allow only the fields of the filters: any other would let staff probe columns that no page shows."""
         name, *rest = lookup.split("__")
         return name in self._filtered() and set(rest) <= PLAIN_LOOKUPS
+
+    def get_urls(self) -> list[URLPattern]:
+        """Django's, and a route for each of the tools."""
+        page = self.admin_site.admin_view
+        own = [path(f"{tool.name}/", page(tool.view), name=self._route(tool)) for tool in self.tools]
+        return [*own, *super().get_urls()]
+
+    def _route(self, tool: Tool) -> str:
+        return f"{self.opts.app_label}_{self.opts.model_name}_{tool.name}"
 
     def _filtered(self) -> set[str]:
         named = {str(getattr(one, "parameter_name", one)) for one in self.list_filter}
@@ -81,7 +98,7 @@ class ServiceAdmin(admin.ModelAdmin[M]):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> Any:
         """The list; if it cannot be shown as asked for, the whole list and the reason."""
-        tools = [Link(text, reverse(route)) for text, route in self.tools]
+        tools = [Link(tool.text, reverse(f"admin:{self._route(tool)}")) for tool in self.tools]
         try:
             response = super().changelist_view(request, {"tools": tools, **(extra_context or {})})
             # rendered here, where the query runs and its errors can still be answered

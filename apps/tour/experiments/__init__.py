@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
 
 
 @dataclass(frozen=True)
@@ -80,3 +82,9 @@ def experiment(
         return run
 
     return made_of
+
+
+def find() -> None:
+    """Import each module of this package, which makes its experiments known."""
+    for module in iter_modules(__path__, f"{__name__}."):
+        import_module(module.name)

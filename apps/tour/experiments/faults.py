@@ -60,7 +60,7 @@ def workers_killed() -> Outcome:
 
 @experiment(
     "Wipe Valkey",
-    pattern="background-tasks",
+    pattern="event-bus",
     group=BREAK_IT,
     does=f"{PEOPLE} people register; half way the broker and cache are emptied (FLUSHALL).",
     promise="The broker carried only wake-ups: nothing that was answered 2xx is lost.",

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import secrets
-import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import httpx
-
-from apps.tour.client import address, client, code_of, done, newcomer, register
+from apps.tour.client import address, client, code_of, newcomer, register
 from apps.tour.experiments import Fact, Outcome, experiment
 
 GROUP = "Try it as a client"
 RACERS, SPREE = 3, 130
-ROWS, LOOKS, LOOK_SECONDS = 60_000, 30, 0.1
 
 
 @experiment(
@@ -146,41 +140,3 @@ def bucket_emptied() -> Outcome:
         else ""
     )
     return Outcome(facts, kept=True if counts[200] == limit else None, note=note)
-
-
-@experiment(
-    "A job cancelled half way",
-    pattern="background-tasks",
-    group=GROUP,
-    does=f"Sends a table of {ROWS:,} rows for its statistics, and cancels the job as soon as it runs.",
-    promise="It stops, its work so far is dropped, and its owner sees that.",
-)
-def job_cancelled() -> Outcome:
-    """202, progress, 202, REVOKED."""
-    rows = [{"number": number, "group": number % 7} for number in range(ROWS)]
-    with client() as http:
-        newcomer(http, "patient")
-        accepted = done(http.post("/api/v1/process", json={"rows": rows}))
-        path = accepted.headers["Location"]
-        seen = watched(http, path)
-        cancelled = http.delete(path)
-        after = http.get(path).json()
-    facts = (
-        Fact("accepted", str(accepted.status_code)),
-        Fact("seen running", f"{seen['status']}, {seen['progress']['done']:,} of {ROWS:,} rows"),
-        Fact("cancelled", f"{cancelled.status_code} {code_of(cancelled)}".strip()),
-        Fact("its status now", after["status"], "good" if after["status"] == "REVOKED" else "warn"),
-        Fact("its result", json.dumps(after["result"])),
-    )
-    note = "" if cancelled.is_success else "It was quicker than the tour: the job had ended already."
-    return Outcome(facts, kept=True if after["status"] == "REVOKED" and after["result"] is None else None, note=note)
-
-
-def watched(http: httpx.Client, path: str) -> dict[str, Any]:
-    """The task at `path` once it runs, or as it is after a few seconds."""
-    for _ in range(LOOKS):
-        task: dict[str, Any] = http.get(path).json()
-        if task["status"] != "PENDING":
-            break
-        time.sleep(LOOK_SECONDS)
-    return task

@@ -254,6 +254,13 @@ def finished(client: AuthenticatedClient, task_id: UUID) -> Task:
     raise AssertionError(task_id)
 
 
+def exported(client: AuthenticatedClient) -> None:
+    """Ask for what is kept about the caller, and change one's mind."""
+    export = v1_users_me_export.sync(client=client)
+    assert isinstance(export, TaskAccepted)
+    assert v1_tasks_cancel.sync_detailed(export.task_id, client=client).status_code == 202
+
+
 def webhooks(client: AuthenticatedClient) -> None:
     """An endpoint from creation to deletion, and what was sent to it."""
     body = EndpointBodyRequest("https://example.com/v1", event_types=[EventType.USER_CREATED], description="")
@@ -305,9 +312,7 @@ def me(client: AuthenticatedClient, password: str) -> None:
     changed = v1_users_me_update.sync(client=client, body=UserChangesRequest(name="Leaving"))
     assert isinstance(changed, UserV1)
     assert (changed.id, changed.name) == (read.id, "Leaving")
-    export = v1_users_me_export.sync(client=client)
-    assert isinstance(export, TaskAccepted)
-    assert v1_tasks_cancel.sync_detailed(export.task_id, client=client).status_code == 202
+    exported(client)
     assert v1_users_me_delete.sync_detailed(client=client, body=LeavingRequest(password)).status_code == 204
 
 

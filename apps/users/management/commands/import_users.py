@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from apps.core.cli import Command as BaseCommand
-from apps.jobs.kinds import HEADER, Refusal, as_csv
+from apps.core.refused_lines import HEADER, Refusal, as_csv
 from apps.users.imports import CHARSETS, CSV_TYPE, NDJSON_TYPE, NotImportable, Report, Tally, import_users
 
 SHOWN_ERRORS = 20

@@ -1,4 +1,4 @@
-"""The lines of its file that a job refuses, as CSV: kept in finished pieces beside the job, and pruned with it."""
+"""Lines of a file that are not taken: each with its number and the reason, and all of them as CSV."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ from apps.users import export
 from apps.users.commands import UserSnapshot
 from apps.users.events import UserUpdated
 from apps.users.models import User
-from tests.users.leavers import EMAIL, ME, run_jobs
+from tests.jobs.running import run_jobs
+from tests.users.leavers import EMAIL, ME
 
 pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]
