@@ -57,6 +57,7 @@ def answer(url: str, seconds: float = 0) -> int:
 
 def test_sigterm_lets_the_requests_in_hand_finish(tmp_path: Path, preload: bool) -> None:
     with serving(tmp_path, preload) as (program, url), ThreadPoolExecutor(8) as clients:
+        wait_for(lambda: len({answer(url) for _ in range(8)}) == 2, "both workers answer")
         family = program.family()
         before = busy_threads(url)
         requests = [clients.submit(answer, url, 1.0) for _ in range(4)]
