@@ -47,18 +47,31 @@ def hold_signals_back() -> None:
             release()
 
     class EndsIfToldTo(bootsteps.StartStopStep):
-        """Before the loop, which takes a pool that a signal has ended meanwhile for one that did not start."""
+        """Until it loops, which takes a pool that a signal has ended meanwhile for one that did not start."""
 
         requires = ("celery.worker.consumer.tasks:Tasks",)
 
         def start(self, parent: Any) -> None:
+            hold()
             state.maybe_shutdown()
+            if parent.hub:
+                parent.hub.call_soon(release)
+            else:
+                release()
 
-    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        def stop(self, parent: Any) -> None:
+            release()
+
+    hold()
     app.steps["worker"].add(TakesSignals)
     app.steps["consumer"].add(EndsIfToldTo)
     signals.beat_init.connect(release)
     signals.worker_process_init.connect(release)
+
+
+def hold() -> None:
+    """Let SIGTERM and SIGINT wait from here on."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
 
 
 def release(**_: Any) -> None:

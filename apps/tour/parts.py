@@ -93,7 +93,7 @@ def _breaker_facts() -> tuple[Fact, ...]:
 
 
 def _limit_facts() -> tuple[Fact, ...]:
-    minutes = refusals(valkey_at(settings.VALKEY_URL), LOOKED_BACK_MINUTES)
+    minutes = refusals(valkey_at(settings.VALKEY_URL, settings.VALKEY_PREFIX), LOOKED_BACK_MINUTES)
     return (
         Fact("refused this minute", str(minutes[-1]), "warn" if minutes[-1] else ""),
         Fact(f"refused in {LOOKED_BACK_MINUTES} minutes", str(sum(minutes))),

@@ -6,10 +6,12 @@ Both set private attributes, checked with granian 2.8.7; a version without them 
 from __future__ import annotations
 
 import atexit
+import multiprocessing
 import signal
 import socket
 from collections.abc import Callable
 from importlib import import_module
+from multiprocessing import resource_tracker
 from multiprocessing.util import Finalize
 from typing import Any
 
@@ -50,6 +52,9 @@ def hold_signals_back(server: Any) -> None:
         start = worker.start
 
         def start_held_back() -> None:
+            if multiprocessing.get_start_method() == "spawn":
+                # it comes with the first worker, and lets the signals through again
+                resource_tracker.ensure_running()
             before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
             try:
                 start()

@@ -16,7 +16,6 @@ from config.stack.plan import ROOT
 # what web server, relay, workers and beat need besides Django's apps
 ENTRANCES = (
     "config.urls",
-    "config.background",
     "config.server.serve",
     "granian",
     "apps.events.management.commands.relay",

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
 # as what sends the last spans does
 atexit.register(print, "at exit", flush=True)
+
+
+def tell_what_is_held_back() -> None:
+    """Print the signals that this process does not take yet."""
+    sys.stdout.write(f"{sorted(signal.Signals(one).name for one in signal.pthread_sigmask(signal.SIG_BLOCK, ()))}\n")
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:

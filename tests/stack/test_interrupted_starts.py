@@ -68,6 +68,29 @@ def test_a_signal_at_any_moment_of_the_start_leaves_no_traceback(processes: Proc
         end(process, signal.SIGINT if moment % 2 else signal.SIGTERM)
 
 
+# is told to end at the last moment of its start, or before its first step
+TOLD = """
+import os, signal
+from celery import signals
+from config import background
+
+def told(**_):
+    os.kill(os.getpid(), signal.{signal})
+
+signals.{moment}.connect(told)
+background.main(["worker", "-Q", "events", "-c", "1"])
+"""
+
+
+@pytest.mark.parametrize("moment", ["worker_init", "worker_ready"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_is_told_to_end_before_it_loops_does(
+    processes: Processes, moment: str, number: signal.Signals
+) -> None:
+    command = [sys.executable, "-c", TOLD.format(signal=number.name, moment=moment)]
+    ended(processes.start("worker", command, {}, forked=False), number)
+
+
 def end(process: Process, number: signal.Signals) -> None:
     """Send SIGTERM to the process, or SIGINT to its whole group, as a terminal does; it ends, quietly."""
     family = process.tree()
@@ -75,9 +98,14 @@ def end(process: Process, number: signal.Signals) -> None:
         os.killpg(process.popen.pid, number)
     else:
         process.popen.send_signal(number)
+    ended(process, number)
+    all_gone(family)
+
+
+def ended(process: Process, number: signal.Signals) -> None:
+    """It ends, quietly, after this signal."""
     status = process.popen.wait(30)
     output = process.log.read_text(errors="replace")
     assert "Traceback" not in output, f"{number.name}\n{output}"
     # Celery calls it a failure when Ctrl-C ends a worker that is not ready
     assert number == signal.SIGINT or status in (0, -number, 128 + number), f"{status}\n{output}"
-    all_gone(family)

@@ -109,7 +109,7 @@ def nothing_in_the_state_folder_is_for_others(stack: Stack, program: Program) ->
 
 def nothing_in_the_log_alarms(program: Program) -> None:
     # a warning may be a slow machine's: of a statement that took long, or a limit that could not be counted
-    alarming = re.compile(r"\[(error|critical) |Discarding|Traceback")
+    alarming = re.compile(r"\[(error|critical) |Discarding|Traceback|RuntimeWarning")
     assert not [line for line in program.output().splitlines() if alarming.search(line)]
 
 

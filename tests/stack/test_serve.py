@@ -17,6 +17,7 @@ import pytest
 from config.server.ports import free_port
 from config.server.serve import AddressError, address
 from tests import loopback
+from tests.processes import ROOT
 from tests.stack.programs import Program, all_gone, running
 from tests.waiting import wait_for
 
@@ -120,3 +121,26 @@ def test_a_descriptor_that_is_no_listening_socket_is_refused(tmp_path: Path, num
         assert program.output() == (
             f"--fd {number} is no listening socket: pass the number of one that this process has inherited\n"
         )
+
+
+HELD = """
+import multiprocessing
+from types import SimpleNamespace
+from config.server.granian_parts import hold_signals_back
+from tests.stack.slow_app import tell_what_is_held_back
+
+if __name__ == "__main__":
+    multiprocessing.set_start_method("spawn")
+    process = multiprocessing.Process(target=tell_what_is_held_back)
+    server = SimpleNamespace(_spawn_worker=lambda: SimpleNamespace(start=process.start))
+    hold_signals_back(server)
+    server._spawn_worker().start()
+    process.join()
+"""
+
+
+def test_the_first_worker_too_starts_with_signals_held_back(tmp_path: Path) -> None:
+    (tmp_path / "held.py").write_text(HELD)
+    with running(tmp_path, str(tmp_path / "held.py"), PYTHONPATH=str(ROOT)) as program:
+        assert program.popen.wait(60) == 0
+        assert "['SIGINT', 'SIGTERM']" in program.output()

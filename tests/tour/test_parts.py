@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
+from rest_framework.test import APIClient
 
 from apps.tour import parts
 from apps.tour.experiments import Fact
 from apps.users.commands import UserSnapshot
 from apps.users.models import Session
+from tests.configured import configured
 
 Register = Callable[..., UserSnapshot]
 COHORT = "tour-0123ab"
@@ -38,6 +40,14 @@ def test_an_ended_session_costs_one_look(staff: UserSnapshot) -> None:
     Session.objects.all().delete()
     assert _value(parts.followed(f"{COHORT}.0"), "cannot be counted")
     assert _value(parts.followed(f"{COHORT}.0"), "lost") == "0"
+
+
+def test_refused_requests_are_shown(anyone: APIClient, db: None) -> None:
+    with configured(rate_limit_per_minute=2):
+        statuses = [anyone.get("/api/v1/users").status_code for _ in range(5)]
+    assert statuses.count(429) == 3
+    (limit,) = (part for part in parts.parts() if part.title == "Rate limit")
+    assert _value(limit.facts, "refused in 10 minutes") == "3"
 
 
 def _value(facts: tuple[Fact, ...], name: str) -> str:

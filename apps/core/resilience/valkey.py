@@ -22,7 +22,7 @@ class Unavailable(Exception):
 
 
 @cache
-def valkey_at(url: str, prefix: str = "") -> Valkey:
+def valkey_at(url: str, prefix: str) -> Valkey:
     """This process's Valkey at `url`, which all its parts share; every key begins with `prefix`."""
     return Valkey(url, prefix=prefix)
 
