@@ -66,6 +66,7 @@ app.conf.update(
     timezone="UTC",
     task_default_queue="events",
 )
+app.Task.Request = "config.acks:Acknowledged"
 # in every thread: the relay and /readyz reach the broker through this application
 app.set_default()
 
