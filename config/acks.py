@@ -16,7 +16,7 @@ from celery.worker.request import Request
 LOOK_SECONDS = 0.5
 
 
-class Acknowledged(Request):  # type: ignore[misc] # untyped
+class Acknowledged(Request):
     """What a worker knows of a task that it has received, until the broker knows that it has ended."""
 
     # of the worker's loop; a pool without one has none

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.conf import settings
+
 from apps.core.bus import bus
 from apps.core.mail import kept_connections
 from apps.core.queue.work_queue import due_in, task
@@ -11,7 +13,6 @@ from apps.events.lines import DIRECT, WAITING
 
 # ends well within the soft time limit and lets other wake-ups have their turn
 DRAIN_SECONDS = 10
-WAITING_THREADS = 8
 
 
 @task("events.deliver", queue="events", due=due_in("events_delivery", *DIRECT))
@@ -24,7 +25,7 @@ def deliver() -> None:
 def deliver_waiting() -> None:
     """Run the receivers that wait for other machines."""
     with kept_connections():
-        deliveries.work_waiting(seconds=DRAIN_SECONDS, threads=WAITING_THREADS)
+        deliveries.work_waiting(seconds=DRAIN_SECONDS, threads=settings.WAITING_THREADS)
 
 
 @task("events.prune", queue="events", every=3600)

@@ -20,6 +20,7 @@ django_stubs_ext.monkeypatch()
 
 
 # a transaction left open holds back the relay and vacuum
+MOST_WAITING_THREADS = 8
 SESSION_SETTINGS = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=10s"
 
 
@@ -60,6 +61,8 @@ def from_env(env: Settings) -> dict[str, Any]:
         "TOUR_STATE": env.state_dir,
         "TOUR_DIRECTORY": (env.external_api_url, env.external_api_key),
         "ADMIN_LOG_RETENTION_DAYS": env.admin_log_retention_days,
+        # each may hold a connection while it waits for another machine, and one is for the rest of the process
+        "WAITING_THREADS": max(1, min(MOST_WAITING_THREADS, env.db_pool_size - 1)),
         "ACCESS_TOKEN_EXPIRE_MINUTES": env.access_token_expire_minutes,
     }
 
@@ -129,6 +132,7 @@ TOUR_URL = ""
 TOUR_STATE = Path()
 TOUR_DIRECTORY = ("", "")
 ADMIN_LOG_RETENTION_DAYS = 0
+WAITING_THREADS = 1
 ACCESS_TOKEN_EXPIRE_MINUTES = 0
 
 INSTALLED_APPS = [

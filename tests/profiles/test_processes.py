@@ -77,3 +77,15 @@ def test_one_request_id_from_the_client_to_the_last_retry_of_a_question_to_the_d
         for line in process.log.read_text().splitlines():
             assert isinstance(json.loads(line), dict), f"{process.log}: {line}"
         assert not found_in(process, [PASSWORD, KEY])
+
+
+def test_those_who_wait_for_the_directory_leave_a_connection_for_the_others(processes: Processes) -> None:
+    with PeopleDirectory("test-key") as people:
+        # longer than anybody waits for a connection
+        people.control(delay=3.0)
+        processes.relay()
+        worker = processes.worker(EXTERNAL_API_URL=people.url, DB_POOL_SIZE="4", BREAKER_CALL_TIMEOUT="20")
+        for number in range(24):
+            bus.execute(RegisterUser(f"ada{number}@example.com", "Ada"))
+        wait_for(lambda: Profile.objects.exclude(enriched_at=None).count() == 24, f"all are known; see {worker.log}")
+        assert "couldn't get a connection" not in worker.log.read_text()
