@@ -18,17 +18,9 @@ from apps.jobs.models import Job
 from apps.users import imports, rules
 from apps.users.commands import UserSnapshot
 from apps.users.models import User
+from tests.users.test_imports import MIXED
 
 pytestmark = pytest.mark.django_db(transaction=True)
-MIXED = """email,name
-ada@example.com,Ada
-no-mail,Nobody
-ADA@example.com,Ada again
-taken@example.com,Taken
-"grace@example.com","Hopper, Grace"
-only-one-value
-joan@example.com,
-"""
 LATIN = "email,name\nzoe@example.com,Zoë\n"
 
 

@@ -51,6 +51,16 @@ def of_request(process: Process, event: str) -> list[dict[str, Any]]:
     return [line for line in process.lines() if line.get("request_id") == REQUEST_ID and line["event"] == event]
 
 
+def register_ada(web: Process) -> None:
+    """Send the request whose id is looked for."""
+    answer = loopback.post(
+        f"{web.url}/api/v1/users",
+        json={"email": "ada@example.com", "name": "Ada", "password": PASSWORD},
+        headers={"X-Request-ID": REQUEST_ID},
+    )
+    assert answer.status_code == 201
+
+
 def test_one_request_id_from_the_client_to_the_last_retry_in_the_worker(
     processes: Processes, tmp_path: Path, make_due: Callable[[], None]
 ) -> None:
@@ -63,12 +73,7 @@ def test_one_request_id_from_the_client_to_the_last_retry_in_the_worker(
         # Celery says it on stderr before any of our code runs; in the image it is not root
         PYTHONWARNINGS="ignore:You're running the worker",
     )
-    answer = loopback.post(
-        f"{web.url}/api/v1/users",
-        json={"email": "ada@example.com", "name": "Ada", "password": PASSWORD},
-        headers={"X-Request-ID": REQUEST_ID},
-    )
-    assert answer.status_code == 201
+    register_ada(web)
     wait_for(lambda: of_request(worker, "delivery_failed"), f"it fails at first; see {worker.log}")
     mails.unlink()
     make_due()

@@ -13,8 +13,7 @@ from apps.events.models import Delivery, OutboxEvent
 from apps.profiles.models import Profile
 from apps.users.commands import RegisterUser
 from config.stack.people import PeopleDirectory
-from tests import loopback
-from tests.patterns.test_structured_logging import PASSWORD, REQUEST_ID, found_in, of_request
+from tests.patterns.test_structured_logging import PASSWORD, REQUEST_ID, found_in, of_request, register_ada
 from tests.processes import Processes
 from tests.waiting import wait_for
 
@@ -55,12 +54,7 @@ def test_one_request_id_from_the_client_to_the_last_retry_of_a_question_to_the_d
             # Celery says it on stderr before any of our code runs; in the image it is not root
             PYTHONWARNINGS="ignore:You're running the worker",
         )
-        answer = loopback.post(
-            f"{web.url}/api/v1/users",
-            json={"email": "ada@example.com", "name": "Ada", "password": PASSWORD},
-            headers={"X-Request-ID": REQUEST_ID},
-        )
-        assert answer.status_code == 201
+        register_ada(web)
 
         def told() -> bool:
             receivers = {line["receiver"] for line in of_request(worker, "event_delivered")}

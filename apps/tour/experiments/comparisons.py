@@ -89,6 +89,6 @@ WANTED = (
 
 
 def add_comparisons() -> None:
-    """Make a button of each."""
+    """Make a button of each; the experiments with the running service come before them."""
     for pattern, title, does, promise in WANTED:
         add(Experiment(f"compare-{pattern}", title, pattern, does, promise, partial(compared, pattern), GROUP))
