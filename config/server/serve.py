@@ -123,6 +123,8 @@ def serve(
     from granian.constants import HTTPModes, Interfaces
 
     multiprocessing.set_start_method("fork" if preload else "spawn")
+    # its connections inherit it: otherwise the second part of an answer waits until the client acknowledges the first
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     host, port = listener.getsockname()[:2]
     server: Any = Granian(
         target,
@@ -198,10 +200,22 @@ def closing_connections(application: Callable[..., Any], closing: threading.Even
         def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
             return start_response(status, [*headers, ("Connection", "close")] if closing.is_set() else headers, *more)
 
-        answer: Iterable[bytes] = application(environ, start)
-        return answer
+        return in_one_piece(application(environ, start))
 
     return closes
+
+
+def in_one_piece(answer: Any) -> Iterable[bytes]:
+    """The answer as a list, which Granian sends with its head; one that Django streams stays as it is.
+
+    Of any other iterable Granian asks for part after part, each from another thread (granian 2.8.7).
+    """
+    if getattr(answer, "streaming", True):
+        return answer  # type: ignore[no-any-return] # what the application made
+    try:
+        return list(answer)
+    finally:
+        answer.close()
 
 
 def prepare_metrics(default: Path) -> None:
