@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import httpcore
@@ -17,7 +18,6 @@ from django.conf import settings
 from apps.core.context import Attributes, Span, carried, span, traceparent
 from apps.core.http.dates import retry_after
 from apps.core.queue.work_queue import storable
-from apps.core.resilience.transport import use_pool
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.connections import Connections
 from apps.webhooks.messages import Message, Outcome
@@ -30,6 +30,8 @@ CONNECT_SECONDS = 5.0
 ANSWER_BYTES = 4096
 KEPT_CHARACTERS = 500
 GONE = 410
+# the rest of an attempt ends with TOTAL_SECONDS
+TIMEOUT = {"timeout": {"connect": CONNECT_SECONDS}}
 UNREADABLE = "the signing secret cannot be read: rotate it"
 
 
@@ -56,16 +58,16 @@ class CheckedBackend(httpcore.AnyIOBackend):
 
 
 @asynccontextmanager
-async def client(policy: AddressPolicy) -> AsyncIterator[httpx.AsyncClient]:
-    """An HTTP client for webhooks: no proxies, no redirects, no cookies, only checked addresses."""
-    transport = httpx.AsyncHTTPTransport(trust_env=False)
-    use_pool(transport, Connections(httpx.create_ssl_context(trust_env=False), CheckedBackend(policy)))
-    timeout = httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS, pool=None)
-    async with httpx.AsyncClient(transport=transport, timeout=timeout, trust_env=False) as made:
-        yield made
+async def client(policy: AddressPolicy) -> AsyncIterator[Connections]:
+    """What sends webhooks: no proxies, no redirects, no cookies, only checked addresses."""
+    connections = Connections(httpx.create_ssl_context(trust_env=False), CheckedBackend(policy))
+    try:
+        yield connections
+    finally:
+        await connections.aclose()
 
 
-async def attempt(http: httpx.AsyncClient, message: Message) -> Outcome:
+async def attempt(http: Connections, message: Message) -> Outcome:
     """Send `message` once; every way to fail is an Outcome."""
     facts: Attributes = {"app.webhook_id": message.endpoint_id, "app.attempt": message.attempts}
     with span("POST webhook", "client", facts, parents=(message.traceparent,)) as traced:
@@ -84,7 +86,7 @@ def _tell(traced: Span, outcome: Outcome) -> None:
         traced.fail("refused" if outcome.status_code else "unreachable")
 
 
-async def _attempt(http: httpx.AsyncClient, message: Message) -> Outcome:
+async def _attempt(http: Connections, message: Message) -> Outcome:
     at, start = datetime.now(UTC), time.monotonic()
     if message.secrets is None:
         return Outcome(message, at, 0, error=UNREADABLE, sent=False)
@@ -99,7 +101,7 @@ async def _attempt(http: httpx.AsyncClient, message: Message) -> Outcome:
         error = f"no complete answer within {TOTAL_SECONDS:.0f} s"
     except Exception as raised:  # one bad address must not end the drain for everybody
         error = (
-            f"{type(raised).__name__}: {raised}" if isinstance(raised, httpx.ConnectError) else type(raised).__name__
+            f"{type(raised).__name__}: {raised}" if isinstance(raised, httpcore.ConnectError) else type(raised).__name__
         )
     if not error and not 200 <= (answer.status or 0) < 300:
         error = f"answered {answer.status}"
@@ -121,19 +123,33 @@ class Answer:
         return storable(self.body[:KEPT_CHARACTERS].decode("utf-8", "replace"))
 
 
-async def _post(
-    http: httpx.AsyncClient, message: Message, at: datetime, secrets: tuple[str, ...], answer: Answer
-) -> None:
+async def _post(http: Connections, message: Message, at: datetime, secrets: tuple[str, ...], answer: Answer) -> None:
+    url, host = _target(message.url)
     headers = {
+        "host": host,
         **sign(message.body, message.message_id, at, secrets),
+        "accept": "*/*",
         "content-type": "application/json",
         "user-agent": f"{settings.PRODUCT_SLUG}-webhooks/1",
         **carried(),
     }
-    async with http.stream("POST", message.url, content=message.body.encode(), headers=headers) as response:
-        answer.status = response.status_code
-        answer.retry_after = retry_after(response.headers.get("Retry-After", ""))
-        async for chunk in response.aiter_raw():
+    content = message.body.encode()
+    async with http.stream("POST", url, headers=[*headers.items()], content=content, extensions=TIMEOUT) as response:
+        answer.status = response.status
+        answer.retry_after = retry_after(_header(response, b"retry-after"))
+        async for chunk in response.aiter_stream():
             answer.body += chunk
             if len(answer.body) >= ANSWER_BYTES:
                 break
+
+
+@lru_cache(maxsize=1000)
+def _target(url: str) -> tuple[httpcore.URL, str]:
+    """Where a request goes and the host that it names, read as `targets` has checked it."""
+    parts = httpx.URL(url)
+    where = httpcore.URL(scheme=parts.raw_scheme, host=parts.raw_host, port=parts.port, target=parts.raw_path)
+    return where, parts.netloc.decode("ascii")
+
+
+def _header(response: httpcore.Response, name: bytes) -> str:
+    return next((value.decode("latin-1") for found, value in response.headers if found.lower() == name), "")

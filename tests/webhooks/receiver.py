@@ -32,9 +32,10 @@ class Behaviour:
 
 @dataclass
 class Log:
-    """What the receiver got, and how it should answer."""
+    """What the receiver got, from which ports, and how it should answer."""
 
     received: list[Received] = field(default_factory=list)
+    connections: list[int] = field(default_factory=list)
     behaviour: Behaviour = field(default_factory=Behaviour)
     lock: threading.Lock = field(default_factory=threading.Lock)
     closing: threading.Event = field(default_factory=threading.Event)
@@ -49,6 +50,7 @@ class Receiver:
 
         class Handler(socketserver.StreamRequestHandler):
             def handle(self) -> None:
+                log.connections.append(self.client_address[1])
                 while _serve_one(self, log):
                     pass
 

@@ -24,7 +24,7 @@ def left(timeout: float | None) -> float | None:
         raise httpcore.ReadTimeout(str(error)) from error
 
 
-def use_pool(transport: httpx.BaseTransport | httpx.AsyncBaseTransport, pool: Any) -> None:
+def use_pool(transport: httpx.BaseTransport, pool: Any) -> None:
     """Let `transport` take its connections from `pool`.
 
     httpx has no parameter for the pool or its network backend, so this sets a private attribute; checked with 0.28.1.
