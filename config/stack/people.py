@@ -156,6 +156,8 @@ class PeopleDirectory(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "PeopleDirectory"
+    # head and body are sent together: the body would wait for the client's acknowledgement of the head
+    wbufsize = -1
     server: PeopleDirectory
 
     def do_GET(self) -> None:
