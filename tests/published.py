@@ -47,7 +47,10 @@ def take() -> list[str]:
 
 
 def _noted(sql: str, params: Sequence[Any]) -> None:
-    events = [(params[0], params[2])] if sql == bus.INSERT else list(zip(params[3], params[5], strict=True))
+    if sql == bus.INSERT:
+        events = [(params[0], params[2])]
+    else:
+        events = [(kind, json.dumps(data)) for kind, _, data in json.loads(params[-1])]
     _seen.extend(problems(events))
     # 0 is here, 1 is publish or publish_all
     publisher = sys._getframe(2).f_globals["__name__"]

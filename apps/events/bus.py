@@ -57,8 +57,8 @@ INSERT = (
 
 INSERT_ALL = """
     INSERT INTO events_outboxevent (type, aggregate, data, request_id, traceparent, bulk)
-    SELECT type, aggregate, data::jsonb, %s, %s, %s FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY
-        AS e(type, aggregate, data, place) ORDER BY place"""
+    SELECT e ->> 0, e ->> 1, (e -> 2)::jsonb, %s, %s, %s FROM json_array_elements(%s) WITH ORDINALITY
+        AS events(e, place) ORDER BY place"""
 
 
 @dataclass(frozen=True)
@@ -186,10 +186,10 @@ def publish_all(happenings: Sequence[Event]) -> None:
         raise NotInTransaction("publish_all needs transaction.atomic() around it and its cause")
     if not happenings:
         return
-    rows = [(h.type, h.aggregate, json.dumps(h.data())) for h in happenings]
+    rows = [(h.type, h.aggregate, h.data()) for h in happenings]
     with span(f"publish {happenings[0].type}", "producer", {"messaging.batch.message_count": len(rows)}):
         cause = request_id(), traceparent(), _bulk.get()
-        send_later(INSERT_ALL, [*cause, *[list(column) for column in zip(*rows, strict=True)]])
+        send_later(INSERT_ALL, [*cause, json.dumps(rows)])
 
 
 def on(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, NamedTuple, Protocol
 
 from django.db import DataError, IntegrityError, connection
 
@@ -17,9 +18,17 @@ STAFF_LOCK = int.from_bytes(b"staff")
 # a password that nothing hashes to; nobody can log in with it until one is set
 CREATE_MANY = """
     INSERT INTO users_user (email, name, search, password, is_active, is_staff, version)
-    SELECT email, name, search, '!' || gen_random_uuid(), true, false, 1
-    FROM unnest(%s::text[], %s::text[], %s::text[]) WITH ORDINALITY AS u(email, name, search, place) ORDER BY place
+    SELECT u ->> 0, u ->> 1, u ->> 2, '!' || gen_random_uuid(), true, false, 1
+    FROM json_array_elements(%s) WITH ORDINALITY AS users(u, place) ORDER BY place
     ON CONFLICT (lower(email)) DO NOTHING RETURNING id, email, name"""
+
+
+class MadeUser(NamedTuple):
+    """One of many users that were just made."""
+
+    id: int
+    email: str
+    name: str
 
 
 class Users(Protocol):
@@ -45,7 +54,7 @@ class Users(Protocol):
         """Insert the user. Raises EmailTaken."""
         ...
 
-    def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[User]:
+    def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[MadeUser]:
         """Insert users for the (e-mail, name) pairs whose e-mail is free, in that order. Raises NotKept."""
         ...
 
@@ -79,12 +88,13 @@ class DjangoUsers(DjangoRepository[User]):
             changes["search"] = searchable(changes.get("name", row.name), changes.get("email", row.email))
         return super().update(row, **changes)
 
-    def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[User]:
+    def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[MadeUser]:
         """Insert what is free, in one statement; the unique index leaves out what is taken."""
-        emails, names = [email for email, _ in pairs], [name for _, name in pairs]
+        # as JSON, since that takes a tenth of the time that arrays of texts take
+        rows = json.dumps([(email, name, searchable(name, email)) for email, name in pairs])
         try:
             with connection.cursor() as cursor:
-                cursor.execute(CREATE_MANY, [emails, names, [searchable(name, email) for email, name in pairs]])
-                return [User(id=key, email=email, name=name) for key, email, name in cursor.fetchall()]
+                cursor.execute(CREATE_MANY, [rows])
+                return [MadeUser(*row) for row in cursor.fetchall()]
         except (DataError, IntegrityError, ValueError) as error:
             raise NotKept from error

@@ -18,7 +18,7 @@ from apps.core.repository import insert
 from apps.events.models import OutboxEvent
 from apps.users.errors import EmailTaken
 from apps.users.models import User
-from apps.users.repositories import DjangoUsers, Users
+from apps.users.repositories import DjangoUsers, MadeUser, Users
 from tests.core.racing import at_once
 from tests.users.fakes import FakeUsers
 
@@ -205,7 +205,7 @@ def test_nothing_is_committed_by_the_repository() -> None:
 @pytest.mark.django_db
 def test_no_queryset_leaks_out() -> None:
     for name in ("get", "lock", "create", "create_many", "update", "delete"):
-        assert get_type_hints(getattr(Users, name))["return"] in (User, list[User], type(None))
+        assert get_type_hints(getattr(Users, name))["return"] in (User, list[MadeUser], type(None))
     users = DjangoUsers()
     made = [users.create(ada(f"ada{number}@example.com")).id for number in range(5)]
     page: Any = users.list(after=made[1], limit=2)

@@ -14,6 +14,7 @@ from django.contrib.auth.hashers import make_password
 from apps.core.errors import NotFound, VersionConflict
 from apps.users.errors import EmailTaken
 from apps.users.models import User
+from apps.users.repositories import MadeUser
 
 
 class FakeUsers:
@@ -45,11 +46,12 @@ class FakeUsers:
         self._rows[row.id] = copy.copy(row)
         return row
 
-    def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[User]:
+    def create_many(self, pairs: Sequence[tuple[str, str]]) -> list[MadeUser]:
         made = []
         for email, name in pairs:
             with suppress(EmailTaken):
-                made.append(self.create(User(email=email, name=name, password=make_password(None))))
+                user = self.create(User(email=email, name=name, password=make_password(None)))
+                made.append(MadeUser(user.id, user.email, user.name))
         return made
 
     def update(self, row: User, **changes: Any) -> User:
