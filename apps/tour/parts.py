@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from apps.core.backoffice.overview import said
 from apps.core.bus import bus
 from apps.core.errors import DomainError
 from apps.core.http.middleware.rate_limit import refusals
-from apps.core.resilience.breakers import GetBreakers
+from apps.core.resilience.breakers import GetBreakers, GetPauses
 from apps.core.resilience.valkey import Unavailable, valkey_at
 from apps.events.queries import GetBacklog
 from apps.tour import stack
@@ -88,8 +89,20 @@ def _bus_facts() -> tuple[Fact, ...]:
 
 
 def _breaker_facts() -> tuple[Fact, ...]:
-    states = bus.ask(GetBreakers())
-    return tuple(Fact(name, state.replace("_", "-"), TONES.get(state, "")) for name, state in states.items())
+    # its pause is read first: if it ends meanwhile, the state says so
+    pauses, states = bus.ask(GetPauses()), bus.ask(GetBreakers())
+    return tuple(fact for name, state in states.items() for fact in _breaker(name, state, pauses[name]))
+
+
+def _breaker(name: str, state: str, pause: float) -> tuple[Fact, Fact]:
+    """Always two, so that nothing below moves when it opens or closes."""
+    shown = Fact(name, state.replace("_", "-"), TONES.get(state, ""))
+    if state == "closed":
+        return shown, Fact("half-open", "no need")
+    if state == "half_open":
+        return shown, Fact("half-open", "probing now")
+    seconds = math.ceil(pause)
+    return shown, Fact("half-open", f"in {seconds} s" if seconds else "next call", "warn", seconds)
 
 
 def _limit_facts() -> tuple[Fact, ...]:

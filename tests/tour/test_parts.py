@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from django.test import Client, override_settings
 from rest_framework.test import APIClient
 
+from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.tour import parts
 from apps.tour.experiments import Fact
 from apps.users.commands import UserSnapshot
@@ -48,6 +51,26 @@ def test_refused_requests_are_shown(anyone: APIClient, db: None) -> None:
     assert statuses.count(429) == 3
     (limit,) = (part for part in parts.parts() if part.title == "Rate limit")
     assert _value(limit.facts, "refused in 10 minutes") == "3"
+
+
+def test_an_open_breaker_says_when_it_lets_a_probe_through(
+    client: Client, db: None, breaker: SharedCircuitBreaker
+) -> None:
+    facts = _breaker_facts()
+    assert [fact.value for fact in facts] == ["closed", "no need"]
+    for _ in range(breaker.failure_threshold):
+        breaker.state.failed(breaker.name, breaker.failure_threshold, "")
+    shown, pause = _breaker_facts()
+    assert (shown.value, pause.value) == ("open", f"in {pause.seconds} s")
+    assert breaker.recovery_timeout - 5 < pause.seconds <= breaker.recovery_timeout
+    with override_settings(TOUR_URL="http://127.0.0.1:1"):
+        page = client.get("/").content.decode()
+    assert re.search(r'<dt>half-open</dt><dd data-seconds="(\d+)">in \1 s</dd>', page), "without any script, too"
+
+
+def _breaker_facts() -> tuple[Fact, ...]:
+    (part,) = (part for part in parts.parts() if part.title == "Circuit breaker")
+    return part.facts
 
 
 def _value(facts: tuple[Fact, ...], name: str) -> str:

@@ -13,11 +13,15 @@ from pkgutil import iter_modules
 
 @dataclass(frozen=True)
 class Fact:
-    """Something counted or answered; `tone` colours it: good, warn or bad."""
+    """Something counted or answered; `tone` colours it: good, warn or bad.
+
+    With `seconds` left the value is "in SECONDS s", and the page's script counts them down.
+    """
 
     label: str
     value: str
     tone: str = ""
+    seconds: int = 0
 
 
 @dataclass(frozen=True)

@@ -34,6 +34,14 @@ async function send(form) {
   look();
 }
 
+function countDown() {
+  for (const value of now.querySelectorAll("[data-seconds]")) {
+    const left = Math.max(0, value.dataset.seconds - 1);
+    value.dataset.seconds = left;
+    value.textContent = left ? `in ${left} s` : "next call";
+  }
+}
+
 async function look() {
   if (asking || document.hidden || now.contains(document.activeElement) && document.activeElement !== document.body) return;
   asking = true;
@@ -60,5 +68,5 @@ document.addEventListener("submit", (event) => {
   }
 });
 // nobody watches a page for ever: after a while it looks less often
-setInterval(() => { if (++looks < QUIET_AFTER || looks % 10 === 0) look(); }, POLL_MS);
+setInterval(() => { countDown(); if (++looks < QUIET_AFTER || looks % 10 === 0) look(); }, POLL_MS);
 follow(outcome.querySelector("article"));
