@@ -20,6 +20,7 @@ from apps.core.resilience.breakers import GetBreakers, GetPauses
 from apps.core.resilience.valkey import Unavailable, valkey_at
 from apps.events.queries import GetBacklog
 from apps.tour import stack
+from apps.tour.calls import call_facts
 from apps.tour.experiments import BROKEN, EXPERIMENTS, Experiment, Fact
 from apps.tour.jobs import job_facts
 from apps.users.commands import IssueToken
@@ -111,6 +112,12 @@ def _limit_facts() -> tuple[Fact, ...]:
         Fact("refused this minute", str(minutes[-1]), "warn" if minutes[-1] else ""),
         Fact(f"refused in {LOOKED_BACK_MINUTES} minutes", str(sum(minutes))),
     )
+
+
+def calls(cohort: str) -> tuple[Fact, ...]:
+    """What became of the calls to other machines for these people; empty if nothing went wrong with them."""
+    wanted = COHORT.fullmatch(cohort)
+    return call_facts(wanted[1], int(wanted[2])) if wanted else ()
 
 
 def followed(cohort: str) -> tuple[Fact, ...]:

@@ -58,6 +58,7 @@ def violations(browser: webdriver.Chrome, axe: str) -> list[str]:
 def test_the_tour(browser: webdriver.Chrome, web: Process) -> None:
     everybody_can_use_it_on_every_screen_in_both_themes(browser, web)
     an_experiment_runs_by_keyboard_and_shows_what_came_of_it(browser, web)
+    a_page_stays_with_the_trace_that_its_address_names(browser, web)
 
 
 def everybody_can_use_it_on_every_screen_in_both_themes(browser: webdriver.Chrome, web: Process) -> None:
@@ -85,3 +86,16 @@ def an_experiment_runs_by_keyboard_and_shows_what_came_of_it(browser: webdriver.
     wait_for(lambda: "X-Request-ID" in outcome.text, "the registration is shown")
     parts = "return [...document.querySelectorAll('#now .part h3')].map((title) => title.textContent)"
     assert browser.execute_script(parts)[:2] == ["Event bus", "Circuit breaker"]
+
+
+def looked(browser: webdriver.Chrome) -> int:
+    """How often the page's script has asked for what changes."""
+    asked = "return performance.getEntriesByType('resource').filter((one) => one.name.includes('/tour/now')).length"
+    return int(browser.execute_script(asked))
+
+
+def a_page_stays_with_the_trace_that_its_address_names(browser: webdriver.Chrome, web: Process) -> None:
+    show(browser, f"{web.url}/?trace={'ab' * 16}", "wide", "light")
+    wait_for(lambda: looked(browser) >= 2, "the script has looked")
+    assert "This trace is gone" in browser.find_element(By.ID, "now").text
+    picture(browser, "tour-gone")
