@@ -19,6 +19,7 @@ from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
 NEIGHBOUR = re.compile(r"([a-z-]+)\.md")
+SENTENCE = re.compile(r"(?<=\.) ")
 MARKER = re.compile(r"<!--.*?-->\n?")
 
 
@@ -28,10 +29,11 @@ def read(page: Path) -> SafeString:
 
 
 @cache
-def headlines(comparisons: Path) -> dict[str, str]:
-    """What each pattern prevents, by its name, of the recorded run in the file `comparisons`; empty without one."""
+def headlines(comparisons: Path) -> dict[str, tuple[str, str]]:
+    """By the name of each pattern what was done, in a sentence, and what it prevents; empty without a recorded run."""
     try:
-        return {one["pattern"]: one["headline"] for one in json.loads(comparisons.read_text())}
+        runs = json.loads(comparisons.read_text())
+        return {one["pattern"]: (SENTENCE.split(one["experiment"])[0], one["headline"]) for one in runs}
     except FileNotFoundError:
         return {}
 

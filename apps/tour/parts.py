@@ -47,6 +47,14 @@ class Part:
     repair: Experiment | None = None
 
 
+@dataclass(frozen=True)
+class Followed:
+    """What became of a cohort, and whether the promise has been kept by now."""
+
+    facts: tuple[Fact, ...]
+    kept: bool | None = None
+
+
 def parts() -> list[Part]:
     """All parts, each read by itself."""
     still = stack.stands_still("relay")
@@ -120,14 +128,14 @@ def calls(cohort: str) -> tuple[Fact, ...]:
     return call_facts(wanted[1], int(wanted[2])) if wanted else ()
 
 
-def followed(cohort: str) -> tuple[Fact, ...]:
-    """How far the effects have come for the people whom an experiment registered; empty if there are none.
+def followed(cohort: str) -> Followed | None:
+    """How far the effects have come for the people whom an experiment registered; None if there are none.
 
     Lost is who was answered 201 and is not there, and whose effects are missing although nothing waits any more.
     """
     wanted = COHORT.fullmatch(cohort)
     if not wanted:
-        return ()
+        return None
     prefix, promised = wanted[1], int(wanted[2])
     try:
         # read first: what waited no more at that moment had all its effects before the people are read
@@ -137,20 +145,21 @@ def followed(cohort: str) -> tuple[Fact, ...]:
     except (DomainError, DatabaseError) as error:
         # perhaps somebody has ended its session
         _issued.cache_clear()
-        return (Fact("cannot be counted", str(error), "warn"),)
+        return Followed((Fact("cannot be counted", str(error), "warn"),))
     reached = {label: sum(1 for user in found if user[field]) for label, field in EFFECTS.items()}
     done = min([len(found), *reached.values()])
     lost = promised - len(found) + (0 if waits else len(found) - done)
     counted = Fact("lost", str(lost), "bad" if lost else "good")
     if waits and not lost and done < promised:
         counted = Fact("lost", f"none so far, {promised - done} wait", "warn")
-    kept = (Fact("the promise", "kept", "good"),) if done == promised and not lost else ()
-    return (
-        Fact("answered 201", str(promised)),
-        Fact("in the database", str(len(found))),
-        *(Fact(label, str(count), "good" if count == promised else "warn") for label, count in reached.items()),
-        counted,
-        *kept,
+    return Followed(
+        (
+            Fact("answered 201", str(promised)),
+            Fact("in the database", str(len(found))),
+            *(Fact(label, str(count), "good" if count == promised else "warn") for label, count in reached.items()),
+            counted,
+        ),
+        kept=True if done == promised and not lost else None,
     )
 
 

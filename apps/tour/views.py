@@ -128,10 +128,10 @@ def _now(trace: str, cohort: str, *, seen: bool) -> dict[str, Any]:
     }
 
 
-def cards() -> list[tuple[Pattern, str]]:
-    """Each pattern, and what it prevents by the recorded run of `manage.py compare`; empty if that is not here."""
+def cards() -> list[tuple[Pattern, str, str]]:
+    """Each pattern, what the recorded run of `manage.py compare` did, and what came of it; empty without one."""
     recorded = headlines(settings.DOCS / "comparisons.json")
-    return [(pattern, recorded.get(pattern.name, "")) for pattern in PATTERNS]
+    return [(pattern, *recorded.get(pattern.name, ("", ""))) for pattern in PATTERNS]
 
 
 def _in_group(group: str) -> list[Experiment]:

@@ -6,10 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from selenium import webdriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
+from apps.core.resilience.valkey import Valkey
+from apps.core.telemetry.spans import KeptSpan, SpanStore
 from config.server.ports import free_port
 from tests.browser.pictures import picture
 from tests.npm import installed
@@ -59,6 +62,7 @@ def test_the_tour(browser: webdriver.Chrome, web: Process) -> None:
     everybody_can_use_it_on_every_screen_in_both_themes(browser, web)
     an_experiment_runs_by_keyboard_and_shows_what_came_of_it(browser, web)
     a_page_stays_with_the_trace_that_its_address_names(browser, web)
+    no_label_of_a_trace_covers_another_bar(browser, web)
 
 
 def everybody_can_use_it_on_every_screen_in_both_themes(browser: webdriver.Chrome, web: Process) -> None:
@@ -99,3 +103,25 @@ def a_page_stays_with_the_trace_that_its_address_names(browser: webdriver.Chrome
     wait_for(lambda: looked(browser) >= 2, "the script has looked")
     assert "This trace is gone" in browser.find_element(By.ID, "now").text
     picture(browser, "tour-gone")
+
+
+OVERLAPS = """
+const boxes = [...document.querySelectorAll(".waterfall .bar, .waterfall .bar-name")].map((one) => [one, one.getBBox()]);
+const meet = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
+const owner = (one) => one.matches(".bar") ? one : one.previousElementSibling;
+const pairs = boxes.flatMap((one, place) => boxes.slice(0, place).map((other) => [one, other]));
+return pairs.filter(([[one, box], [other, its]]) => owner(one) !== owner(other) && meet(box, its))
+  .map(([[one], [other]]) => one.outerHTML + other.outerHTML);
+"""
+
+
+def no_label_of_a_trace_covers_another_bar(browser: webdriver.Chrome, web: Process) -> None:
+    trace, names = "cd" * 16, ("COMMIT", "WITH www_mmm", "UPDATE OUTBOXEVENT", "connect")
+    kept = [
+        KeptSpan(trace, "1" * 16, "", names[place % 4], "client", "web@here:1", 1 + place / 50, 1.5)
+        for place in range(20)
+    ]
+    assert SpanStore(Valkey(settings.VALKEY_URL, timeout=1.0)).keep(kept)
+    show(browser, f"{web.url}/?trace={trace}", "wide", "light")
+    assert len(browser.find_elements(By.CSS_SELECTOR, ".waterfall .bar")) == len(kept)
+    assert browser.execute_script(OVERLAPS) == []

@@ -102,6 +102,7 @@ def both_sides_of_a_comparison_are_shown(browser: httpx.Client) -> None:
     answer = press(browser, "compare-settings")
     assert "Kept." in answer.text, answer.text
     assert "<dt>restarts to mend all</dt><dd>7 → 1</dd>" in answer.text
+    assert "without the pattern → with it" in answer.text
 
 
 def what_needs_a_part_of_the_stack_says_so_if_there_is_none(browser: httpx.Client) -> None:

@@ -32,6 +32,13 @@ def test_the_first_page_leads_to_all_of_them(client: Client) -> None:
     assert re.findall(r'href="/patterns/([^"]+)"', page) == SLUGS
 
 
+def test_a_figure_on_the_first_page_says_what_was_done(client: Client) -> None:
+    page = client.get("/").content.decode()
+    assert "400 callers fail at the same moment, and the other side comes back after two seconds. Without" in page
+    assert "log ins" not in page
+    assert "half open" not in page
+
+
 def test_a_name_as_the_command_prints_it_leads_there(client: Client) -> None:
     answer = client.get("/patterns/Service layer")
     assert (answer.status_code, answer.headers["Location"]) == (301, "/patterns/service-layer")

@@ -28,12 +28,14 @@ class Fact:
 class Outcome:
     """What came of an experiment: what was seen, and whether the promise was kept (None: time will tell).
 
+    `undecided` says why a run shows neither.
     `cohort` names the people whom it registered, so that the page can follow them: see apps/tour/parts.py.
     """
 
     facts: tuple[Fact, ...]
     kept: bool | None = None
     note: str = ""
+    undecided: str = ""
     cohort: str = ""
     trace_id: str = ""
 

@@ -51,9 +51,9 @@ async function look() {
     const answer = await fetch(`${now.dataset.now}?${asked}`);
     const text = await answer.text();
     if (answer.ok && text !== shown) {
-      const open = now.querySelector("details")?.open, left = now.querySelector(".scrolls")?.scrollLeft;
+      const open = [...now.querySelectorAll("details")].map((one) => one.open), left = now.querySelector(".scrolls")?.scrollLeft;
       now.innerHTML = shown = text;
-      if (open) now.querySelector("details")?.setAttribute("open", "");
+      now.querySelectorAll("details").forEach((one, place) => { one.open = Boolean(open[place]); });
       if (left) now.querySelector(".scrolls")?.scrollTo({ left, behavior: "instant" });
     }
   } catch {
