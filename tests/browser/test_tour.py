@@ -106,7 +106,7 @@ def a_page_stays_with_the_trace_that_its_address_names(browser: webdriver.Chrome
 
 
 OVERLAPS = """
-const boxes = [...document.querySelectorAll(".waterfall .bar, .waterfall .bar-name")].map((one) => [one, one.getBBox()]);
+const boxes = [...document.querySelectorAll(".waterfall .bar, .waterfall .bar-name")].map((a) => [a, a.getBBox()]);
 const meet = (a, b) => a.x < b.x + b.width && b.x < a.x + a.width && a.y < b.y + b.height && b.y < a.y + a.height;
 const owner = (one) => one.matches(".bar") ? one : one.previousElementSibling;
 const pairs = boxes.flatMap((one, place) => boxes.slice(0, place).map((other) => [one, other]));
