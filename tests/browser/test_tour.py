@@ -14,6 +14,7 @@ from selenium.webdriver.common.keys import Keys
 from apps.core.resilience.valkey import Valkey
 from apps.core.telemetry.spans import KeptSpan, SpanStore
 from config.server.ports import free_port
+from tests.browser.pages import text
 from tests.browser.pictures import picture
 from tests.npm import installed
 from tests.processes import Process, Processes
@@ -30,6 +31,8 @@ PAGES = (
 )
 SCREENS = {"wide": (1440, 900), "tablet": (820, 1180), "phone": (390, 844)}
 THEMES = ("light", "dark")
+# of 255, on average over a page and its opacity
+DARK, LIGHT = 110, 190
 
 
 @pytest.fixture
@@ -63,6 +66,7 @@ def test_the_tour(browser: webdriver.Chrome, web: Process) -> None:
     an_experiment_runs_by_keyboard_and_shows_what_came_of_it(browser, web)
     a_page_stays_with_the_trace_that_its_address_names(browser, web)
     no_label_of_a_trace_covers_another_bar(browser, web)
+    the_documentation_of_the_api_follows_the_theme(browser, web)
 
 
 def everybody_can_use_it_on_every_screen_in_both_themes(browser: webdriver.Chrome, web: Process) -> None:
@@ -125,3 +129,28 @@ def no_label_of_a_trace_covers_another_bar(browser: webdriver.Chrome, web: Proce
     show(browser, f"{web.url}/?trace={trace}", "wide", "light")
     assert len(browser.find_elements(By.CSS_SELECTOR, ".waterfall .bar")) == len(kept)
     assert browser.execute_script(OVERLAPS) == []
+
+
+BRIGHTNESS = """
+const [picture, done] = arguments, image = new Image();
+image.onload = () => {
+  const canvas = document.createElement("canvas"), context = canvas.getContext("2d");
+  [canvas.width, canvas.height] = [image.width, image.height];
+  context.drawImage(image, 0, 0);
+  const all = context.getImageData(0, 0, image.width, image.height).data;
+  done(all.reduce((sum, one) => sum + one, 0) / all.length);
+};
+image.src = "data:image/png;base64," + picture;
+"""
+
+
+def the_documentation_of_the_api_follows_the_theme(browser: webdriver.Chrome, web: Process) -> None:
+    bright: dict[str, float] = {}
+    for theme in THEMES:
+        show(browser, f"{web.url}/api/docs", "wide", theme)
+        wait_for(lambda: "/api/v1/users" in text(browser), "Swagger UI shows the routes")
+        picture(browser, f"docs-{theme}")
+        seen = browser.get_screenshot_as_base64()
+        browser.get("about:blank")
+        bright[theme] = browser.execute_async_script(BRIGHTNESS, seen)
+    assert bright["dark"] < DARK < LIGHT < bright["light"]
