@@ -9,6 +9,7 @@ Sources, the first that has a variable wins: the environment, `.env` beside mana
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -39,7 +40,8 @@ from config.kinds import (
     waits,
     word,
 )
-from config.reader import REQUIRED, Reader, SettingsError, depends, section
+from config.misspelt import misspelt
+from config.reader import REQUIRED, Reader, SettingsError, depends, section, settings_of
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
@@ -305,11 +307,29 @@ def load(profile: Profile) -> Settings:
 
 
 def load_or_exit(profile: Profile) -> Settings:
-    """Like `load`; ends the process with the message on stderr and status 1 if the settings are not usable."""
+    """Like `load`; ends the process with the message on stderr and status 1 if the settings are not usable.
+
+    Warns there, too, of variables that look misspelt.
+    """
     try:
         return load(profile)
     except SettingsError as error:
         sys.exit(str(error))
+    finally:
+        for warning in warnings_of(environ.Env.ENVIRON):
+            sys.stderr.write(f"Warning: {warning}\n")
+
+
+def warnings_of(environment: Mapping[str, str]) -> list[str]:
+    """What is no problem and yet looks like a mistake."""
+    return list(misspelt(environment, (name.upper() for name in settings_of(Settings))))
+
+
+def problems_of(environment: Mapping[str, str], profile: Profile) -> list[str]:
+    """What `load` would refuse of this environment, which no file adds to."""
+    reader = Reader(Settings, environment, profile=profile)
+    settings = reader.read()
+    return reader.problems + _contradictions(settings)
 
 
 def _contradictions(settings: Settings) -> list[str]:

@@ -7,9 +7,12 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast, get_args
 
 from apps.core.telemetry.slots import VARIABLE
+from config.env import Profile, problems_of
 from config.kinds import FLAGS
+from config.reader import SettingsError
 from config.server.serve import address
 from config.stack.child import Child
 
@@ -60,6 +63,17 @@ class Plan:
         if reload is None:
             raise PlanError(f"RELOAD must be one of {', '.join(FLAGS)}, not {environment['RELOAD']!r}")
         return cls(host, port, state_dir, metrics_folder, CODE if reload else ())
+
+    def check(self) -> None:
+        """Raise `SettingsError` if the service could not be started with these settings, before anything is."""
+        # what the stack itself starts is not there yet
+        later = {"DATABASE_URL": "postgres://app@127.0.0.1/app", "REDIS_URL": "redis://127.0.0.1"}
+        environment = later | {name: value for name, value in os.environ.items() if value}
+        profile = environment.get("DJANGO_SETTINGS_MODULE", "").rpartition(".")[2] or "development"
+        if profile not in get_args(Profile):
+            return
+        if problems := problems_of(self.environment({}, coloured=False) | environment, cast(Profile, profile)):
+            raise SettingsError(problems)
 
     @property
     def url(self) -> str:
