@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,6 +34,10 @@ DEMO_DATA = "demo data in place"
 PYTHON = sys.executable
 # of no use on a developer's machine, and six lines long
 ROOT_WARNING = "ignore:You're running the worker with superuser privileges:Warning"
+
+
+# an open tour looks every second; what goes wrong with a look is shown
+TOURS_LOOKS = re.compile(r"request_finished .*\bpath=/tour/now\b.*\bstatus=200\b")
 
 
 class PlanError(Exception):
@@ -127,7 +132,15 @@ def fork_server(environment: Mapping[str, str], listener: int) -> Child:
 def web(environment: Mapping[str, str], listener: int) -> Child:
     """The web server, on the socket `listener`."""
     command = (PYTHON, "-m", "config.server", "--preload", "--fd", str(listener))
-    return Child(name="web", command=command, environment=environment, shown=True, descriptors=(listener,), forked=True)
+    return Child(
+        name="web",
+        command=command,
+        environment=environment,
+        shown=True,
+        unshown=TOURS_LOOKS,
+        descriptors=(listener,),
+        forked=True,
+    )
 
 
 def relay(environment: Mapping[str, str]) -> Child:
