@@ -1,7 +1,7 @@
 """Markdown pages as HTML, by markdown-it-py and Pygments.
 
 The pages are written for the code host, where links lead to files of the repository. Here those that lead to another
-page of a pattern do too, and what has no page is shown without a link.
+page of a pattern, or to a file that has a page, do too; what has none is shown without a link.
 """
 
 from __future__ import annotations
@@ -18,7 +18,10 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from apps.tour.sources import sources
+
 NEIGHBOUR = re.compile(r"([a-z-]+)\.md")
+FILE = re.compile(r"\.\./\.\./([\w/.-]+\.py)(?:#L(\d+))?")
 SENTENCE = re.compile(r"(?<=\.) ")
 MARKER = re.compile(r"<!--.*?-->\n?")
 
@@ -62,10 +65,12 @@ def _lead_here(tokens: list[Token]) -> None:
     for token in tokens:
         if token.type == "link_open":
             target = str(token.attrGet("href"))
-            neighbour = NEIGHBOUR.fullmatch(target)
+            neighbour, file = NEIGHBOUR.fullmatch(target), FILE.fullmatch(target)
             if neighbour:
                 token.attrSet("href", f"/patterns/{neighbour[1]}")
-            dead = not neighbour and "://" not in target
+            elif file and file[1] in sources():
+                token.attrSet("href", f"/code/{file[1]}" + (f"#L-{file[2]}" if file[2] else ""))
+            dead = not neighbour and "://" not in target and str(token.attrGet("href")) == target
             if dead:
                 token.tag, token.attrs = "span", {"class": "file"}
         elif token.type == "link_close" and dead:

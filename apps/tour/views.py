@@ -25,6 +25,7 @@ from apps.tour.experiments.registration import registration
 from apps.tour.experiments.requests import GROUP as REQUESTS
 from apps.tour.neighbours import is_ours
 from apps.tour.parts import calls, followed, parts
+from apps.tour.sources import shown, sources
 from apps.tour.traces import spans_of
 from apps.tour.waterfall import waterfall
 
@@ -99,6 +100,16 @@ def pattern_page(request: HttpRequest, name: str) -> HttpResponse:
     except FileNotFoundError:
         raise Http404 from None
     return render(request, "tour/pattern.html", {"pattern": pattern, "patterns": PATTERNS, "text": text})
+
+
+@only_safe
+def source_page(request: HttpRequest, file: str) -> HttpResponse:
+    """The code of a file that a pattern's page speaks of; 404 for any other."""
+    if file not in sources():
+        raise Http404
+    module = file.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
+    about = [one for one in PATTERNS if file in (one.file, *one.take) or one.slug.replace("-", "_") == module]
+    return render(request, "tour/source.html", {"file": file, "patterns": about, "code": shown(file)})
 
 
 def _page(request: HttpRequest, outcome: Outcome | None = None) -> dict[str, Any]:

@@ -25,6 +25,8 @@ PAGES = (
     "/",
     "/patterns/event-bus",
     "/patterns/settings",
+    "/code/config/compare/naive/retry.py",
+    "/dev/mail",
     "/problems/",
     "/api/docs/events",
     "/account/forgotten-password",
@@ -67,6 +69,7 @@ def test_the_tour(browser: webdriver.Chrome, web: Process) -> None:
     a_page_stays_with_the_trace_that_its_address_names(browser, web)
     no_label_of_a_trace_covers_another_bar(browser, web)
     the_documentation_of_the_api_follows_the_theme(browser, web)
+    a_telephone_shows_all_that_there_is(browser, web)
 
 
 def everybody_can_use_it_on_every_screen_in_both_themes(browser: webdriver.Chrome, web: Process) -> None:
@@ -154,3 +157,17 @@ def the_documentation_of_the_api_follows_the_theme(browser: webdriver.Chrome, we
         browser.get("about:blank")
         bright[theme] = browser.execute_async_script(BRIGHTNESS, seen)
     assert bright["dark"] < DARK < LIGHT < bright["light"]
+
+
+def a_telephone_shows_all_that_there_is(browser: webdriver.Chrome, web: Process) -> None:
+    """Without a swipe: the chip of this page, each column of the events' tables, and each line of a mail."""
+    show(browser, f"{web.url}/patterns/structured-logging", "phone", "light")
+    chip = "const box = document.querySelector('.patterns [aria-current]').getBoundingClientRect();"
+    assert browser.execute_script(f"{chip} return box.left >= 0 && box.right <= innerWidth")
+    wider = (
+        "return [...document.querySelectorAll(arguments[0])].filter((one) => one.scrollWidth > one.clientWidth).length"
+    )
+    for page, boxes in {"/api/docs/events": ".scrolls", "/dev/mail": "pre"}.items():
+        show(browser, f"{web.url}{page}", "phone", "light")
+        assert browser.find_elements(By.CSS_SELECTOR, boxes)
+        assert browser.execute_script(wider, boxes) == 0, page

@@ -36,7 +36,7 @@ CONTENT_TYPE = "application/problem+json"
 # where people with browsers are, and errors are pages
 FOR_PEOPLE = ("/admin/", "/account/")
 # where programs may come by, too: an error is a page for who would rather have HTML
-FOR_BOTH = ("/patterns/", "/problems/", "/dev/mail/", "/api/docs/", "/tour/")
+FOR_BOTH = ("/patterns/", "/code/", "/problems/", "/dev/mail/", "/api/docs/", "/tour/")
 
 STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.NotFound: 404,
