@@ -90,9 +90,9 @@ def _bus_facts() -> tuple[Fact, ...]:
     backlog = bus.ask(GetBacklog(dead=0))
     waiting, again, dead = (backlog.states[state] for state in ("pending", "failed", "dead"))
     return (
-        Fact("in the outbox", said(backlog.unsequenced), "warn" if backlog.unsequenced else ""),
-        Fact("deliveries on their way", said(waiting), "warn" if waiting else ""),
-        Fact("to be tried again", said(again), "warn" if again else ""),
+        Fact("waiting in the outbox", said(backlog.unsequenced), "warn" if backlog.unsequenced else ""),
+        Fact("deliveries pending", said(waiting), "warn" if waiting else ""),
+        Fact("failed, to be tried again", said(again), "warn" if again else ""),
         Fact("dead letters", said(dead), "bad" if dead else "good"),
     )
 

@@ -10,11 +10,13 @@ from django.test import Client, override_settings
 from rest_framework.test import APIClient
 
 from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
+from apps.events.overview import outbox
 from apps.tour import parts
 from apps.tour.experiments import Fact
 from apps.users.commands import UserSnapshot
 from apps.users.models import Session
 from tests.configured import configured
+from tests.processes import ROOT
 
 Register = Callable[..., UserSnapshot]
 COHORT = "tour-0123ab"
@@ -72,6 +74,16 @@ def test_an_open_breaker_says_when_it_lets_a_probe_through(
     with override_settings(TOUR_URL="http://127.0.0.1:1"):
         page = client.get("/").content.decode()
     assert re.search(r'<dt>half-open</dt><dd data-seconds="(\d+)">in \1 s</dd>', page), "without any script, too"
+
+
+def test_the_life_of_an_event_has_the_words_of_the_glossary_here_and_in_the_admin(db: None) -> None:
+    (bus,) = (part for part in parts.parts() if part.title == "Event bus")
+    here = {fact.label for fact in bus.facts} - {"relay"}
+    there = {figure.label for figure in outbox().figures} - {"age of the oldest"}
+    assert here == {"waiting in the outbox", "deliveries pending", "failed, to be tried again", "dead letters"}
+    assert there == {"waiting in the outbox", "deliveries pending or failed"}
+    glossary = re.findall(r"^\| ([^|]+) \|", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
+    assert {"waiting in the outbox", "pending, failed, delivered, dead", "dead letter"} <= set(glossary)
 
 
 def _breaker_facts() -> tuple[Fact, ...]:
