@@ -20,6 +20,7 @@ from urllib.parse import quote
 import environ
 
 from config import hosts, otel, product, service_urls
+from config.contradictions import DEVELOPMENT_KEY, contradictions
 from config.database_url import postgres
 from config.files import read_env_file
 from config.kinds import (
@@ -49,7 +50,6 @@ Profile = Literal["development", "test", "production"]
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 ALGORITHMS = ("HS256", "HS384", "HS512")
 KEY_LENGTH = 32
-DEVELOPMENT_KEY = "development-only-key-never-used-in-production"
 HERE = ("localhost", "127.0.0.1", "[::1]", "testserver")
 WEBHOOK_SCHEDULE = (5, 300, 1800, 7200, 18000, 36000, 36000)
 ORIGINS = "origins separated by commas, e.g. https://app.example.com,http://localhost:3000"
@@ -300,7 +300,7 @@ def load(profile: Profile) -> Settings:
     # what stands on a line that cannot be read is not missing as well
     unread = {name for file in files for name in file.unread} - environment.keys()
     problems = [problem for file in files for problem in file.problems]
-    problems += [p for p in reader.problems + _contradictions(settings) if p.partition(" ")[0] not in unread]
+    problems += [p for p in reader.problems + contradictions(settings) if p.partition(" ")[0] not in unread]
     if problems:
         raise SettingsError(problems)
     return settings
@@ -329,27 +329,4 @@ def problems_of(environment: Mapping[str, str], profile: Profile) -> list[str]:
     """What `load` would refuse of this environment, which no file adds to."""
     reader = Reader(Settings, environment, profile=profile)
     settings = reader.read()
-    return reader.problems + _contradictions(settings)
-
-
-def _contradictions(settings: Settings) -> list[str]:
-    """The problems that no variable shows alone: combinations that make no sense."""
-    production = settings.profile == "production"
-    problems = []
-    if production and settings.debug:
-        problems.append("DEBUG must be false in production: error pages would show settings and source")
-    if production and settings.secret_key == DEVELOPMENT_KEY:
-        problems.append("SECRET_KEY is the development key: draw one of your own")
-    if production and DEVELOPMENT_KEY in settings.secret_key_fallbacks:
-        problems.append("SECRET_KEY_FALLBACKS has the development key in it, which everybody knows: take it out")
-    if settings.celery_task_soft_time_limit >= settings.celery_task_time_limit:
-        problems.append("CELERY_TASK_SOFT_TIME_LIMIT must be below CELERY_TASK_TIME_LIMIT: the soft limit comes first")
-    if settings.retry_base_delay > settings.retry_max_delay:
-        problems.append("RETRY_BASE_DELAY must not be above RETRY_MAX_DELAY: the first wait would pass the longest")
-    if settings.undelivered_retention_days < settings.event_retention_days:
-        problems.append(
-            "UNDELIVERED_RETENTION_DAYS must not be below EVENT_RETENTION_DAYS: what was delivered would stay longer"
-        )
-    if settings.external_api_url and not settings.external_api_key:
-        problems.append("EXTERNAL_API_KEY is missing: EXTERNAL_API_URL is set and wants a key")
-    return problems
+    return reader.problems + contradictions(settings)
