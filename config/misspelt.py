@@ -15,7 +15,7 @@ CLOSE = 0.85
 # a shorter name is close to too many others
 SHORTEST = 6
 # families of others, some of whose names are like one of ours
-OTHERS = ("OTEL_", "DJANGO_", "PYTHON", "npm_", "GITHUB_", "CI_", "XDG_")
+OTHERS = ("OTEL_", "PYTHON", "npm_", "GITHUB_", "CI_", "XDG_")
 LOOK_ALIKE = frozenset({"DATABASE_USER"})
 
 
