@@ -9,6 +9,7 @@ Sources, the first that has a variable wins: the environment, `.env` beside mana
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from functools import partial
@@ -19,6 +20,7 @@ from urllib.parse import quote
 import environ
 
 from config import hosts, otel, product, service_urls
+from config.contradictions import DEVELOPMENT_KEY, contradictions
 from config.database_url import postgres
 from config.files import read_env_file
 from config.kinds import (
@@ -39,7 +41,8 @@ from config.kinds import (
     waits,
     word,
 )
-from config.reader import REQUIRED, Reader, SettingsError, depends, section
+from config.misspelt import misspelt
+from config.reader import REQUIRED, Reader, SettingsError, depends, section, settings_of
 
 T = TypeVar("T")
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,7 +50,6 @@ Profile = Literal["development", "test", "production"]
 LOG_LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
 ALGORITHMS = ("HS256", "HS384", "HS512")
 KEY_LENGTH = 32
-DEVELOPMENT_KEY = "development-only-key-never-used-in-production"
 HERE = ("localhost", "127.0.0.1", "[::1]", "testserver")
 WEBHOOK_SCHEDULE = (5, 300, 1800, 7200, 18000, 36000, 36000)
 ORIGINS = "origins separated by commas, e.g. https://app.example.com,http://localhost:3000"
@@ -298,38 +300,33 @@ def load(profile: Profile) -> Settings:
     # what stands on a line that cannot be read is not missing as well
     unread = {name for file in files for name in file.unread} - environment.keys()
     problems = [problem for file in files for problem in file.problems]
-    problems += [p for p in reader.problems + _contradictions(settings) if p.partition(" ")[0] not in unread]
+    problems += [p for p in reader.problems + contradictions(settings) if p.partition(" ")[0] not in unread]
     if problems:
         raise SettingsError(problems)
     return settings
 
 
 def load_or_exit(profile: Profile) -> Settings:
-    """Like `load`; ends the process with the message on stderr and status 1 if the settings are not usable."""
+    """Like `load`; ends the process with the message on stderr and status 1 if the settings are not usable.
+
+    Warns there, too, of variables that look misspelt.
+    """
     try:
         return load(profile)
     except SettingsError as error:
         sys.exit(str(error))
+    finally:
+        for warning in warnings_of(environ.Env.ENVIRON):
+            sys.stderr.write(f"Warning: {warning}\n")
 
 
-def _contradictions(settings: Settings) -> list[str]:
-    """The problems that no variable shows alone: combinations that make no sense."""
-    production = settings.profile == "production"
-    problems = []
-    if production and settings.debug:
-        problems.append("DEBUG must be false in production: error pages would show settings and source")
-    if production and settings.secret_key == DEVELOPMENT_KEY:
-        problems.append("SECRET_KEY is the development key: draw one of your own")
-    if production and DEVELOPMENT_KEY in settings.secret_key_fallbacks:
-        problems.append("SECRET_KEY_FALLBACKS has the development key in it, which everybody knows: take it out")
-    if settings.celery_task_soft_time_limit >= settings.celery_task_time_limit:
-        problems.append("CELERY_TASK_SOFT_TIME_LIMIT must be below CELERY_TASK_TIME_LIMIT: the soft limit comes first")
-    if settings.retry_base_delay > settings.retry_max_delay:
-        problems.append("RETRY_BASE_DELAY must not be above RETRY_MAX_DELAY: the first wait would pass the longest")
-    if settings.undelivered_retention_days < settings.event_retention_days:
-        problems.append(
-            "UNDELIVERED_RETENTION_DAYS must not be below EVENT_RETENTION_DAYS: what was delivered would stay longer"
-        )
-    if settings.external_api_url and not settings.external_api_key:
-        problems.append("EXTERNAL_API_KEY is missing: EXTERNAL_API_URL is set and wants a key")
-    return problems
+def warnings_of(environment: Mapping[str, str]) -> list[str]:
+    """What is no problem and yet looks like a mistake."""
+    return list(misspelt(environment, (name.upper() for name in settings_of(Settings))))
+
+
+def problems_of(environment: Mapping[str, str], profile: Profile) -> list[str]:
+    """What `load` would refuse of this environment, which no file adds to."""
+    reader = Reader(Settings, environment, profile=profile)
+    settings = reader.read()
+    return reader.problems + contradictions(settings)

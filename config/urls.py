@@ -28,7 +28,11 @@ api: list[URLPattern | URLResolver] = [
     for route in import_module(f"{app.name}.api.urls").urlpatterns
 ]
 
-mails = [path("dev/mail", mail_preview.mail_list), path("dev/mail/<path:template>", mail_preview.mail_page)]
+mails = [
+    path("dev/mail", mail_preview.mail_list),
+    path("dev/mail/<path:template>.eml", mail_preview.mail_file),
+    path("dev/mail/<path:template>", mail_preview.mail_page),
+]
 
 urlpatterns = [
     # first, for routes are tried in order and most requests are these

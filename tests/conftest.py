@@ -15,7 +15,7 @@ from django.test import Client
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
-from apps.core.resilience.breakers import Breakers, GetBreakers, ResetBreaker
+from apps.core.resilience.breakers import Breakers, GetBreakers, GetPauses, ResetBreaker
 from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.events import deliveries
 from apps.events.relay import fan_out
@@ -169,5 +169,9 @@ def breaker() -> Iterator[SharedCircuitBreaker]:
     """The only breaker that there is."""
     made, breakers = fresh_breaker(), Breakers()
     breakers.add(made)
-    with bus.replaced(GetBreakers, breakers.all), bus.replaced(ResetBreaker, breakers.reset):
+    with (
+        bus.replaced(GetBreakers, breakers.all),
+        bus.replaced(GetPauses, breakers.pauses),
+        bus.replaced(ResetBreaker, breakers.reset),
+    ):
         yield made

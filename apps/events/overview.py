@@ -20,12 +20,12 @@ TONES = {DeliveryState.FAILED: "warn", DeliveryState.DEAD: "bad"}
 
 @panel("Outbox", route="admin:events_outboxevent_changelist", place=10)
 def outbox() -> Content:
-    """What waits, and for how long the first in line has."""
+    """What waits in the outbox, which deliveries are to come, and for how long the first in line has waited."""
     backlog = get_backlog(GetBacklog(dead=0))
     seconds = _since(backlog.oldest)
     figures = [
-        Figure("events not taken yet", said(backlog.unsequenced)),
-        Figure("deliveries that wait", said(backlog.states["pending"] + backlog.states["failed"])),
+        Figure("waiting in the outbox", said(backlog.unsequenced)),
+        Figure("deliveries pending or failed", said(backlog.states["pending"] + backlog.states["failed"])),
         Figure("age of the oldest", age(seconds), tone="warn" if (seconds or 0) > OLD_SECONDS else ""),
     ]
     return Content(figures, activity("Events", OutboxEvent._meta.db_table, "occurred_at", "minute", 60))

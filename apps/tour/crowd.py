@@ -6,8 +6,9 @@ import secrets
 import time
 from collections.abc import Callable
 
-from apps.tour.client import client, newcomer, register
+from apps.tour.client import client, newcomer, register, traced
 from apps.tour.experiments import Fact
+from apps.tour.traces import trace_of
 
 
 def people(number: int, in_the_middle: Callable[[], object] = lambda: None) -> tuple[str, Fact]:
@@ -19,6 +20,7 @@ def people(number: int, in_the_middle: Callable[[], object] = lambda: None) -> t
         for place in range(number):
             if place == number // 2:
                 in_the_middle()
+            traced(http, trace_of(prefix, place))
             begun = time.monotonic()
             made += register(http, f"{prefix}-{place}@example.com", f"Person {place}").status_code == 201
             slowest = max(slowest, time.monotonic() - begun)

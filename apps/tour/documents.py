@@ -1,7 +1,7 @@
 """Markdown pages as HTML, by markdown-it-py and Pygments.
 
 The pages are written for the code host, where links lead to files of the repository. Here those that lead to another
-page of a pattern do too, and what has no page is shown without a link.
+page of a pattern, or to a file that has a page, do too; what has none is shown without a link.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from pygments import highlight
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import PythonLexer
 
+from apps.tour.sources import sources
+
 NEIGHBOUR = re.compile(r"([a-z-]+)\.md")
+FILE = re.compile(r"\.\./\.\./([\w/.-]+\.py)(?:#L(\d+))?")
+SENTENCE = re.compile(r"(?<=\.) ")
 MARKER = re.compile(r"<!--.*?-->\n?")
 
 
@@ -28,10 +32,11 @@ def read(page: Path) -> SafeString:
 
 
 @cache
-def headlines(comparisons: Path) -> dict[str, str]:
-    """What each pattern prevents, by its name, of the recorded run in the file `comparisons`; empty without one."""
+def headlines(comparisons: Path) -> dict[str, tuple[str, str]]:
+    """By the name of each pattern what was done, in a sentence, and what it prevents; empty without a recorded run."""
     try:
-        return {one["pattern"]: one["headline"] for one in json.loads(comparisons.read_text())}
+        runs = json.loads(comparisons.read_text())
+        return {one["pattern"]: (SENTENCE.split(one["experiment"])[0], one["headline"]) for one in runs}
     except FileNotFoundError:
         return {}
 
@@ -60,10 +65,12 @@ def _lead_here(tokens: list[Token]) -> None:
     for token in tokens:
         if token.type == "link_open":
             target = str(token.attrGet("href"))
-            neighbour = NEIGHBOUR.fullmatch(target)
+            neighbour, file = NEIGHBOUR.fullmatch(target), FILE.fullmatch(target)
             if neighbour:
                 token.attrSet("href", f"/patterns/{neighbour[1]}")
-            dead = not neighbour and "://" not in target
+            elif file and file[1] in sources():
+                token.attrSet("href", f"/code/{file[1]}" + (f"#L-{file[2]}" if file[2] else ""))
+            dead = not neighbour and "://" not in target and str(token.attrGet("href")) == target
             if dead:
                 token.tag, token.attrs = "span", {"class": "file"}
         elif token.type == "link_close" and dead:

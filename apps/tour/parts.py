@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Callable
@@ -15,10 +16,11 @@ from apps.core.backoffice.overview import said
 from apps.core.bus import bus
 from apps.core.errors import DomainError
 from apps.core.http.middleware.rate_limit import refusals
-from apps.core.resilience.breakers import GetBreakers
+from apps.core.resilience.breakers import GetBreakers, GetPauses
 from apps.core.resilience.valkey import Unavailable, valkey_at
 from apps.events.queries import GetBacklog
 from apps.tour import stack
+from apps.tour.calls import call_facts
 from apps.tour.experiments import BROKEN, EXPERIMENTS, Experiment, Fact
 from apps.tour.jobs import job_facts
 from apps.users.commands import IssueToken
@@ -43,6 +45,14 @@ class Part:
     pattern: str
     facts: tuple[Fact, ...]
     repair: Experiment | None = None
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What became of a cohort, and whether the promise has been kept by now."""
+
+    facts: tuple[Fact, ...]
+    kept: bool | None = None
 
 
 def parts() -> list[Part]:
@@ -80,16 +90,28 @@ def _bus_facts() -> tuple[Fact, ...]:
     backlog = bus.ask(GetBacklog(dead=0))
     waiting, again, dead = (backlog.states[state] for state in ("pending", "failed", "dead"))
     return (
-        Fact("in the outbox", said(backlog.unsequenced), "warn" if backlog.unsequenced else ""),
-        Fact("deliveries on their way", said(waiting), "warn" if waiting else ""),
-        Fact("to be tried again", said(again), "warn" if again else ""),
+        Fact("waiting in the outbox", said(backlog.unsequenced), "warn" if backlog.unsequenced else ""),
+        Fact("deliveries pending", said(waiting), "warn" if waiting else ""),
+        Fact("failed, to be tried again", said(again), "warn" if again else ""),
         Fact("dead letters", said(dead), "bad" if dead else "good"),
     )
 
 
 def _breaker_facts() -> tuple[Fact, ...]:
-    states = bus.ask(GetBreakers())
-    return tuple(Fact(name, state.replace("_", "-"), TONES.get(state, "")) for name, state in states.items())
+    # its pause is read first: if it ends meanwhile, the state says so
+    pauses, states = bus.ask(GetPauses()), bus.ask(GetBreakers())
+    return tuple(fact for name, state in states.items() for fact in _breaker(name, state, pauses[name]))
+
+
+def _breaker(name: str, state: str, pause: float) -> tuple[Fact, Fact]:
+    """Always two, so that nothing below moves when it opens or closes."""
+    shown = Fact(name, state.replace("_", "-"), TONES.get(state, ""))
+    if state == "closed":
+        return shown, Fact("half-open", "no need")
+    if state == "half_open":
+        return shown, Fact("half-open", "probing now")
+    seconds = math.ceil(pause)
+    return shown, Fact("half-open", f"in {seconds} s" if seconds else "next call", "warn", seconds)
 
 
 def _limit_facts() -> tuple[Fact, ...]:
@@ -100,14 +122,20 @@ def _limit_facts() -> tuple[Fact, ...]:
     )
 
 
-def followed(cohort: str) -> tuple[Fact, ...]:
-    """How far the effects have come for the people whom an experiment registered; empty if there are none.
+def calls(cohort: str) -> tuple[Fact, ...]:
+    """What became of the calls to other machines for these people; empty if nothing went wrong with them."""
+    wanted = COHORT.fullmatch(cohort)
+    return call_facts(wanted[1], int(wanted[2])) if wanted else ()
+
+
+def followed(cohort: str) -> Followed | None:
+    """How far the effects have come for the people whom an experiment registered; None if there are none.
 
     Lost is who was answered 201 and is not there, and whose effects are missing although nothing waits any more.
     """
     wanted = COHORT.fullmatch(cohort)
     if not wanted:
-        return ()
+        return None
     prefix, promised = wanted[1], int(wanted[2])
     try:
         # read first: what waited no more at that moment had all its effects before the people are read
@@ -117,20 +145,21 @@ def followed(cohort: str) -> tuple[Fact, ...]:
     except (DomainError, DatabaseError) as error:
         # perhaps somebody has ended its session
         _issued.cache_clear()
-        return (Fact("cannot be counted", str(error), "warn"),)
+        return Followed((Fact("cannot be counted", str(error), "warn"),))
     reached = {label: sum(1 for user in found if user[field]) for label, field in EFFECTS.items()}
     done = min([len(found), *reached.values()])
     lost = promised - len(found) + (0 if waits else len(found) - done)
     counted = Fact("lost", str(lost), "bad" if lost else "good")
     if waits and not lost and done < promised:
         counted = Fact("lost", f"none so far, {promised - done} wait", "warn")
-    kept = (Fact("the promise", "kept", "good"),) if done == promised and not lost else ()
-    return (
-        Fact("answered 201", str(promised)),
-        Fact("in the database", str(len(found))),
-        *(Fact(label, str(count), "good" if count == promised else "warn") for label, count in reached.items()),
-        counted,
-        *kept,
+    return Followed(
+        (
+            Fact("answered 201", str(promised)),
+            Fact("in the database", str(len(found))),
+            *(Fact(label, str(count), "good" if count == promised else "warn") for label, count in reached.items()),
+            counted,
+        ),
+        kept=True if done == promised and not lost else None,
     )
 
 

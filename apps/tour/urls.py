@@ -11,4 +11,5 @@ urlpatterns = [
     path("tour/<slug:name>", views.run, name="tour-run"),
     path("patterns/", RedirectView.as_view(url="/#patterns")),
     path("patterns/<str:name>", views.pattern_page, name="pattern"),
+    path("code/<path:file>", views.source_page, name="source"),
 ]

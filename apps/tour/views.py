@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -23,7 +24,8 @@ from apps.tour.experiments.comparisons import add_comparisons
 from apps.tour.experiments.registration import registration
 from apps.tour.experiments.requests import GROUP as REQUESTS
 from apps.tour.neighbours import is_ours
-from apps.tour.parts import followed, parts
+from apps.tour.parts import calls, followed, parts
+from apps.tour.sources import shown, sources
 from apps.tour.traces import spans_of
 from apps.tour.waterfall import waterfall
 
@@ -44,7 +46,8 @@ def is_live() -> bool:
 @ensure_csrf_cookie
 def tour(request: HttpRequest) -> HttpResponse:
     """The first page: register somebody and watch, break something and count, or read about the twelve patterns."""
-    return render(request, "tour/tour.html", _page(request))
+    page = _page(request)
+    return render(request, "tour/tour.html", page, status=404 if page.get("gone") else 200)
 
 
 @only_safe
@@ -53,7 +56,8 @@ def now(request: HttpRequest) -> HttpResponse:
     """The part of the first page that changes: the moving parts and the trace. 404 outside development."""
     if not is_live():
         raise Http404
-    shown = _now(request.GET.get("trace", ""), request.GET.get("cohort", ""))
+    # the spans of a new trace need a moment: only what was there before is gone
+    shown = _now(request.GET.get("trace", ""), request.GET.get("cohort", ""), seen="seen" in request.GET)
     # the script adds its token: with one of its own the part would never be the same twice
     return render(request, "tour/now.html", shown | {"fragment": True})
 
@@ -74,10 +78,13 @@ def run(request: HttpRequest, name: str) -> HttpResponse:
         outcome, problem = found.run(), ""
     except CannotRun as error:
         outcome, problem = Outcome(()), str(error)
+    if not (outcome.trace_id or outcome.cohort):
+        # a repair goes on with what was broken
+        outcome = replace(outcome, trace_id=request.POST.get("trace", ""), cohort=request.POST.get("cohort", ""))
     shown = {"done": found, "outcome": outcome, "problem": problem, "repair": EXPERIMENTS.get(found.repair)}
     if FRAGMENT in request.META:
         return render(request, "tour/outcome.html", shown)
-    return render(request, "tour/tour.html", _page(request, outcome.trace_id, outcome.cohort) | shown)
+    return render(request, "tour/tour.html", _page(request, outcome) | shown)
 
 
 @only_safe
@@ -95,24 +102,47 @@ def pattern_page(request: HttpRequest, name: str) -> HttpResponse:
     return render(request, "tour/pattern.html", {"pattern": pattern, "patterns": PATTERNS, "text": text})
 
 
-def _page(request: HttpRequest, trace: str = "", cohort: str = "") -> dict[str, Any]:
+@only_safe
+def source_page(request: HttpRequest, file: str) -> HttpResponse:
+    """The code of a file that a pattern's page speaks of; 404 for any other."""
+    if file not in sources():
+        raise Http404
+    module = file.rpartition("/")[2].removesuffix(".py").removeprefix("test_")
+    about = [one for one in PATTERNS if file in (one.file, *one.take) or one.slug.replace("-", "_") == module]
+    return render(request, "tour/source.html", {"file": file, "patterns": about, "code": shown(file)})
+
+
+def _page(request: HttpRequest, outcome: Outcome | None = None) -> dict[str, Any]:
     begins = EXPERIMENTS[registration.__name__]
     about: dict[str, Any] = {"patterns": cards(), "live": is_live(), "registration": begins}
     if not is_live():
         return about
     groups = [(group, _in_group(group)) for group in (BREAK_IT, REQUESTS, COMPARISONS)]
-    shown = _now(trace or request.GET.get("trace", ""), cohort or request.GET.get("cohort", ""))
+    if outcome:
+        shown = _now(outcome.trace_id, outcome.cohort, seen=False)
+    else:
+        shown = _now(request.GET.get("trace", ""), request.GET.get("cohort", ""), seen=True)
     return about | {"groups": groups} | shown
 
 
-def _now(trace: str, cohort: str) -> dict[str, Any]:
-    return {"parts": parts(), "followed": followed(cohort), "picture": waterfall(spans_of(trace)), "trace": trace}
+def _now(trace: str, cohort: str, *, seen: bool) -> dict[str, Any]:
+    """What changes on the page; a trace without a span is gone if it was `seen` before."""
+    picture = waterfall(spans_of(trace))
+    return {
+        "parts": parts(),
+        "followed": followed(cohort),
+        "calls": calls(cohort),
+        "picture": picture,
+        "gone": bool(seen and trace and picture is None),
+        "trace": trace,
+        "cohort": cohort,
+    }
 
 
-def cards() -> list[tuple[Pattern, str]]:
-    """Each pattern, and what it prevents by the recorded run of `manage.py compare`; empty if that is not here."""
+def cards() -> list[tuple[Pattern, str, str]]:
+    """Each pattern, what the recorded run of `manage.py compare` did, and what came of it; empty without one."""
     recorded = headlines(settings.DOCS / "comparisons.json")
-    return [(pattern, recorded.get(pattern.name, "")) for pattern in PATTERNS]
+    return [(pattern, *recorded.get(pattern.name, ("", ""))) for pattern in PATTERNS]
 
 
 def _in_group(group: str) -> list[Experiment]:

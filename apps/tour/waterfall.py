@@ -10,9 +10,11 @@ from dataclasses import dataclass, replace
 
 WIDTH, LABELS, ROW, GAP, HEAD = 1000, 150, 22, 12, 26
 SMALLEST_BAR, SPACE = 3, 5
-# of a label, on average
-LETTER = 6.2
+# of a label, by how wide a letter is in the widest of the usual sans-serif faces
+NARROW, MIDDLE, WIDE, WIDEST = 4.6, 7.3, 8.6, 11.4
+WIDTHS = {**dict.fromkeys("fijlrt.,:;|'/ ", NARROW), **dict.fromkeys("mwMW%", WIDEST)}
 TICKS = 5
+WHOLE = 100
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class Bar:
     title: str
     pattern: str
     failed: bool
+    detail: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,6 +105,17 @@ def waterfall(spans: Sequence[Span]) -> Waterfall | None:
     return Waterfall(tuple(lanes), ticks, y, whole / 1e6)
 
 
+def breadth(label: str) -> float:
+    """How much room a label takes, rather more than less."""
+    return sum(WIDTHS.get(letter, WIDE if letter.isupper() else MIDDLE) for letter in label)
+
+
+def in_milliseconds(nanoseconds: int) -> str:
+    """A span of time as people read it: three digits, and no fraction from WHOLE up."""
+    milliseconds = nanoseconds / 1e6
+    return f"{milliseconds:,.0f} ms" if milliseconds >= WHOLE else f"{milliseconds:.3g} ms"
+
+
 def _rows(bars: list[Bar]) -> list[list[Bar]]:
     """The bars of a lane in as few rows as they fit in without touching, what began earlier further up."""
     rows: list[list[Bar]] = []
@@ -117,7 +131,7 @@ def _rows(bars: list[Bar]) -> list[list[Bar]]:
 
 def _bar(span: Span, place: Callable[[int], float]) -> Bar:
     x, end = place(span.began), place(span.ended)
-    width, letters = max(end - x, SMALLEST_BAR), LETTER * len(span.name)
+    width, letters = max(end - x, SMALLEST_BAR), breadth(span.name)
     # inside a bar that is long enough, else behind it, or before it at the right edge
     if width > letters + 2 * SPACE:
         label_x, anchor, left, right = x + SPACE, "start", x, x + width
@@ -125,8 +139,7 @@ def _bar(span: Span, place: Callable[[int], float]) -> Bar:
         label_x, anchor, left, right = x + width + SPACE, "start", x, x + width + 2 * SPACE + letters
     else:
         label_x, anchor, left, right = x - SPACE, "end", x - 2 * SPACE - letters, x + width
-    milliseconds = (span.ended - span.began) / 1e6
-    title = f"{span.lane}: {span.name}, {milliseconds:,.2f} ms{f'; {span.detail}' if span.detail else ''}"
+    title = f"{span.lane}: {span.name}, {in_milliseconds(span.ended - span.began)}"
     numbers = (round(number, 1) for number in (x, width, label_x, left, right))
     x, width, label_x, left, right = numbers
-    return Bar(x, 0, width, span.name, label_x, anchor, left, right, title, span.pattern, span.failed)
+    return Bar(x, 0, width, span.name, label_x, anchor, left, right, title, span.pattern, span.failed, span.detail)

@@ -1,4 +1,4 @@
-"""Webhook deliveries on their way, for Prometheus; and the attempts, which count when they are made."""
+"""Webhook deliveries that are not delivered, for Prometheus; and the attempts, which count when they are made."""
 
 from __future__ import annotations
 

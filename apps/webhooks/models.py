@@ -1,4 +1,4 @@
-"""Webhook endpoints, and the deliveries on their way to them."""
+"""Webhook endpoints, and the deliveries to them."""
 
 from __future__ import annotations
 

@@ -116,8 +116,8 @@ def _list(ask: Callable[[], list[dict[str, object]]]) -> Figures:
         start = time.perf_counter()
         ask()
         taken.append(time.perf_counter() - start)
-    microseconds = round(median(taken) * 1e6)
-    return {"log_ins_listed": rows, "statements_for_the_list": len(captured), "microseconds_for_the_list": microseconds}
+    milliseconds = round(median(taken) * 1e3, 1)
+    return {"log_ins_listed": rows, "statements_for_the_list": len(captured), "milliseconds_for_the_list": milliseconds}
 
 
 def _kept() -> int:

@@ -100,4 +100,5 @@ COMPARISON = Comparison(
     naive=naive,
     ours=ours,
     kept=only_naive_has("updates_lost", "half_a_use_case_kept"),
+    note="A refused write is no loss: its author reads the row again and repeats the change.",
 )

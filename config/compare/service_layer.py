@@ -86,4 +86,5 @@ COMPARISON = Comparison(
     naive=naive,
     ours=ours,
     kept=only_naive_has("duplicates_or_500s"),
+    note="Counted are answers with 500, and accounts beyond the first.",
 )

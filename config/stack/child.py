@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -27,7 +28,8 @@ class Child:
 
     `stop` lists the signals of an orderly end, each with the seconds it may take; SIGKILL for the group follows.
     `orphan_signal` is the signal it gets when the supervisor itself is killed. Tiers stop one after the other, highest
-    first; the children of one tier stop together. `shown` sends its lines to the terminal, too. `input` is what it
+    first; the children of one tier stop together. `shown` sends its lines to the terminal, too, but for those in which
+    `unshown` is found. `input` is what it
     reads from standard input, which is where secrets go: every account sees command lines. It starts in `folder`,
     which its `identity` need not be able to reach by path. It inherits `descriptors`, under the same numbers. If it is
     `forked`, it runs the service, and may be a fork of the process that has loaded that in the same environment.
@@ -41,10 +43,15 @@ class Child:
     identity: Identity = "same"
     tier: int = 1
     shown: bool = False
+    unshown: re.Pattern[str] | None = None
     input: str = field(default="", repr=False)
     folder: Path | None = None
     descriptors: tuple[int, ...] = ()
     forked: bool = False
+
+    def leaves_out(self, line: str) -> bool:
+        """Whether the terminal does not show this line of it."""
+        return self.unshown is not None and self.unshown.search(plain(line)) is not None
 
 
 class Started(Protocol):

@@ -11,6 +11,8 @@ from config.stack.plan import ROOT, Plan
 JSON = "-H 'Content-Type: application/json'"
 # each answer on a line of its own
 CURL = r"curl -sw '\n'"
+# a number that no line before had: pasted again, the lines register somebody else
+ANEW = "$(date +%s)"
 
 
 def closing_lines(plan: Plan, console: Console, more: Mapping[str, list[str]], *, demo: bool) -> str:
@@ -23,6 +25,7 @@ def closing_lines(plan: Plan, console: Console, more: Mapping[str, list[str]], *
         "Docs": f"{plan.url}/api/docs",
         "Admin": f"{plan.url}/admin/   {'admin@example.com / admin' if demo else 'there is no demo login here'}",
         "State": f"{plan.state_dir}   database, logs, sent mail",
+        "Lines": f"{plan.state_dir}/logs/web.log has all; here the tour's own looks (/tour/now) are left out",
     }
     lines = [f"  {console.emphasis(f'{name:<7}')} {place}" for name, place in places.items()]
     parts = [
@@ -44,11 +47,12 @@ def first_commands(plan: Plan, *, demo: bool) -> list[str]:
     pick = """sed 's/.*"access": *"\\([^"]*\\)".*/\\1/'"""
     if demo:
         token = f"curl -s {plan.url}/api/v1/auth/token {JSON} -d '{login}' | {pick}"
-        ada = "users?search=ada@example.com"
+        ada = "users?search=$ADA"
     else:
-        token, ada = manage(plan, "issue_token ada@example.com"), "users/me"
+        token, ada = manage(plan, "issue_token $ADA"), "users/me"
     return [
-        register(plan, "ada", "Ada"),
+        f"ADA=ada-{ANEW}@example.com",
+        register(plan, "$ADA", "Ada"),
         f"TOKEN=$({token})",
         # as long as the workers need
         f'sleep 1; {CURL} "{plan.url}/api/v2/{ada}" -H "Authorization: Bearer $TOKEN"',
@@ -56,8 +60,8 @@ def first_commands(plan: Plan, *, demo: bool) -> list[str]:
 
 
 def register(plan: Plan, address: str, name: str) -> str:
-    """The command that registers somebody."""
-    return f"""{CURL} {plan.url}/api/v1/users {JSON} -d '{{"email":"{address}@example.com","name":"{name}"}}'"""
+    """The command that registers somebody; the shell puts in what `address` has of variables."""
+    return f"""{CURL} {plan.url}/api/v1/users {JSON} -d '{{"email":"'{address}'","name":"{name}"}}'"""
 
 
 def manage(plan: Plan, words: str) -> str:

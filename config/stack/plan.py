@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast, get_args
 
 from apps.core.telemetry.slots import VARIABLE
+from config.env import Profile, problems_of
 from config.kinds import FLAGS
+from config.reader import SettingsError
 from config.server.serve import address
 from config.stack.child import Child
 
@@ -30,6 +34,10 @@ DEMO_DATA = "demo data in place"
 PYTHON = sys.executable
 # of no use on a developer's machine, and six lines long
 ROOT_WARNING = "ignore:You're running the worker with superuser privileges:Warning"
+
+
+# an open tour looks every second; what goes wrong with a look is shown
+TOURS_LOOKS = re.compile(r"request_finished .*\bpath=/tour/now\b.*\bstatus=200\b")
 
 
 class PlanError(Exception):
@@ -60,6 +68,17 @@ class Plan:
         if reload is None:
             raise PlanError(f"RELOAD must be one of {', '.join(FLAGS)}, not {environment['RELOAD']!r}")
         return cls(host, port, state_dir, metrics_folder, CODE if reload else ())
+
+    def check(self) -> None:
+        """Raise `SettingsError` if the service could not be started with these settings, before anything is."""
+        # what the stack itself starts is not there yet
+        later = {"DATABASE_URL": "postgres://app@127.0.0.1/app", "REDIS_URL": "redis://127.0.0.1"}
+        environment = later | {name: value for name, value in os.environ.items() if value}
+        profile = environment.get("DJANGO_SETTINGS_MODULE", "").rpartition(".")[2] or "development"
+        if profile not in get_args(Profile):
+            return
+        if problems := problems_of(self.environment({}, coloured=False) | environment, cast(Profile, profile)):
+            raise SettingsError(problems)
 
     @property
     def url(self) -> str:
@@ -113,7 +132,15 @@ def fork_server(environment: Mapping[str, str], listener: int) -> Child:
 def web(environment: Mapping[str, str], listener: int) -> Child:
     """The web server, on the socket `listener`."""
     command = (PYTHON, "-m", "config.server", "--preload", "--fd", str(listener))
-    return Child(name="web", command=command, environment=environment, shown=True, descriptors=(listener,), forked=True)
+    return Child(
+        name="web",
+        command=command,
+        environment=environment,
+        shown=True,
+        unshown=TOURS_LOOKS,
+        descriptors=(listener,),
+        forked=True,
+    )
 
 
 def relay(environment: Mapping[str, str]) -> Child:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from apps.core.telemetry.slots import start_afresh
+from config.env import warnings_of
 from config.files import read_env_file
+from config.reader import SettingsError
 from config.server.ports import free_port
 from config.server.serve import AddressError, listen
 from config.stack.changes import Changes
@@ -61,13 +63,16 @@ def main(arguments: list[str]) -> int:
     parent = os.getppid() if "--with-parent" in arguments else None
     try:
         plan = Plan.from_environment(os.environ)
+        for warning in warnings_of(os.environ):
+            console.problem(f"Warning: {warning}")
+        plan.check()
         with (
             locked(plan.state_dir, plan.url) as lock,
             listen(plan.host, plan.port) as listener,
             Supervisor(plan.state_dir / "logs", console, (lock,), stopping) as supervisor,
         ):
             return _run(_Boot(plan, supervisor, console, listener.fileno()), parent)
-    except (AddressError, PlanError, StateError) as error:
+    except (AddressError, PlanError, SettingsError, StateError) as error:
         console.problem(str(error))
         return 1
     finally:

@@ -239,7 +239,7 @@ class Supervisor:
     def _show(self, name: str, slot: _Slot | None = None) -> Callable[[str], None]:
         def show(line: str) -> None:
             # what somebody says who is replaced is for the file: Celery speaks of Ctrl-C, which nobody pressed
-            if self._console and not (slot and slot.leaving):
+            if self._console and not (slot and (slot.leaving or slot.child.leaves_out(line))):
                 self._console.stream(name, line)
 
         return show

@@ -86,14 +86,14 @@ def test_nothing_in_the_page_needs_script_or_style_of_its_own(support: Client) -
 
 def test_the_age_of_the_oldest_is_that_of_its_event(boss: UserSnapshot, dead_letter: Callable[[], Delivery]) -> None:
     bus.execute(RegisterUser("early@example.com", "Early"))
-    assert figures("Outbox")["events not taken yet"] == "2"
+    assert figures("Outbox")["waiting in the outbox"] == "2"
     dead_letter()
     OutboxEvent.objects.update(occurred_at=Now() - timedelta(hours=3))
     bus.execute(RegisterUser("late@example.com", "Late"))
     shown = figures("Outbox")
     assert shown["age of the oldest"] == "3 h"
-    assert shown["events not taken yet"] == "1"
-    assert int(shown["deliveries that wait"]) == Delivery.objects.filter(due_at__isnull=False).count() > 0
+    assert shown["waiting in the outbox"] == "1"
+    assert int(shown["deliveries pending or failed"]) == Delivery.objects.filter(due_at__isnull=False).count() > 0
 
 
 def test_counting_stops_at_the_cap(support: Client, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from django.core.management import CommandError, call_command
 from django.test import override_settings
 
 from apps.core.patterns import PATTERNS
+from apps.core.text import in_words
 from config.compare.__main__ import module_of
 from config.compare.outcome import NOT_KEPT, Comparison
 from config.compare.run import NotCompared
@@ -82,8 +83,7 @@ def test_ours_keeps_the_promise_and_the_naive_version_breaks_it(results: dict[st
     assert result["ours"][figure] <= ours_at_most, result
     assert result["kept"], result
     assert result["promise"].endswith(".")
-    words = figure.replace("_", " ")
-    assert result["headline"] == f"{words}: {result['naive'][figure]:,} → {result['ours'][figure]:,}"
+    assert result["headline"] == f"{in_words(figure)}: {result['naive'][figure]:,} → {result['ours'][figure]:,}"
 
 
 def test_the_recorded_run_counts_the_same(results: dict[str, dict[str, Any]]) -> None:
@@ -101,6 +101,16 @@ def test_the_recorded_run_counts_the_same(results: dict[str, dict[str, Any]]) ->
 def test_the_naive_version_is_one_short_file(name: str) -> None:
     lines = (ROOT / "config/compare/naive" / f"{module_of(name)}.py").read_text().splitlines()
     assert 10 < len(lines) < 100
+
+
+def test_figures_have_their_hyphens() -> None:
+    names = "log_ins_listed", "probes_at_half_open", "lines_with_an_e_mail_address", "half_a_use_case_kept"
+    assert [in_words(name) for name in names] == [
+        "log-ins listed",
+        "probes at half-open",
+        "lines with an e-mail address",
+        "half a use case kept",
+    ]
 
 
 def test_a_run_that_does_not_show_it_says_so() -> None:

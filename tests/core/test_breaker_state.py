@@ -75,3 +75,14 @@ def test_a_reset_closes_it(state: State) -> None:
     state.reset(NAME)
     assert state.read(NAME) == CLOSED
     assert state.failed(NAME, 2, "a")[:2] == (CLOSED, CLOSED), "the count is anew, too"
+
+
+def test_it_says_how_long_it_lets_nobody_through(state: State) -> None:
+    assert state.wait_ms(NAME, LONG) == 0
+    trip(state)
+    assert 0 < state.wait_ms(NAME, LONG) <= LONG
+    assert state.wait_ms(NAME, NOW) == 0
+    state.admit(NAME, NOW, LONG, "probe")
+    assert 0 < state.wait_ms(NAME, NOW) <= LONG, "as long as the probe may take"
+    state.reset(NAME)
+    assert state.wait_ms(NAME, LONG) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from email import message_from_bytes, policy
 from pathlib import Path
 from types import ModuleType
 
@@ -91,6 +92,7 @@ def test_the_preview_lists_every_mail_as_text_and_as_html() -> None:
     urls = ModuleType("preview_urls")
     vars(urls)["urlpatterns"] = [
         path("dev/mail", mail_preview.mail_list),
+        path("dev/mail/<path:template>.eml", mail_preview.mail_file),
         path("dev/mail/<path:template>", mail_preview.mail_page),
     ]
     with override_settings(ROOT_URLCONF=urls):
@@ -101,9 +103,16 @@ def test_the_preview_lists_every_mail_as_text_and_as_html() -> None:
             assert escape(rendered.text) in page.content.decode()
             assert f'href="/dev/mail/{name}"' in page.content.decode()
             assert Client().get(f"/dev/mail/{name}").content.decode() == rendered.html
+            assert f'href="/dev/mail/{name}.eml"' in page.content.decode()
+            file = Client().get(f"/dev/mail/{name}.eml")
+            assert file.headers["Content-Disposition"] == f'attachment; filename="{Path(name).name}.eml"'
+            opened = message_from_bytes(file.content, policy=policy.default)
+            assert opened["Subject"] == rendered.subject
+            assert {part.get_content_type() for part in opened.walk()} >= {"text/plain", "text/html"}
+        assert Client().get("/dev/mail/users/mail/nothing.eml").status_code == 404
         assert "unsafe-inline" in Client().get("/dev/mail/users/mail/welcome").headers["Content-Security-Policy"]
 
 
-@pytest.mark.parametrize("address", ["/dev/mail", "/dev/mail/users/mail/welcome"])
+@pytest.mark.parametrize("address", ["/dev/mail", "/dev/mail/users/mail/welcome", "/dev/mail/users/mail/welcome.eml"])
 def test_outside_development_there_is_no_preview(address: str) -> None:
     assert Client().get(address).status_code == 404

@@ -18,6 +18,7 @@ from textwrap import dedent
 from typing import Any
 
 from apps.core.patterns import PATTERNS, Pattern
+from apps.core.text import in_words
 from config.stack.plan import ROOT
 
 FOLDER = ROOT / "docs" / "patterns"
@@ -95,14 +96,15 @@ def _comparison(name: str) -> str:
     if run is None:
         return "Not in the recorded run."
     rows = [
-        f"| {figure.replace('_', ' ')} | {_shown(run['naive'].get(figure))} | {_shown(run['ours'].get(figure))} |"
+        f"| {in_words(figure)} | {_shown(run['naive'].get(figure))} | {_shown(run['ours'].get(figure))} |"
         for figure in {**run["naive"], **run["ours"]}
     ]
     table = "\n".join(["| counted | without it | here |", "| --- | ---: | ---: |", *rows])
     naive = f"[`{run['naive_file']}`]({UP}/{run['naive_file']})"
     headline = run["headline"][:1].upper() + run["headline"][1:]
+    note = f"{run['note']}\n\n" if run["note"] else ""
     return (
-        f"{run['experiment']}\n\n{table}\n\n**{headline}.** {run['promise']} What one writes without it: {naive}."
+        f"{run['experiment']}\n\n{table}\n\n{note}**{headline}.** {run['promise']} What one writes without it: {naive}."
         f' `manage.py compare "{name}"` runs both again.'
     )
 

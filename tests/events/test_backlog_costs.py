@@ -144,4 +144,4 @@ def test_what_is_counted_up_to_a_bound_says_so(backlog: None) -> None:
     assert "counted up to 10000" in families["outbox_deliveries"].documentation
     assert "counted up to 10000" in families["outbox_unsequenced"].documentation
     figures = {figure.label: figure.value for figure in overview.outbox().figures}
-    assert figures["events not taken yet"] == figures["deliveries that wait"] == "10,000+"
+    assert figures["waiting in the outbox"] == figures["deliveries pending or failed"] == "10,000+"

@@ -19,14 +19,15 @@ class Stack(Protocol):
 
 
 def the_commands_it_prints_work(commands: list[str]) -> None:
-    assert len(commands) == 8
-    said_in_time(commands[1:3], '"company":"Example"')
-    subprocess.run(["sh", "-c", "\n".join(commands[3:6])], cwd=ROOT, env=clean({}), capture_output=True, check=True)
-    said_in_time(commands[6:7], "open")
+    assert len(commands) == 10
+    said_in_time(["ADA=ada-", *commands[2:4]], '"company":"Example"')
+    subprocess.run(["sh", "-c", "\n".join(commands[4:7])], cwd=ROOT, env=clean({}), capture_output=True, check=True)
+    said_in_time(commands[7:8], "open")
     mended = subprocess.run(
-        ["sh", "-c", commands[7]], cwd=ROOT, env=clean({}), capture_output=True, text=True, check=True
+        ["sh", "-c", "\n".join(commands[8:])], cwd=ROOT, env=clean({}), capture_output=True, text=True, check=True
     )
     assert '"status":null' in mended.stdout.replace(" ", "")
+    assert "closed" in mended.stdout
 
 
 def a_task_runs(stack: Stack, program: Program) -> None:

@@ -19,6 +19,6 @@ def test_they_lead_to_this_copy_and_need_no_demo_login(tmp_path: Path) -> None:
     other = Plan("127.0.0.1", 8001, tmp_path / "my state", Path("metrics"))
     manage = f"STATE_DIR='{tmp_path}/my state' .venv/bin/python manage.py"
     first = first_commands(other, demo=False)
-    assert f"TOKEN=$({manage} issue_token ada@example.com)" in first
+    assert f"TOKEN=$({manage} issue_token $ADA)" in first
     assert not any("admin" in command for command in first)
     assert all(":8001/" in command for command in first if "/api/" in command)

@@ -14,6 +14,7 @@ import pytest
 
 from config.stack.child import Child
 from config.stack.console import Console
+from config.stack.plan import relay, web
 from config.stack.supervisor import Interrupted, Supervisor
 from tests.stack.mini import FAMILY, IGNORING, STUBBORN
 from tests.stack.programs import all_gone
@@ -131,3 +132,14 @@ def test_a_terminal_that_nobody_reads_holds_up_no_child(tmp_path: Path, unread: 
         supervisor.start(python("chatty", code, shown=True))
         assert supervisor.wait_for(done.exists, 15)
         wait_for(lambda: supervisor.log("chatty").read_text().count("y" * 99) == 20_000, "the file has all lines")
+
+
+def test_the_terminal_leaves_out_the_looks_of_the_tour_and_nothing_else() -> None:
+    shown = web({}, 0)
+    line = "request_finished         duration_ms=2.28 ip=127.0.0.1 method=GET path={} request_id=3ab status={}"
+    assert shown.leaves_out(line.format("/tour/now", 200))
+    coloured = line.format("\x1b[35m/tour/now\x1b[0m", "\x1b[35m200\x1b[0m").replace("finished", "finished\x1b[0m")
+    assert shown.leaves_out(coloured)
+    others = (("/tour/now", 500), ("/tour/registration", 200), ("/tour/nowhere", 200), ("/api/v1/users", 200))
+    assert not any(shown.leaves_out(line.format(*one)) for one in others)
+    assert not relay({}).leaves_out(line.format("/tour/now", 200))

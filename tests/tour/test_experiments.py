@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 import redis
 from django.test import Client
 
 from apps.core.patterns import PATTERNS
+from apps.core.telemetry.spans import KeptSpan
 from apps.tour.experiments import EXPERIMENTS, find
 from apps.tour.experiments.registration import registration
 from apps.tour.experiments.requests import GROUP
@@ -39,12 +42,12 @@ def web(processes: Processes, tmp_path: Path) -> Process:
     return touring(processes, tmp_path)
 
 
-def press(browser: httpx.Client, name: str) -> httpx.Response:
+def press(browser: httpx.Client, name: str, **kept: str) -> httpx.Response:
     """Send the form of an experiment."""
     page = browser.get("/").text
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     assert token
-    return browser.post(f"/tour/{name}", data={"csrfmiddlewaretoken": token[1]}, headers={"Referer": "/"})
+    return browser.post(f"/tour/{name}", data={"csrfmiddlewaretoken": token[1], **kept}, headers={"Referer": "/"})
 
 
 def test_experiments_without_a_script(web: Process, valkey: redis.Redis) -> None:
@@ -53,6 +56,8 @@ def test_experiments_without_a_script(web: Process, valkey: redis.Redis) -> None
         both_sides_of_a_comparison_are_shown(browser)
         what_needs_a_part_of_the_stack_says_so_if_there_is_none(browser)
         what_make_run_did_not_start_is_left_alone(browser, valkey)
+        a_repair_goes_on_with_what_was_broken(browser)
+        a_trace_that_is_gone_is_said_to_be(browser, valkey)
         nobody_presses_a_button_from_another_site(browser)
     if os.geteuid() == 0:
         another_account_of_the_machine_presses_none(web)
@@ -97,6 +102,7 @@ def both_sides_of_a_comparison_are_shown(browser: httpx.Client) -> None:
     answer = press(browser, "compare-settings")
     assert "Kept." in answer.text, answer.text
     assert "<dt>restarts to mend all</dt><dd>7 → 1</dd>" in answer.text
+    assert "without the pattern → with it" in answer.text
 
 
 def what_needs_a_part_of_the_stack_says_so_if_there_is_none(browser: httpx.Client) -> None:
@@ -111,6 +117,27 @@ def what_make_run_did_not_start_is_left_alone(browser: httpx.Client, valkey: red
     assert "his needs the" in press(browser, "valkey-wiped").text
     assert browser.get("/tour/now").status_code == 200
     assert valkey.get("somebody's") == b"own"
+
+
+def a_repair_goes_on_with_what_was_broken(browser: httpx.Client) -> None:
+    page = press(browser, "relay-goes-on", cohort="tour-0123ab.3").text
+    assert "<h3>What happened to them</h3>" in page
+    assert 'data-cohort="tour-0123ab.3"' in page
+
+
+def a_trace_that_is_gone_is_said_to_be(browser: httpx.Client, valkey: redis.Redis) -> None:
+    trace = "ab" * 16
+    gone = browser.get("/", params={"trace": trace})
+    assert (gone.status_code, gone.headers["Content-Type"]) == (404, "text/html; charset=utf-8")
+    assert "This trace is gone" in gone.text
+    assert '<form method="post" action="/tour/registration"' in gone.text
+    # one that has just begun has no spans yet, and is not gone
+    assert "This trace is gone" not in browser.get("/tour/now", params={"trace": trace}).text
+    assert "This trace is gone" in browser.get("/tour/now", params={"trace": trace, "seen": "1"}).text
+    span = KeptSpan(trace, "1" * 16, "", "POST /api/v1/users", "server", "web@here:1", 1.0, 2.0)
+    valkey.rpush(f"trace:{trace}", orjson.dumps(asdict(span)))
+    kept = browser.get("/", params={"trace": trace})
+    assert (kept.status_code, "This trace is gone" in kept.text) == (200, False)
 
 
 def nobody_presses_a_button_from_another_site(browser: httpx.Client) -> None:

@@ -6,7 +6,7 @@ import random
 
 from apps.core.telemetry.spans import KeptSpan
 from apps.tour.traces import drawn
-from apps.tour.waterfall import LABELS, WIDTH, Bar, Span, waterfall
+from apps.tour.waterfall import LABELS, WIDTH, Bar, Span, in_milliseconds, waterfall
 
 
 def kept(name: str, process: str = "web@here:1", kind: str = "internal", **attributes: str) -> KeptSpan:
@@ -51,3 +51,21 @@ def test_a_span_leads_to_its_pattern() -> None:
     assert drawn(kept("publish user.created")).pattern == "event-bus"
     assert drawn(kept("breaker people")).pattern == "circuit-breaker"
     assert drawn(kept("POST /api/v1/users", kind="server")).pattern == "middleware"
+
+
+def test_what_a_bar_is_comes_first_and_its_statement_stands_apart() -> None:
+    statement = "WITH heads AS (SELECT 1)"
+    picture = waterfall([Span("WITH events_delivery", "PostgreSQL", 0, 6_153_000, detail=statement)])
+    assert picture
+    (bar,) = picture.lanes[0].bars
+    assert (bar.title, bar.detail) == ("PostgreSQL: WITH events_delivery, 6.15 ms", statement)
+
+
+def test_times_are_read_in_milliseconds() -> None:
+    assert [in_milliseconds(one) for one in (1_234, 848_100, 51_640_000, 308_900_000, 5_007_000_000)] == [
+        "0.00123 ms",
+        "0.848 ms",
+        "51.6 ms",
+        "309 ms",
+        "5,007 ms",
+    ]

@@ -13,7 +13,7 @@ from apps.core.mail import MAILS
 
 @only_safe
 def mail_list(request: HttpRequest) -> HttpResponse:
-    """Every kind of mail: its subject, its text, and a link to its HTML."""
+    """Every kind of mail: its subject, its text, and links to its HTML and to it as a file."""
     # most are needed by workers only, and not loaded yet
     autodiscover_modules("mail")
     mails = {name: mail.render(mail.example) for name, mail in sorted(MAILS.items())}
@@ -21,6 +21,19 @@ def mail_list(request: HttpRequest) -> HttpResponse:
 
 
 # what reads mail knows no style sheets
+@only_safe
+def mail_file(request: HttpRequest, template: str) -> HttpResponse:
+    """One as a file that a mail program opens."""
+    autodiscover_modules("mail")
+    if template not in MAILS:
+        raise Http404
+    mail = MAILS[template]
+    answer = HttpResponse(mail.message(mail.example, to=["ada@example.com"]).message().as_bytes())
+    answer.headers["Content-Type"] = "message/rfc822"
+    answer.headers["Content-Disposition"] = f'attachment; filename="{template.rpartition("/")[2]}.eml"'
+    return answer
+
+
 @csp_update({"style-src": ["'unsafe-inline'"]})
 @only_safe
 def mail_page(request: HttpRequest, template: str) -> HttpResponse:

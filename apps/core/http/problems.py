@@ -16,8 +16,10 @@ import orjson
 import structlog
 from django.conf import settings
 from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.urls import is_valid_path
+from django.utils.cache import patch_vary_headers
 from django.utils.encoding import escape_uri_path
 from rest_framework import exceptions
 from rest_framework.request import Request
@@ -33,6 +35,8 @@ log = structlog.get_logger("problems")
 CONTENT_TYPE = "application/problem+json"
 # where people with browsers are, and errors are pages
 FOR_PEOPLE = ("/admin/", "/account/")
+# where programs may come by, too: an error is a page for who would rather have HTML
+FOR_BOTH = ("/patterns/", "/code/", "/problems/", "/dev/mail/", "/api/docs/", "/tour/")
 
 STATUS_OF: dict[type[errors.DomainError], int] = {
     errors.NotFound: 404,
@@ -181,13 +185,29 @@ def flatten(detail: Any, pointer: str = "") -> list[FieldProblem]:
 
 def page_or_problem(request: HttpRequest, answer: HttpResponse) -> HttpResponse:
     """`answer`, made into a page if it is for people."""
-    if not request.path_info.startswith(FOR_PEOPLE):
+    if request.path_info.startswith(FOR_BOTH):
+        patch_vary_headers(answer, ["Accept"])
+        if request.get_preferred_type([CONTENT_TYPE, "text/html"]) != "text/html":
+            return answer
+    elif not request.path_info.startswith(FOR_PEOPLE):
         return answer
     context = orjson.loads(answer.content)
     page = render(request, "core/error.html", context, status=answer.status_code)
-    if "Retry-After" in answer:
-        page["Retry-After"] = answer["Retry-After"]
+    for name in ("Retry-After", "Vary"):
+        if name in answer:
+            page[name] = answer[name]
     return page
+
+
+def _with_the_other_slash(request: HttpRequest) -> str:
+    """The page that is there under the same address but for the slash at its end; empty if there is none."""
+    path = request.path_info
+    other = path.rstrip("/") if path.endswith("/") else f"{path}/"
+    for_people = f"{path.rstrip('/')}/".startswith(FOR_PEOPLE + FOR_BOTH)
+    if request.resolver_match or request.method not in ("GET", "HEAD") or not (for_people and is_valid_path(other)):
+        return ""
+    query = request.META.get("QUERY_STRING", "")
+    return escape_uri_path(other) + (f"?{query}" if query else "")
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -206,7 +226,9 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
-    """Django's handler404: no such route."""
+    """Django's handler404: no such route. A page is found without its slash, or with one too many, as well."""
+    if there := _with_the_other_slash(request):
+        return HttpResponseRedirect(there)
     return page_or_problem(request, from_django(request, Http404()))
 
 

@@ -37,6 +37,8 @@ class State(Protocol):
 
     def read(self, name: str) -> str: ...
 
+    def wait_ms(self, name: str, recovery_ms: int) -> int: ...
+
     def reset(self, name: str) -> None: ...
 
 
@@ -54,9 +56,8 @@ class MemoryState:
             before = str(row["state"])
             if before == CLOSED:
                 return Verdict(before, before, True, 0)
-            free_at = row["opened"] + recovery_ms if before == OPEN else row["leased_until"]
-            if now < free_at:
-                return Verdict(before, before, False, int(free_at - now))
+            if wait_ms := _wait_ms(row, now, recovery_ms):
+                return Verdict(before, before, False, wait_ms)
             row.update(state=HALF_OPEN, probe=token, leased_until=now + lease_ms)
             return Verdict(before, HALF_OPEN, True, 0)
 
@@ -83,6 +84,10 @@ class MemoryState:
         with self._lock:
             return str(self._row(name)["state"])
 
+    def wait_ms(self, name: str, recovery_ms: int) -> int:
+        with self._lock:
+            return _wait_ms(self._row(name), self._clock_ms(), recovery_ms)
+
     def reset(self, name: str) -> None:
         with self._lock:
             self._rows.pop(name, None)
@@ -92,17 +97,27 @@ class MemoryState:
         return self._rows.setdefault(name, fresh)
 
 
+def _wait_ms(row: dict[str, Any], now: int, recovery_ms: int) -> int:
+    if row["state"] == CLOSED:
+        return 0
+    free_at = row["opened"] + recovery_ms if row["state"] == OPEN else row["leased_until"]
+    return max(int(free_at - now), 0)
+
+
 PRELUDE = """
 local key, t = KEYS[1], redis.call('TIME')
 local now = t[1] * 1000 + math.floor(t[2] / 1000)
 local row = redis.call('HMGET', key, 'state', 'failures', 'opened', 'probe', 'leased_until')
 local before = row[1] or 'closed'
 """
+FREE_AT = "local free_at = before == 'open' and tonumber(row[3]) + ARGV[1] or tonumber(row[5])"
 ADMIT = (
     PRELUDE
+    + f"""
+if before == 'closed' then return {{before, before, 1, 0}} end
+{FREE_AT}
+"""
     + """
-if before == 'closed' then return {before, before, 1, 0} end
-local free_at = before == 'open' and tonumber(row[3]) + ARGV[1] or tonumber(row[5])
 if now < free_at then return {before, before, 0, free_at - now} end
 redis.call('HSET', key, 'state', 'half-open', 'probe', ARGV[3], 'leased_until', now + ARGV[2])
 return {before, 'half-open', 1, 0}
@@ -135,6 +150,7 @@ return {before, before, 1, 0}
 """
 )
 READ = PRELUDE + "return before"
+WAIT = PRELUDE + f"if before == 'closed' then return 0 end\n{FREE_AT}\nreturn math.max(free_at - now, 0)"
 RESET = "return redis.call('DEL', KEYS[1])"
 
 
@@ -173,6 +189,12 @@ class ValkeyState:
             return str(self._patient.run(READ, [self._key(name)], []))
         except Unavailable:
             return self._fallback.read(name)
+
+    def wait_ms(self, name: str, recovery_ms: int) -> int:
+        try:
+            return int(self._patient.run(WAIT, [self._key(name)], [recovery_ms]))
+        except Unavailable:
+            return self._fallback.wait_ms(name, recovery_ms)
 
     def reset(self, name: str) -> None:
         self._fallback.reset(name)

@@ -16,6 +16,11 @@ class GetBreakers(Query[dict[str, str]]):
 
 
 @dataclass(frozen=True)
+class GetPauses(Query[dict[str, float]]):
+    """Every breaker's name, and for how many seconds it lets no call through; 0 if it would let the next one."""
+
+
+@dataclass(frozen=True)
 class ResetBreaker(Command[None]):
     """Close a breaker. Refused with NotFound, which names those there are."""
 
@@ -36,6 +41,10 @@ class Breakers:
     def all(self, query: GetBreakers) -> dict[str, str]:
         """Return the states as every process sees them."""
         return {name: breaker.current_state.replace("-", "_") for name, breaker in self._by_name.items()}
+
+    def pauses(self, query: GetPauses) -> dict[str, float]:
+        """Return the answer to GetPauses."""
+        return {name: breaker.seconds_shut for name, breaker in self._by_name.items()}
 
     def reset(self, command: ResetBreaker) -> None:
         """Close the breaker for every process."""

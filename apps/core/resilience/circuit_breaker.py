@@ -85,6 +85,11 @@ class SharedCircuitBreaker:
         """The state as every process sees it: "closed", "open" or "half-open"."""
         return self.state.read(self.name)
 
+    @property
+    def seconds_shut(self) -> float:
+        """How long it lets no call through; 0 if it would let the next one."""
+        return self.state.wait_ms(self.name, int(self.recovery_timeout * 1000)) / 1000
+
     def call(self, func: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Call `func` if the breaker lets it, and count the outcome.
 

@@ -13,23 +13,29 @@ from pkgutil import iter_modules
 
 @dataclass(frozen=True)
 class Fact:
-    """Something counted or answered; `tone` colours it: good, warn or bad."""
+    """Something counted or answered; `tone` colours it: good, warn or bad.
+
+    With `seconds` left the value is "in SECONDS s", and the page's script counts them down.
+    """
 
     label: str
     value: str
     tone: str = ""
+    seconds: int = 0
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What came of an experiment: what was seen, and whether the promise was kept (None: time will tell).
 
+    `undecided` says why a run shows neither.
     `cohort` names the people whom it registered, so that the page can follow them: see apps/tour/parts.py.
     """
 
     facts: tuple[Fact, ...]
     kept: bool | None = None
     note: str = ""
+    undecided: str = ""
     cohort: str = ""
     trace_id: str = ""
 

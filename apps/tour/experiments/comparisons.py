@@ -11,6 +11,7 @@ from typing import Any
 
 from django.conf import settings
 
+from apps.core.text import in_words
 from apps.tour.experiments import CannotRun, Experiment, Fact, Outcome, add
 
 GROUP = "Run it without the pattern, and with it"
@@ -28,8 +29,9 @@ def compared(pattern: str) -> Outcome:
     finally:
         _running.release()
     naive, ours = found["naive"], found["ours"]
-    facts = [Fact(name.replace("_", " "), f"{naive[name]:,} → {ours[name]:,}") for name in ours if name in naive]
-    return Outcome(tuple(facts), found["kept"], f"Without it → with it. {found['verdict']}")
+    facts = [Fact(in_words(name), f"{naive[name]:,} → {ours[name]:,}") for name in ours if name in naive]
+    shown = ("Read: without the pattern → with it.", found["note"], "" if found["kept"] else found["verdict"])
+    return Outcome(tuple(facts), found["kept"], " ".join(filter(None, shown)))
 
 
 def _run(pattern: str) -> dict[str, Any]:

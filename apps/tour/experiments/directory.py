@@ -48,7 +48,7 @@ def failing(how: dict[str, float]) -> Outcome:
     tell(how)
     cohort, fact = people(FEW)
     facts = (Fact("the directory", fails(), "bad"), fact)
-    return Outcome(facts, cohort=cohort, note="Watch the breaker, then repair it.")
+    return Outcome(facts, cohort=cohort, note="Watch the calls and the breaker, then repair it.")
 
 
 @experiment(
@@ -70,7 +70,7 @@ def directory_down() -> Outcome:
     group=BREAK_IT,
     repair="directory-repaired",
     does=f"The external API takes {DELAY_SECONDS:.0f} s to answer; {FEW} people register.",
-    promise="A call is cut off at its time limit, tried again with jitter, and then counts for the breaker.",
+    promise="A call is cut off at its time limit, tried again after a wait with jitter, and counts for the breaker.",
 )
 def directory_slow() -> Outcome:
     """The directory is slow until it is repaired."""

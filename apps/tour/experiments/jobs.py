@@ -39,8 +39,9 @@ def job_cancelled() -> Outcome:
         Fact("its status now", after["status"], "good" if after["status"] == "REVOKED" else "warn"),
         Fact("its result", json.dumps(after["result"])),
     )
-    note = "" if cancelled.is_success else "It was quicker than the tour: the job had ended already."
-    return Outcome(facts, kept=True if after["status"] == "REVOKED" and after["result"] is None else None, note=note)
+    if after["status"] == "REVOKED" and after["result"] is None:
+        return Outcome(facts, kept=True)
+    return Outcome(facts, undecided="the job was quicker than the tour, and had ended already. Try it again.")
 
 
 def watched(http: httpx.Client, path: str) -> dict[str, Any]:

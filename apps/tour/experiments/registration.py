@@ -6,7 +6,7 @@ import secrets
 
 from django.conf import settings
 
-from apps.tour.client import address, client, code_of, register
+from apps.tour.client import address, client, code_of, register, traced
 from apps.tour.experiments import Fact, Outcome, experiment
 
 
@@ -21,8 +21,7 @@ def registration() -> Outcome:
     """201, and the trace."""
     trace_id = secrets.token_hex(16)
     with client() as http:
-        # W3C Trace Context: version, trace, this end's span, sampled
-        http.headers["traceparent"] = f"00-{trace_id}-{secrets.token_hex(8)}-01"
+        traced(http, trace_id)
         answer = register(http, address("ada"))
     request_id = answer.headers["X-Request-ID"]
     took = float(answer.headers["X-Process-Time"]) * 1000

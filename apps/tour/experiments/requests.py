@@ -124,7 +124,7 @@ def bucket_emptied() -> Outcome:
     if refused is None:
         return Outcome(
             (Fact("200", str(counts[200])),),
-            note="Not decided: a higher limit, a minute that ended, or a counter that was emptied. Try it again.",
+            undecided="a higher limit, a minute that ended, or a counter that was emptied. Try it again.",
         )
     facts = (
         Fact("200", str(counts[200])),
@@ -134,9 +134,6 @@ def bucket_emptied() -> Outcome:
         Fact("Retry-After", f"{refused.headers['Retry-After']} s"),
     )
     limit = int(refused.headers["RateLimit-Policy"].partition("q=")[2].partition(";")[0])
-    note = (
-        "Not decided: a new minute began meanwhile, or the counter was emptied. Try it again."
-        if counts[200] > limit
-        else ""
-    )
-    return Outcome(facts, kept=True if counts[200] == limit else None, note=note)
+    if counts[200] == limit:
+        return Outcome(facts, kept=True)
+    return Outcome(facts, undecided="a new minute began meanwhile, or the counter was emptied. Try it again.")

@@ -13,6 +13,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from apps.core.cli import Command as BaseCommand
 from apps.core.patterns import PATTERNS, pattern_named
+from apps.core.text import in_words
 
 NAMES = [pattern.name for pattern in PATTERNS]
 
@@ -57,10 +58,12 @@ class Command(BaseCommand):
         self.stdout.write(f"{result['pattern']}: {result['promise']}\n\n{result['experiment']}")
         naive, ours = result["naive"], result["ours"]
         rows = [
-            {"": name.replace("_", " "), "naive": _shown(naive.get(name)), "ours": _shown(ours.get(name))}
+            {"": in_words(name), "naive": _shown(naive.get(name)), "ours": _shown(ours.get(name))}
             for name in {**naive, **ours}
         ]
         self.show(rows, as_json=False)
+        if result["note"]:
+            self.stdout.write(result["note"])
         self.stdout.write(f"{result['headline']}. {result['verdict']}\nThe naive version: {result['naive_file']}\n\n")
         self.stdout.flush()
 

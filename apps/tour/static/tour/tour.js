@@ -4,7 +4,7 @@
 const outcome = document.getElementById("outcome");
 const now = document.getElementById("now");
 const TOKEN = "csrfmiddlewaretoken", POLL_MS = 1000, QUIET_AFTER = 120;
-let trace = "", cohort = "", shown = now.innerHTML, looks = 0, asking = false;
+let trace = now.dataset.ofTrace, cohort = now.dataset.ofCohort, shown = now.innerHTML, looks = 0, asking = false;
 
 function follow(article) {
   trace = article?.dataset.trace || trace;
@@ -34,16 +34,26 @@ async function send(form) {
   look();
 }
 
+function countDown() {
+  for (const value of now.querySelectorAll("[data-seconds]")) {
+    const left = Math.max(0, value.dataset.seconds - 1);
+    value.dataset.seconds = left;
+    value.textContent = left ? `in ${left} s` : "next call";
+  }
+}
+
 async function look() {
   if (asking || document.hidden || now.contains(document.activeElement) && document.activeElement !== document.body) return;
   asking = true;
   try {
-    const answer = await fetch(`${now.dataset.now}?${new URLSearchParams({ trace, cohort })}`);
+    const asked = new URLSearchParams({ trace, cohort });
+    if (trace && now.querySelector("[data-trace]")?.dataset.trace === trace) asked.set("seen", "1");
+    const answer = await fetch(`${now.dataset.now}?${asked}`);
     const text = await answer.text();
     if (answer.ok && text !== shown) {
-      const open = now.querySelector("details")?.open, left = now.querySelector(".scrolls")?.scrollLeft;
+      const open = [...now.querySelectorAll("details")].map((one) => one.open), left = now.querySelector(".scrolls")?.scrollLeft;
       now.innerHTML = shown = text;
-      if (open) now.querySelector("details")?.setAttribute("open", "");
+      now.querySelectorAll("details").forEach((one, place) => { one.open = Boolean(open[place]); });
       if (left) now.querySelector(".scrolls")?.scrollTo({ left, behavior: "instant" });
     }
   } catch {
@@ -60,5 +70,4 @@ document.addEventListener("submit", (event) => {
   }
 });
 // nobody watches a page for ever: after a while it looks less often
-setInterval(() => { if (++looks < QUIET_AFTER || looks % 10 === 0) look(); }, POLL_MS);
-follow(outcome.querySelector("article"));
+setInterval(() => { countDown(); if (++looks < QUIET_AFTER || looks % 10 === 0) look(); }, POLL_MS);
