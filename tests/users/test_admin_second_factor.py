@@ -18,7 +18,7 @@ from apps.users.commands import EndSessions, IssueToken, SetPassword, UpdateUser
 from apps.users.models import RecoveryCode, SecondFactor, User
 from tests.conftest import PASSWORD
 from tests.users.codes import code_of, enrol, forget_steps
-from tests.users.test_second_factor import logged_in, with_settings
+from tests.users.second_factor.logins import logged_in, with_settings
 
 pytestmark = pytest.mark.django_db
 PAGE, LOGIN = "/admin/second-factor/", "/admin/login/"
