@@ -20,7 +20,7 @@ from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.events import deliveries
 from apps.events.relay import fan_out
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
-from tests import published, waiting_in_transactions
+from tests import emptying, published, waiting_in_transactions  # noqa: F401 - emptying acts by itself
 from tests.breakers import fresh_breaker
 from tests.processes import Processes, running
 from tests.profiles.fixtures import directory  # noqa: F401 - for every test that looks people up
@@ -29,12 +29,18 @@ from tests.waiting import wait_for
 PASSWORD = "correct horse battery staple"
 
 
-@pytest.fixture(autouse=True)
-def empty_cache() -> Iterator[redis.Redis]:
-    """Valkey as the test's own, wiped before it."""
+@pytest.fixture(scope="session")
+def own_database_of_valkey() -> Iterator[redis.Redis]:
+    """Valkey, connected once."""
     with redis.Redis.from_url(settings.ENV.redis_url) as valkey:
-        valkey.flushdb()
         yield valkey
+
+
+@pytest.fixture(autouse=True)
+def empty_cache(own_database_of_valkey: redis.Redis) -> redis.Redis:
+    """Valkey as the test's own, wiped before it."""
+    own_database_of_valkey.flushdb()
+    return own_database_of_valkey
 
 
 @pytest.fixture(autouse=True)

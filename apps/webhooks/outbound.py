@@ -18,6 +18,7 @@ from django.conf import settings
 from apps.core.context import Attributes, Span, carried, span, traceparent
 from apps.core.http.dates import retry_after
 from apps.core.queue.work_queue import storable
+from apps.core.resilience.transport import certificates
 from apps.webhooks.addresses import AddressPolicy
 from apps.webhooks.connections import Connections
 from apps.webhooks.messages import Message, Outcome
@@ -60,7 +61,7 @@ class CheckedBackend(httpcore.AnyIOBackend):
 @asynccontextmanager
 async def client(policy: AddressPolicy) -> AsyncIterator[Connections]:
     """What sends webhooks: no proxies, no redirects, no cookies, only checked addresses."""
-    connections = Connections(httpx.create_ssl_context(trust_env=False), CheckedBackend(policy))
+    connections = Connections(certificates(), CheckedBackend(policy))
     try:
         yield connections
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterable
+from functools import cache
 from typing import Any
 
 import httpcore
@@ -72,13 +73,19 @@ class DeadlineBackend(httpcore.SyncBackend):
         return DeadlineStream(super().connect_tcp(host, port, left(timeout), local_address, socket_options))
 
 
+@cache
+def certificates() -> ssl.SSLContext:
+    """Which certificates are believed: those of httpx, read once for all clients of a process, since it takes 30 ms."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
 class DeadlineTransport(httpx.HTTPTransport):
     """httpx's own transport over `backend`; neither proxies nor redirects nor the environment change where it goes."""
 
     def __init__(self, backend: httpcore.NetworkBackend | None = None, *, max_connections: int = 20) -> None:
-        super().__init__(trust_env=False)
+        super().__init__(verify=certificates(), trust_env=False)
         pool = httpcore.ConnectionPool(
-            ssl_context=httpx.create_ssl_context(trust_env=False),
+            ssl_context=certificates(),
             max_connections=max_connections,
             keepalive_expiry=20,
             network_backend=backend or DeadlineBackend(),
