@@ -115,6 +115,7 @@ KINDS: list[tuple[Callable[[World], Works], bool]] = [
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("early_in_a_minute")
 class TestEachKind:
     """What was made under the old key is used under the new one."""
 
