@@ -22,6 +22,7 @@ from apps.events.relay import fan_out
 from apps.users.commands import IssueToken, RegisterUser, UserSnapshot
 from tests import emptying, published, waiting_in_transactions  # noqa: F401 - emptying acts by itself
 from tests.breakers import fresh_breaker
+from tests.mail_server import mail_server  # noqa: F401 - for every test that sends mail
 from tests.processes import Processes, running
 from tests.profiles.fixtures import directory  # noqa: F401 - for every test that looks people up
 from tests.waiting import wait_for
@@ -92,6 +93,12 @@ def client_of() -> Callable[[UserSnapshot | None], APIClient]:
 def staff(register: Callable[..., UserSnapshot], client_of: Callable[..., APIClient]) -> APIClient:
     """A client logged in as staff."""
     return client_of(register("staff@example.com", "Staff", is_staff=True))
+
+
+@pytest.fixture
+def bearer(register: Callable[..., UserSnapshot]) -> dict[str, str]:
+    """The header of somebody who is logged in, for requests over a socket."""
+    return {"Authorization": f"Bearer {bus.execute(IssueToken(register('caller@example.com').email))}"}
 
 
 @pytest.fixture

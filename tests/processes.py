@@ -106,7 +106,7 @@ class Processes:
     def environment(self) -> dict[str, str]:
         """Settings of the processes: the addresses given, and a mail folder of their own."""
         return os.environ | {
-            "DJANGO_SETTINGS_MODULE": "config.settings.test",
+            "DJANGO_SETTINGS_MODULE": "tests.settings",
             "EMAIL_URL": f"filemail:///{self.mail}",
             "STATE_DIR": str(self.folder),
             "RATE_LIMIT_PER_MINUTE": "1000000",

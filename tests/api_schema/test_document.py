@@ -6,12 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.urls import get_resolver
 
 from apps.core.api.components import KEY
 from apps.core.api.fields import Body
 from apps.core.api.schema import document
-from tests.core.test_members import api_routes
+from tests.api_schema.operations import api_routes
 
 SCHEMAS = "#/components/schemas/"
 VERBS = ("get", "post", "put", "patch", "delete")
@@ -86,7 +85,7 @@ def test_no_schema_leads_to_itself(schemas: dict[str, Any]) -> None:
 def test_a_key_is_the_same_integer_in_a_path_and_in_a_body(schemas: dict[str, Any]) -> None:
     in_paths = [p["schema"] for _, o in operations() for p in o.get("parameters", []) if p["in"] == "path"]
     keys = [schema for schema in in_paths if schema.get("type") == "integer"]
-    routes = [(path, verb) for path, view in api_routes(get_resolver()) for verb in VERBS if hasattr(view, verb)]
+    routes = [(path, verb) for path, view in api_routes() for verb in VERBS if hasattr(view, verb)]
     assert len(keys) == sum(path.count("<key:") for path, _ in routes) > 0
     assert all(schema == KEY for schema in keys)
     assert all(schema == {"type": "string", "format": "uuid"} for schema in in_paths if schema not in keys)

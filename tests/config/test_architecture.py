@@ -1,12 +1,19 @@
-"""The contracts that the architecture check adds to import-linter's own."""
+"""The contracts that the architecture check adds to import-linter's own, and what the tests of core may know."""
 
 from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import grimp
 import pytest
 from importlinter.domain.contract import ContractCheck
 
+from apps.core.api.schema import document
 from config.architecture import NoPersistence, persistence_in
+from tests.processes import ROOT
 
 
 @pytest.mark.parametrize(
@@ -43,3 +50,35 @@ def test_a_module_that_uses_the_orm_is_named_with_its_line() -> None:
     broken = checked(["apps.*.repositories"])
     assert not broken.kept
     assert any(problem.startswith("apps.users.repositories, line ") for problem in broken.metadata["problems"])
+
+
+KERNEL_TESTS = [path for folder in ("core", "things") for path in sorted((ROOT / "tests" / folder).rglob("*.py"))]
+
+
+@pytest.mark.parametrize("path", KERNEL_TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_kernel_is_tried_without_any_domain(path: Path) -> None:
+    source = path.read_text()
+    allowed = ("apps.core", "tests.core", "tests.things")
+    foreign = [name for name in imported(source) if name.count(".") and not is_within(name, allowed)]
+    assert not [name for name in foreign if name.startswith("apps.") or is_folder_of_tests(name)]
+    routes = {route.split("/")[3] for route in document()["paths"]}
+    assert not routes & set(re.findall(r"/api/v\d/([\w-]+)", source)), "routes of tests/things will do"
+
+
+def imported(source: str) -> Iterator[str]:
+    """The modules that Python `source` imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def is_within(name: str, packages: tuple[str, ...]) -> bool:
+    return f"{name}.".startswith(tuple(f"{package}." for package in packages))
+
+
+def is_folder_of_tests(name: str) -> bool:
+    """Whether it stands in a folder of tests, and not in a helper beside them."""
+    first, second, *_ = name.split(".")
+    return first == "tests" and (ROOT / "tests" / second).is_dir()

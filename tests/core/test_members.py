@@ -2,74 +2,26 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.urls import URLPattern, URLResolver, get_resolver
 from rest_framework import serializers
 from rest_framework.test import APIClient
 
 from apps.core.api.fields import Body, Flag, Integer, Text
-from apps.core.api.views import StreamView
 from apps.core.errors import FieldProblem, Invalid
-from apps.users.commands import UserSnapshot
-
-MISTYPED = {"no_such_member": 1, "no/such": {"x": 1}}
-
-
-def api_routes(resolver: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for pattern in resolver.url_patterns:
-        path = prefix + str(pattern.pattern)
-        if isinstance(pattern, URLResolver):
-            yield from api_routes(pattern, path)
-        elif isinstance(pattern, URLPattern) and path.startswith("api/v") and hasattr(pattern.callback, "cls"):
-            yield path, pattern.callback.cls
-
-
-def takers() -> list[tuple[str, str]]:
-    """Every route and method that takes a JSON body, or might be sent one."""
-    found = []
-    for path, view in api_routes(get_resolver()):
-        if not issubclass(view, StreamView):
-            found += [(method, path) for method in ("post", "patch") if hasattr(view, method)]
-    return found
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("method", "path"), takers(), ids=lambda value: value)
-def test_no_route_passes_over_a_member_that_it_does_not_know(
-    staff: APIClient, register: Callable[..., UserSnapshot], method: str, path: str
-) -> None:
-    # where the body comes first, any key will do
-    keys = {"user_id": register().id}
-    keys["webhook_id"] = staff.post("/api/v1/webhooks", {"url": "https://93.184.216.34/hook"}).json()["id"]
-    path = re.sub(r"<key:(\w+)>", lambda key: str(keys.get(key[1], 1)), path)
-    answer = getattr(staff, method)("/" + path, MISTYPED)
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid"), answer.content
-    unknown = [e["pointer"] for e in answer.json()["errors"] if e["code"] == "unknown"]
-    assert unknown == ["/no_such_member", "/no~1such"]
+def test_types_rules_and_typos_are_told_together(anyone: APIClient) -> None:
+    answer = anyone.post("/api/v2/things", {"name": "", "is_done": "no", "nmae": "x"})
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/is_done", "/nmae", "/name"]
 
 
 @pytest.mark.django_db
-def test_types_rules_and_typos_are_told_together(staff: APIClient) -> None:
-    answer = staff.patch("/api/v2/users/me", {"name": "", "is_active": "no", "email": "x"})
-    assert [e["pointer"] for e in answer.json()["errors"]] == ["/name", "/is_active", "/email"]
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize(
-    ("path", "query"),
-    [
-        ("/api/v1/users", {"limit": "0", "cursor": "x", "search": "x" * 101, "is_active": "maybe"}),
-        ("/api/v1/events", {"limit": "0", "cursor": "x", "type": "nope"}),
-        ("/api/v2/webhooks", {"limit": "0", "cursor": "x"}),
-    ],
-)
-def test_so_are_all_parameters_of_a_query(staff: APIClient, path: str, query: dict[str, str]) -> None:
-    answer = staff.get(path, query)
-    assert {e["pointer"] for e in answer.json()["errors"]} == {f"/{name}" for name in query}
+def test_so_are_all_parameters_of_a_query(anyone: APIClient) -> None:
+    answer = anyone.get("/api/v1/things", {"limit": "0", "cursor": "x"})
+    assert [e["pointer"] for e in answer.json()["errors"]] == ["/limit", "/cursor"]
 
 
 class Size(Body):

@@ -18,17 +18,17 @@ from tests import loopback
 from tests.processes import Processes
 from tests.waiting import wait_for
 
-WAITING = "SELECT count(*) FROM pg_locks WHERE relation = 'users_user'::regclass AND NOT granted"
+WAITING = "SELECT count(*) FROM pg_locks WHERE relation = 'things_thing'::regclass AND NOT granted"
 
 
 def test_a_statement_that_waits_is_logged_with_its_request(processes: Processes) -> None:
     web = processes.web(SLOW_QUERY_MS="1")
     headers = {"X-Request-ID": "of-the-slow-request"}
-    body = {"email": "ada@example.com", "name": "Ada Lovelace"}
+    body = {"name": "ada@example.com", "note": "Lovelace"}
     with ThreadPoolExecutor(1) as clients:
         with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute("LOCK TABLE users_user IN ACCESS EXCLUSIVE MODE")
-            url = f"{web.url}/api/v1/users"
+            cursor.execute("LOCK TABLE things_thing IN ACCESS EXCLUSIVE MODE")
+            url = f"{web.url}/api/v1/things"
             answer = clients.submit(loopback.post, url, json=body, headers=headers, timeout=30)
 
             def waits() -> bool:
@@ -38,9 +38,9 @@ def test_a_statement_that_waits_is_logged_with_its_request(processes: Processes)
             wait_for(waits, "the request waits for the table")
         assert answer.result().status_code == 201
     lines = [line for line in web.lines() if line["event"] == "slow_query"]
-    slow = next(line for line in lines if "users_user" in line["sql"])
+    slow = next(line for line in lines if "things_thing" in line["sql"])
     assert slow["request_id"] == "of-the-slow-request"
-    assert slow["route"] == "api/v1/users"
+    assert slow["route"] == "api/v1/things"
     assert slow["duration_ms"] >= 1
     assert "%s" in slow["sql"]
     assert "ada@" not in web.log.read_text()

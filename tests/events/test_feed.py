@@ -16,6 +16,7 @@ from apps.events.commands import PruneEvents
 from apps.events.models import Delivery, OutboxEvent
 from apps.events.relay import fan_out
 from apps.users.commands import DeleteUser, UpdateUser, UserSnapshot
+from tests.core.keys import LOST, NEW, OLD, with_keys
 
 pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]
@@ -98,3 +99,13 @@ def test_what_is_old_is_pruned_once_told_and_the_rest_when_it_is_older_still(
     OutboxEvent.objects.filter(id=left[0].id).update(occurred_at=Now() - timedelta(days=days[1] + 1))
     assert bus.execute(PruneEvents()) == 1
     assert [event.data["email"] for event in left.all()] == ["new@example.com"]
+
+
+@pytest.mark.parametrize(("fallbacks", "status"), [((LOST, OLD), 200), ((), 400)], ids=["old key kept", "old key gone"])
+def test_a_cursor_is_read_as_long_as_its_key_is_there(
+    boss: UserSnapshot, client_of: Callable[..., APIClient], fallbacks: tuple[str, ...], status: int
+) -> None:
+    fan_out()
+    cursor = client_of(boss).get(EVENTS).json()["next"]
+    with with_keys(NEW, *fallbacks):
+        assert client_of(boss).get(EVENTS, {"cursor": cursor}).status_code == status

@@ -16,6 +16,7 @@ from apps.core.models import IdempotentAnswer
 from apps.users.commands import UpdateUser, UserSnapshot
 from apps.users.models import User
 from apps.webhooks import rules as webhook_rules
+from tests.core.test_body_limits import bounded
 
 pytestmark = pytest.mark.django_db
 ADA = {"email": "ada@example.com", "name": "Ada"}
@@ -34,6 +35,14 @@ def test_types_rules_and_typos_are_told_together(staff: APIClient) -> None:
     for method, path in (("post", "/api/v1/webhooks"), ("patch", "/api/v1/webhooks/1")):
         errors = getattr(staff, method)(path, wrong).json()["errors"]
         assert sorted(e["pointer"] for e in errors) == sorted(f"/{name}" for name in wrong)
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", "/api/v1/webhooks"), ("PATCH", "/api/v1/webhooks/1"), ("POST", "/api/v1/webhooks/1/rotate-secret")],
+)
+def test_each_route_has_its_bound_and_names_it(staff: APIClient, method: str, path: str) -> None:
+    bounded(staff, method, path, 64 * 1024)
 
 
 def test_a_description_is_one_line(staff: APIClient) -> None:
