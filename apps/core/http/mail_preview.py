@@ -20,7 +20,6 @@ def mail_list(request: HttpRequest) -> HttpResponse:
     return render(request, "core/mail_list.html", {"mails": mails})
 
 
-# what reads mail knows no style sheets
 @only_safe
 def mail_file(request: HttpRequest, template: str) -> HttpResponse:
     """One as a file that a mail program opens."""
@@ -34,6 +33,7 @@ def mail_file(request: HttpRequest, template: str) -> HttpResponse:
     return answer
 
 
+# what reads mail knows no style sheets
 @csp_update({"style-src": ["'unsafe-inline'"]})
 @only_safe
 def mail_page(request: HttpRequest, template: str) -> HttpResponse:
