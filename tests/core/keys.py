@@ -16,7 +16,6 @@ from django.test import override_settings
 from apps.core.api import idempotency
 from apps.core.bus import Bus, bus
 from config.container import Container
-from tests.things import services
 
 OLD, NEW, LOST = settings.ENV.secret_key, "n" * 40, "l" * 40
 
@@ -27,7 +26,6 @@ def with_keys(secret_key: str, *fallbacks: str) -> Iterator[None]:
     env = dataclasses.replace(settings.ENV, secret_key=secret_key, secret_key_fallbacks=fallbacks)
     restarted, before = Bus(), bus._handlers
     Container(env).wire(restarted)
-    services.wire(restarted)
     idempotency._box.cache_clear()
     with override_settings(ENV=env, SECRET_KEY=secret_key, SECRET_KEY_FALLBACKS=list(fallbacks)):
         bus._handlers = restarted._handlers

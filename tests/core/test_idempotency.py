@@ -15,13 +15,13 @@ from django.db.models.functions import Now
 from rest_framework.test import APIClient
 
 from apps.core.api import idempotency
-from apps.core.bus import bus
 from apps.core.models import IdempotentAnswer
 from tests import loopback
 from tests.core.racing import held_open, waiting_for_a_lock
 from tests.processes import Processes
 from tests.things.commands import MakeThing, Row
 from tests.things.models import Thing
+from tests.things.services import bus
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db

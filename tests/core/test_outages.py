@@ -20,6 +20,7 @@ from apps.core.outages import is_outage
 from apps.core.resilience.breakers import GetBreakers
 from tests.core.sessions import ended_by_postgresql
 from tests.things.queries import ListThings
+from tests.things.services import bus as things
 
 PASSING = [
     errors.IdleInTransactionSessionTimeout,
@@ -75,7 +76,7 @@ def test_what_does_not(cause: type[psycopg.Error]) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_session_that_postgresql_ends_is_503_everywhere(anyone: APIClient, support: Client) -> None:
-    with bus.replaced(ListThings, ended_by_postgresql):
+    with things.replaced(ListThings, ended_by_postgresql):
         answer = anyone.get("/api/v1/things")
     assert (answer.status_code, answer.json()["code"], answer["Retry-After"]) == (503, "unavailable", "1")
     assert anyone.get("/api/v1/things").status_code == 200, "the next request has a connection of its own"

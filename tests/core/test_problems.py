@@ -9,13 +9,13 @@ import pytest
 from django.utils.html import escape
 from rest_framework.test import APIClient
 
-from apps.core.bus import bus
 from apps.core.errors import Conflict
 from apps.core.http.pages import problems
 from apps.core.http.problems import CODE_OF_STATUS
 from tests.processes import ROOT
 from tests.things.commands import Row
 from tests.things.queries import ListThings
+from tests.things.services import bus as things
 
 FIELDS = ["type", "title", "status", "detail", "instance", "code", "request_id"]
 
@@ -131,7 +131,7 @@ def test_what_nobody_expected_hides_what_is_inside(anyone: APIClient, path: str)
         raise RuntimeError("secret-of-the-inside")
 
     anyone.raise_request_exception = False
-    with bus.replaced(ListThings, broken):
+    with things.replaced(ListThings, broken):
         answer = anyone.get(path, headers={"X-Request-ID": "looked-for-in-the-log"})
     body = problem(answer, 500, "internal_error")
     assert body["request_id"] == "looked-for-in-the-log"

@@ -5,10 +5,8 @@ class ThingsConfig(AppConfig):
     name = "tests.things"
 
     def ready(self) -> None:
-        from apps.core.bus import bus
         from apps.core.key_rotation import Kept, keep
         from tests.things.models import Thing
-        from tests.things.services import SECRETS, wire
+        from tests.things.services import SECRETS
 
         keep(Kept("secrets of things", SECRETS, Thing, "secret"))
-        wire(bus)

@@ -50,11 +50,16 @@ def shown(thing: Thing) -> Row:
     return {name: getattr(thing, name) for name in COLUMNS}
 
 
-def wire(bus: Bus) -> None:
-    """Register the handlers, as `config/wiring` does for the apps of the service."""
-    service = ThingService(Things())
-    bus.register(MakeThing, service.make)
-    bus.register(ChangeThing, service.change)
-    bus.register(DeleteThing, service.delete)
-    bus.register(GetThing, get_thing)
-    bus.register(ListThings, list_things)
+def wired() -> Bus:
+    """A bus with the handlers, which `config/wiring` registers for the apps of the service."""
+    made, service = Bus(), ThingService(Things())
+    made.register(MakeThing, service.make)
+    made.register(ChangeThing, service.change)
+    made.register(DeleteThing, service.delete)
+    made.register(GetThing, get_thing)
+    made.register(ListThings, list_things)
+    return made
+
+
+# of their own: that of the service has the service's messages alone
+bus = wired()

@@ -20,6 +20,7 @@ from apps.core.http.renderers import json_answer
 from tests.things.commands import ChangeThing, DeleteThing, MakeThing, Row
 from tests.things.models import NAME_LENGTH, NOTE_LENGTH
 from tests.things.queries import GetThing, ListThings
+from tests.things.services import bus
 
 OPEN_LIMIT, UPLOAD_LIMIT = 16 * 1024, 1024 * 1024
 
@@ -52,6 +53,7 @@ class ThingView(ApiView):
     """What the routes share."""
 
     schema = None
+    bus = bus
 
     def shown(self, row: Row, status: int = 200, **headers: str) -> HttpResponse:
         """The answer that shows `row`."""
