@@ -16,9 +16,13 @@ from apps.core.patterns import PATTERNS
 NAIVE = "config/compare/naive"
 
 
-@cache
 def sources() -> frozenset[str]:
-    """The paths of those that are here, and no others have a page: an image of the service has no tests."""
+    """The paths of those that have a page: none in production, for a copy's code may be nobody else's business."""
+    return frozenset() if settings.PROFILE == "production" else _here()
+
+
+@cache
+def _here() -> frozenset[str]:
     named = {file for pattern in PATTERNS for file in (pattern.file, pattern.test, *pattern.take)}
     root: Path = settings.BASE_DIR
     naive = {f"{NAIVE}/{file.name}" for file in (root / NAIVE).glob("[a-z]*.py")}

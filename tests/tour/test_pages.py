@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from django.test import Client
+from django.test import Client, override_settings
 
 from apps.core.patterns import PATTERNS, Pattern
 
@@ -45,6 +45,12 @@ def test_what_to_take_and_the_naive_version_are_a_click_away(client: Client, pat
 )
 def test_no_other_file_has_a_page(client: Client, file: str) -> None:
     assert client.get(f"/code/{file}").status_code == 404
+
+
+def test_in_production_none_has(client: Client) -> None:
+    with override_settings(PROFILE="production"):
+        assert client.get(f"/code/{PATTERNS[0].file}").status_code == 404
+    assert client.get(f"/code/{PATTERNS[0].file}").status_code == 200
 
 
 def test_the_first_page_leads_to_all_of_them(client: Client) -> None:
