@@ -11,9 +11,24 @@ from apps.tour.experiments import Fact
 from apps.tour.traces import trace_of
 
 
+def new_prefix() -> str:
+    """What the addresses of a new cohort begin with."""
+    return f"tour-{secrets.token_hex(3)}"
+
+
+def email(prefix: str, place: int) -> str:
+    """The address of the person at `place` in a cohort."""
+    return f"{prefix}-{place}@example.com"
+
+
+def cohort(prefix: str, made: int) -> str:
+    """The name by which the page follows so many people: see apps/tour/parts.py."""
+    return f"{prefix}.{made}"
+
+
 def people(number: int, in_the_middle: Callable[[], object] = lambda: None) -> tuple[str, Fact]:
     """Register `number` people, doing something in the middle; the cohort that they are, and how it went."""
-    prefix = f"tour-{secrets.token_hex(3)}"
+    prefix = new_prefix()
     slowest, made = 0.0, 0
     with client() as http:
         newcomer(http, "client")
@@ -22,9 +37,9 @@ def people(number: int, in_the_middle: Callable[[], object] = lambda: None) -> t
                 in_the_middle()
             traced(http, trace_of(prefix, place))
             begun = time.monotonic()
-            made += register(http, f"{prefix}-{place}@example.com", f"Person {place}").status_code == 201
+            made += register(http, email(prefix, place), f"Person {place}").status_code == 201
             slowest = max(slowest, time.monotonic() - begun)
     tone = "good" if made == number else "bad"
-    return f"{prefix}.{made}", Fact(
+    return cohort(prefix, made), Fact(
         "registered meanwhile", f"{made} of {number}, the slowest in {slowest * 1000:.0f} ms", tone
     )

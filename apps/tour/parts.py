@@ -159,7 +159,7 @@ def followed(cohort: str) -> Followed | None:
             *(Fact(label, str(count), "good" if count == promised else "warn") for label, count in reached.items()),
             counted,
         ),
-        kept=True if done == promised and not lost else None,
+        kept=True if done == promised and not lost and not waits else None,
     )
 
 

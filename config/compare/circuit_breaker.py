@@ -144,7 +144,7 @@ def _compare(make: Callable[[], Caller], let_time_pass: Callable[[], None] = lam
         "calls_that_hit_it": hits,
         "calls_refused_at_once": refused,
         "seconds_waited": round(waited, 1),
-        "calls_at_half_open": PROCESSES * THREADS,
+        "callers_at_half_open": PROCESSES * THREADS,
         "probes_at_half_open": probes,
     }
 

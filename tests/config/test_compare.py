@@ -34,7 +34,7 @@ BOTH_SIDES = {
     "event bus": ("events_lost", 1, 0),
     "circuit breaker": ("probes_at_half_open", 40, 1),
     "CQRS": ("statements_for_the_list", 101, 1),
-    "retry": ("most_calls_in_any_100_ms_after_the_first", 400, 199),
+    "retry": ("largest_burst_of_repeats_in_100_ms", 400, 199),
     "settings": ("restarts_to_mend_all", 7, 1),
     "background tasks": ("jobs_without_a_result", 20, 0),
     "API versioning": ("v1_clients_broken", 3, 0),

@@ -53,6 +53,7 @@ def press(browser: httpx.Client, name: str, **kept: str) -> httpx.Response:
 def test_experiments_without_a_script(web: Process, valkey: redis.Redis) -> None:
     with loopback.client(base_url=web.url, timeout=60) as browser:
         what_a_client_can_try_keeps_its_promise(browser)
+        what_waits_behind_a_registration_is_not_called_kept(browser)
         both_sides_of_a_comparison_are_shown(browser)
         what_needs_a_part_of_the_stack_says_so_if_there_is_none(browser)
         what_make_run_did_not_start_is_left_alone(browser, valkey)
@@ -91,11 +92,20 @@ def what_a_client_can_try_keeps_its_promise(browser: httpx.Client) -> None:
     find()
     names = [name for name, found in EXPERIMENTS.items() if found.group == GROUP]
     assert len(names) >= 5
-    for name in (registration.__name__, *names):
+    for name in names:
         answer = press(browser, name)
         assert answer.status_code == 200, name
         assert "Kept." in answer.text or "Not decided" in answer.text, (name, answer.text)
         assert EXPERIMENTS[name].promise.partition("'")[0] in answer.text
+
+
+def what_waits_behind_a_registration_is_not_called_kept(browser: httpx.Client) -> None:
+    """Nobody relays here."""
+    answer = press(browser, registration.__name__).text
+    assert "<dt>answered</dt>" in answer
+    assert 'data-cohort="tour-' in answer
+    assert "Kept." not in answer
+    assert "no worker has begun it" in press(browser, "job-cancelled").text
 
 
 def both_sides_of_a_comparison_are_shown(browser: httpx.Client) -> None:

@@ -39,6 +39,8 @@ def job_cancelled() -> Outcome:
         Fact("its status now", after["status"], "good" if after["status"] == "REVOKED" else "warn"),
         Fact("its result", json.dumps(after["result"])),
     )
+    if seen["status"] == "PENDING":
+        return Outcome(facts, undecided="no worker has begun it: let the relay go on, and try again.")
     if after["status"] == "REVOKED" and after["result"] is None:
         return Outcome(facts, kept=True)
     return Outcome(facts, undecided="the job was quicker than the tour, and had ended already. Try it again.")

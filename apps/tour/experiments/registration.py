@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
-
 from django.conf import settings
 
-from apps.tour.client import address, client, code_of, register, traced
+from apps.tour.client import client, code_of, register, traced
+from apps.tour.crowd import cohort, email, new_prefix
 from apps.tour.experiments import Fact, Outcome, experiment
+from apps.tour.traces import trace_of
 
 
 @experiment(
@@ -19,10 +19,11 @@ from apps.tour.experiments import Fact, Outcome, experiment
 )
 def registration() -> Outcome:
     """201, and the trace."""
-    trace_id = secrets.token_hex(16)
+    prefix = new_prefix()
+    trace_id = trace_of(prefix, 0)
     with client() as http:
         traced(http, trace_id)
-        answer = register(http, address("ada"))
+        answer = register(http, email(prefix, 0))
     request_id = answer.headers["X-Request-ID"]
     took = float(answer.headers["X-Process-Time"]) * 1000
     facts = (
@@ -31,4 +32,6 @@ def registration() -> Outcome:
         Fact("X-Request-ID", request_id),
         Fact("its lines in every process", f"grep {request_id} {settings.TOUR_STATE}/logs/*.log"),
     )
-    return Outcome(facts, kept=answer.is_success, trace_id=trace_id)
+    if not answer.is_success:
+        return Outcome(facts, kept=False)
+    return Outcome(facts, cohort=cohort(prefix, 1), trace_id=trace_id)
