@@ -31,7 +31,8 @@ RELAY_REFUSED = Counter("relay_refused_total", "Events that could not be fanned 
 SEQUENCER_LOCK = 0x0B0B
 BATCH = 500
 QUICK_SECONDS, SLOW_SECONDS, SLOWEST_SECONDS = 0.05, 1.0, 5.0
-IDLE_SECONDS = 0.25
+# between two looks: after events have come, and growing from there to that of a quiet service
+SOON_SECONDS, IDLE_SECONDS = 0.02, 0.25
 STALLED_SECONDS = 3.0
 ASIDE_SECONDS = 60.0
 
@@ -231,11 +232,11 @@ class Relay:
         """Relay until `stop`; a lost database connection is logged and tried again."""
         queues = sorted(task.queue for task, _ in woken_tasks())
         log.info("relay_started", receivers=sorted(RECEIVERS), queues=queues)
-        idle = QUICK_SECONDS
+        idle = SOON_SECONDS
         while not self.stop.is_set():
             try:
                 if self.turn():
-                    idle = QUICK_SECONDS
+                    idle = SOON_SECONDS
                     continue
                 idle = min(idle * 1.5, IDLE_SECONDS)
             except DatabaseError as error:

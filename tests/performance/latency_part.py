@@ -50,7 +50,8 @@ def run_latency(stack: Stack, options: Options) -> list[Section]:
 @contextmanager
 def _service(part: Part, plan: Plan, receiver: Sink) -> Iterator[Supervisor]:
     """Everything that `make run` starts on top of database and cache."""
-    own = part.environment(EMAIL_URL=receiver.smtp_url)
+    # `make run` keeps every trace for its tour, which no deployment would
+    own = part.environment(EMAIL_URL=receiver.smtp_url, OTEL_TRACES_EXPORTER="none")
     played = [*stand_ins(own)]
     lead = {name: value for one in played for name, value in one.settings.items()}
     environment = plan.environment(own | lead, coloured=False)

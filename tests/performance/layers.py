@@ -260,8 +260,7 @@ def _ask_first(view: views.UserDetail) -> list[Any]:
 
 
 def _insert(command: RegisterUser) -> UserSnapshot:
-    row = User(email=command.email, name=command.name)
-    row.save(force_insert=True)
+    row = DjangoUsers().create(User(email=command.email, name=command.name))
     publish(UserRegistered(row.id, row.email, row.name))
     return snapshot(row)
 
