@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 import time
 from collections.abc import Callable
@@ -9,6 +10,8 @@ from collections.abc import Callable
 from apps.tour.client import client, newcomer, register, traced
 from apps.tour.experiments import Fact
 from apps.tour.traces import trace_of
+
+COHORT = re.compile(r"(tour-[0-9a-f]{6})\.([0-9]{1,3})")
 
 
 def new_prefix() -> str:
@@ -24,6 +27,12 @@ def email(prefix: str, place: int) -> str:
 def cohort(prefix: str, made: int) -> str:
     """The name by which the page follows so many people: see apps/tour/parts.py."""
     return f"{prefix}.{made}"
+
+
+def members(cohort: str) -> tuple[str, int] | None:
+    """The prefix of a cohort's addresses and how many they are; None for what is no cohort's name."""
+    found = COHORT.fullmatch(cohort)
+    return (found[1], int(found[2])) if found else None
 
 
 def people(number: int, in_the_middle: Callable[[], object] = lambda: None) -> tuple[str, Fact]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,13 +20,13 @@ from apps.core.resilience.valkey import Unavailable, valkey_at
 from apps.events.queries import GetBacklog
 from apps.tour import stack
 from apps.tour.calls import call_facts
+from apps.tour.crowd import members
 from apps.tour.experiments import BROKEN, EXPERIMENTS, Experiment, Fact
 from apps.tour.jobs import job_facts
 from apps.users.commands import IssueToken
 from apps.users.queries import ListUsers, ReadToken
 
 # the prefix of addresses, and how many registrations with it were answered 201
-COHORT = re.compile(r"(tour-[0-9a-f]{6})\.([0-9]{1,3})")
 LOOKED_BACK_MINUTES, MOST = 10, 100
 DEMO_STAFF = "admin@example.com"
 TONES = {"closed": "good", "open": "bad", "half_open": "warn"}
@@ -124,8 +123,8 @@ def _limit_facts() -> tuple[Fact, ...]:
 
 def calls(cohort: str) -> tuple[Fact, ...]:
     """What became of the calls to other machines for these people; empty if nothing went wrong with them."""
-    wanted = COHORT.fullmatch(cohort)
-    return call_facts(wanted[1], int(wanted[2])) if wanted else ()
+    wanted = members(cohort)
+    return call_facts(*wanted) if wanted else ()
 
 
 def followed(cohort: str) -> Followed | None:
@@ -133,10 +132,10 @@ def followed(cohort: str) -> Followed | None:
 
     Lost is who was answered 201 and is not there, and whose effects are missing although nothing waits any more.
     """
-    wanted = COHORT.fullmatch(cohort)
+    wanted = members(cohort)
     if not wanted:
         return None
-    prefix, promised = wanted[1], int(wanted[2])
+    prefix, promised = wanted
     try:
         # read first: what waited no more at that moment had all its effects before the people are read
         waits = _waiting()
