@@ -9,8 +9,9 @@ from importlib import import_module
 from typing import Any
 
 from celery import Celery
-from celery.signals import celeryd_init, setup_logging
+from celery.signals import celeryd_init, setup_logging, task_postrun
 from django.conf import settings
+from django.db import close_old_connections
 from django.utils.module_loading import autodiscover_modules
 
 from config import streams
@@ -56,6 +57,9 @@ app.conf.update(
     worker_cancel_long_running_tasks_on_connection_loss=False,
     # a stop gives running tasks this long and then puts their messages back at once
     worker_soft_shutdown_timeout=5,
+    # how many tasks share a pool of connections to the database; Celery 5.7.0 would close it twice for each task, which
+    # then has to log in anew: https://github.com/celery/celery/issues/10554
+    CELERY_DB_REUSE_MAX=sys.maxsize,
     worker_hijack_root_logger=False,
     # Python misses a signal that comes just before it sleeps until the sleep is over: Celery's default is five minutes
     beat_max_loop_interval=5,
@@ -80,6 +84,12 @@ def take_tasks() -> None:
     app.conf.beat_schedule = {
         task.name: {"task": task.name, "schedule": task.every} for task in TASKS.values() if task.every
     }
+
+
+@task_postrun.connect
+def give_the_connection_back(**_: Any) -> None:
+    """To the pool, as Django does after each request."""
+    close_old_connections()
 
 
 @setup_logging.connect
