@@ -11,10 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from math import ceil
 
-from django.db import connection, models, transaction
-from django.db.models.functions import Now
+from django.db import connection
 
-from apps.core.queue.work_queue import DeliveryState, LeaseLost
+from apps.core.queue.work_queue import LeaseLost
 from apps.events.bus import room_for_bulk
 from apps.events.models import Delivery
 
@@ -39,10 +38,24 @@ CLAIM = """
                 WHERE q.receiver = heads.receiver AND q.aggregate = heads.aggregate AND q.due_at IS NOT NULL
                   AND q.id + 0 >= heads.id
                 ORDER BY q.id + 0 LIMIT greatest(%(limit)s / (SELECT count(*) FROM heads), 1)) line) run
-        WHERE run.ready LIMIT %(limit)s)
-    UPDATE events_delivery t SET token = gen_random_uuid(), attempts = attempts + 1,
-        due_at = statement_timestamp() + make_interval(secs => %(lease)s)
-    FROM runs WHERE t.id = runs.id AND t.due_at IS NOT NULL RETURNING t.id"""
+        WHERE run.ready LIMIT %(limit)s),
+    claimed AS (
+        UPDATE events_delivery t SET token = gen_random_uuid(), attempts = attempts + 1,
+            due_at = statement_timestamp() + make_interval(secs => %(lease)s)
+        FROM runs WHERE t.id = runs.id AND t.due_at IS NOT NULL RETURNING t.id)
+    SELECT ARRAY(SELECT id FROM claimed),
+        EXISTS (SELECT FROM events_delivery q WHERE q.due_at <= statement_timestamp() AND {others})"""
+# Of a batch, the rows whose lease still holds. Locked in order: who claims a run has its head, and may wait for the
+# others of it.
+HELD = """
+    SELECT id FROM events_delivery WHERE id = ANY(%s::bigint[]) AND token = ANY(%s::uuid[])
+    ORDER BY id FOR NO KEY UPDATE"""
+MARK_DELIVERED = f"""
+    UPDATE events_delivery SET state = 'delivered', last_error = '', token = NULL, due_at = NULL,
+        settled_at = statement_timestamp() WHERE id IN ({HELD})"""  # noqa: S608 - constants of the code
+GIVE_BACK = f"""
+    UPDATE events_delivery SET token = NULL, due_at = statement_timestamp(), attempts = attempts - 1
+    WHERE id IN ({HELD})"""  # noqa: S608 - as above
 Line = tuple[str, str]
 
 
@@ -52,14 +65,19 @@ def claim_runs(classes: tuple[str, ...], limit: int, lease: int) -> list[int]:
     Bulk gets the room that is left, and always a little. Of each line it is the head and those that follow it.
     """
     people, bulk = classes
-    ids = _claim(people, limit, lease)
-    return sorted(ids + _claim(bulk, room_for_bulk(limit, len(ids)), lease))
+    ids, bulk_is_due = _claim(people, limit, lease, others=bulk)
+    if bulk_is_due:
+        more, _ = _claim(bulk, room_for_bulk(limit, len(ids)), lease)
+        ids += more
+    return sorted(ids)
 
 
-def _claim(heads: str, limit: int, lease: int) -> list[int]:
+def _claim(heads: str, limit: int, lease: int, others: str = "false") -> tuple[list[int], bool]:
+    """The ids of what was claimed, and whether any of `others` is due."""
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM.format(heads=heads), {"limit": limit, "lease": lease})
-        return [key for (key,) in cursor.fetchall()]
+        cursor.execute(CLAIM.format(heads=heads, others=others), {"limit": limit, "lease": lease})
+        ids, is_due = cursor.fetchone()
+    return ids, is_due
 
 
 def line_of(delivery: Delivery) -> Line:
@@ -99,23 +117,19 @@ def parts(batch: Sequence[Delivery], threads: int) -> Iterator[list[Delivery]]:
         yield part
 
 
-def _rows(batch: Sequence[Delivery]) -> models.QuerySet[Delivery]:
-    """Those of `batch` whose lease still holds, to be changed in a transaction.
-
-    Locked in order: who claims a run has its head, and may wait for the others of it.
-    """
-    held = Delivery.objects.filter(id__in=[d.id for d in batch], token__in=[d.token for d in batch])
-    return Delivery.objects.filter(id__in=held.select_for_update(no_key=True).order_by("id").values("id"))
-
-
 def mark_delivered(batch: Sequence[Delivery]) -> None:
     """Write that all of `batch` are delivered, in one statement. Raises LeaseLost if any was taken over."""
-    ended = {"token": None, "due_at": None, "settled_at": Now()}
-    if _rows(batch).update(state=DeliveryState.DELIVERED, last_error="", **ended) != len(batch):
+    if _change(MARK_DELIVERED, batch) != len(batch):
         raise LeaseLost("the lease ran out and another worker has the row")
 
 
 def give_back(batch: Sequence[Delivery]) -> None:
     """Make deliveries due again that were not begun, as if they had not been claimed."""
-    with transaction.atomic():
-        _rows(batch).update(token=None, due_at=Now(), attempts=models.F("attempts") - 1)
+    _change(GIVE_BACK, batch)
+
+
+def _change(sql: str, batch: Sequence[Delivery]) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [[one.id for one in batch], [one.token for one in batch]])
+        changed: int = cursor.rowcount
+        return changed

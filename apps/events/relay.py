@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from prometheus_client import Counter
 
 from apps.core.context import span
-from apps.core.queue.work_queue import REFUSED_ROW, Span, send_wake_up, woken_tasks
+from apps.core.queue.work_queue import REFUSED_ROW, Span, look, send_wake_up, woken_tasks
 from apps.events.bus import RECEIVERS, receivers_with_a_use, room_for_bulk
 
 log = structlog.get_logger("relay")
@@ -33,6 +33,8 @@ BATCH = 500
 QUICK_SECONDS, SLOW_SECONDS, SLOWEST_SECONDS = 0.05, 1.0, 5.0
 # between two looks: after events have come, and growing from there to that of a quiet service
 SOON_SECONDS, IDLE_SECONDS = 0.02, 0.25
+# a look at what is due takes longer than one at the outbox; after events have come there is always one
+LOOK_SECONDS = 0.05
 STALLED_SECONDS = 3.0
 ASIDE_SECONDS = 60.0
 
@@ -192,6 +194,7 @@ class Relay:
 
     stop: threading.Event = field(default_factory=threading.Event)
     _throttles: dict[str, Throttle] = field(default_factory=lambda: defaultdict(Throttle))
+    _look_at: float = 0.0
     _broker_away_until: float = 0.0
     _aside: dict[int, float] = field(default_factory=dict)
 
@@ -199,14 +202,21 @@ class Relay:
         """Fan out one batch and wake whoever has due work; returns the number of events taken."""
         events = self._take()
         RELAYED.inc(events)
-        for task, due in woken_tasks():
+        if events or time.monotonic() >= self._look_at:
+            self._wake()
+        return events
+
+    def _wake(self) -> None:
+        self._look_at = time.monotonic() + LOOK_SECONDS
+        if time.monotonic() < self._broker_away_until:
+            return
+        tasks = woken_tasks()
+        for task, due in zip(tasks, look(tasks), strict=True):
             now = time.monotonic()
-            if now < self._broker_away_until:
-                break
-            if self._throttles[task.name].wants(due(), now) and not send_wake_up(task):
+            if self._throttles[task.name].wants(due, now) and not send_wake_up(task):
                 self._throttles[task.name].next_at = now
                 self._broker_away_until = time.monotonic() + SLOW_SECONDS
-        return events
+                return
 
     def _take(self) -> int:
         now = time.monotonic()
@@ -230,7 +240,7 @@ class Relay:
 
     def run(self) -> None:
         """Relay until `stop`; a lost database connection is logged and tried again."""
-        queues = sorted(task.queue for task, _ in woken_tasks())
+        queues = sorted(task.queue for task in woken_tasks())
         log.info("relay_started", receivers=sorted(RECEIVERS), queues=queues)
         idle = SOON_SECONDS
         while not self.stop.is_set():

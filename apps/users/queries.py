@@ -21,7 +21,7 @@ from apps.core.errors import NotAllowed, NotAuthenticated, NotFound
 from apps.core.personal import Person
 from apps.core.reads import Cursor, newest_first
 from apps.users.models import EmailChange, User
-from apps.users.reads import caller_read, one_user, page_of_users, shown, staff_rows, stand_in
+from apps.users.reads import caller_read, one_user, page_of_users, shown, staff_rows, stand_in, there
 from apps.users.search import searchable
 from apps.users.tokens import AccessTokens, Claims
 
@@ -169,7 +169,7 @@ class IsThere(Query[bool]):
 
 def is_there(query: IsThere) -> bool:
     """The answer that `IsThere` asks for; one statement."""
-    return User.objects.filter(id=query.user_id).exists()
+    return bool(there().fetch(user=query.user_id))
 
 
 @dataclass(frozen=True)

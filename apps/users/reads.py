@@ -6,7 +6,7 @@ A compiled read is made with stand-ins: it needs to know which conditions there 
 from __future__ import annotations
 
 import uuid
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.db.models import Exists, F, Q, QuerySet
@@ -69,6 +69,12 @@ def stand_in(claims: Claims) -> Claims:
 def caller_read(caller: Claims) -> CompiledRead:
     """The caller, if they are active: values `caller`, `session`."""
     return CompiledRead(active(caller).values("id", "is_staff"), caller=ANY_CALLER, session=ANY_SESSION)
+
+
+@cache
+def there() -> CompiledRead:
+    """A user's id, if there is such a user: value `user`."""
+    return CompiledRead(User.objects.filter(id=ANY_USER).values("id"), user=ANY_USER)
 
 
 @lru_cache(maxsize=64)

@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 
 from apps.core.bus import bus
-from apps.core.queue.work_queue import TASKS
+from apps.core.queue.work_queue import TASKS, look
 from apps.core.reads import CAP
 from apps.events import deliveries, lines, metrics, overview
 from apps.events.bus import publish
@@ -81,9 +81,7 @@ def pages(statement: str) -> int:
 
 def look_of(name: str) -> Callable[[], Any]:
     """The relay's look at what is due for a task."""
-    look = TASKS[name].due
-    assert look
-    return look
+    return partial(look, [TASKS[name]])
 
 
 def test_of_the_relay_and_the_workers(backlog: None, register: Callable[..., UserSnapshot]) -> None:

@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from apps.core.bus import bus
 from apps.core.context import bound, continued
-from apps.core.queue.work_queue import TASKS
+from apps.core.queue.work_queue import TASKS, look
 from apps.events import deliveries, metrics
 from apps.events.bus import bulk
 from apps.events.models import Delivery
@@ -126,14 +126,13 @@ class TestTurns:
         assert not WebhookDelivery.objects.get(id=probe.id).bulk
 
     def test_the_relay_wakes_the_sender_for_either(self, endpoint: EndpointSnapshot) -> None:
-        due = TASKS["webhooks.send"].due
-        assert due
+        tasks = [TASKS["webhooks.send"]]
         with bulk():
             queue(1, 2)
-        only_bulk = due()
+        (only_bulk,) = look(tasks)
         assert only_bulk
         queue(2, 3)
-        both = due()
+        (both,) = look(tasks)
         assert both
         assert (both.oldest, both.newest) == (only_bulk.oldest, only_bulk.newest + 1)
 

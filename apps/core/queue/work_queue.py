@@ -216,6 +216,14 @@ class Span(NamedTuple):
 
 
 @dataclass(frozen=True)
+class Due:
+    """Finds the oldest and the newest due row of a queue, in SQL; made by `due_in`."""
+
+    oldest: str
+    newest: str
+
+
+@dataclass(frozen=True)
 class QueuedTask:
     """A Celery task and the queue that it runs on, as its app declares it with `task`.
 
@@ -225,44 +233,46 @@ class QueuedTask:
     name: str
     queue: str
     every: float | None = None
-    due: Callable[[], Span | None] | None = None
+    due: Due | None = None
 
 
 TASKS: dict[str, QueuedTask] = {}
 
 
 def task(
-    name: str, *, queue: str, every: float | None = None, due: Callable[[], Span | None] | None = None
+    name: str, *, queue: str, every: float | None = None, due: Due | None = None
 ) -> Callable[[Callable[[], None]], Any]:
     """Declare a function of an app's tasks.py as the Celery task `name`; see `QueuedTask`."""
     TASKS[name] = QueuedTask(name, queue, every, due)
     return shared_task(name=name)
 
 
-def woken_tasks() -> list[tuple[QueuedTask, Callable[[], Span | None]]]:
-    """The tasks that the relay sends, each with its look at what is due."""
-    return [(task, task.due) for task in TASKS.values() if task.due]
-
-
-def due_in(table: str, *wheres: str) -> Callable[[], Span | None]:
-    """A cheap look at the due rows of `table` that one of `wheres` (SQL over the alias `q`) lets a worker claim.
+def due_in(table: str, *wheres: str) -> Due:
+    """The due rows of `table` that one of `wheres` (SQL over the alias `q`) lets a worker claim.
 
     Each of `wheres` names rows that an index has in the order of `due_at`.
     """
-    ends = []
+    oldest, newest = [], []
     for where in wheres or ("true",):
         one = f"SELECT q.id FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where} ORDER BY q.due_at"  # noqa: S608 - as above
-        ends.append((f"({one}, q.id LIMIT 1)", f"({one} DESC, q.id DESC LIMIT 1)"))
-    oldest, newest = (", ".join(end) for end in zip(*ends, strict=True))
-    sql = f"SELECT least({oldest}), greatest({newest})"
+        oldest.append(f"({one}, q.id LIMIT 1)")
+        newest.append(f"({one} DESC, q.id DESC LIMIT 1)")
+    return Due(f"least({', '.join(oldest)})", f"greatest({', '.join(newest)})")
 
-    def look() -> Span | None:
-        with connection.cursor() as cursor:
-            cursor.execute(sql)
-            oldest, newest = cursor.fetchone()
-        return None if oldest is None else Span(oldest, newest)
 
-    return look
+def woken_tasks() -> list[QueuedTask]:
+    """The tasks that the relay sends."""
+    return [task for task in TASKS.values() if task.due]
+
+
+def look(tasks: Sequence[QueuedTask]) -> list[Span | None]:
+    """What is due for each of `tasks`, if anything: one statement, and a cheap one."""
+    ends = [f"{task.due.oldest}, {task.due.newest}" for task in tasks if task.due]
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {', '.join(ends)}")
+        found = cursor.fetchone()
+    spans = zip(found[::2], found[1::2], strict=True)
+    return [None if oldest is None else Span(oldest, newest) for oldest, newest in spans]
 
 
 def send_wake_up(woken: QueuedTask, app: Celery = current_app) -> bool:
