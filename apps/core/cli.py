@@ -12,9 +12,6 @@ from typing import Any
 import psycopg
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error as DatabaseError
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from apps.core.errors import DomainError
 from apps.core.outages import is_outage, sqlstate
@@ -78,13 +75,22 @@ class Command(BaseCommand):
         if not rows:
             self.stdout.write(empty)
             return
-        table = Table()
-        for name in rows[0]:
-            table.add_column(name, overflow="fold")
-        for row in rows:
-            table.add_row(*[Text("" if value is None else str(value)) for value in row.values()])
-        # in a pipe rich assumes 80 columns and would fold the cells
-        console = Console() if sys.stdout.isatty() else Console(width=WIDEST)
-        with console.capture() as drawn:
-            console.print(table)
-        self.stdout.write(drawn.get(), ending="")
+        self.stdout.write(_drawn(rows), ending="")
+
+
+def _drawn(rows: Sequence[Mapping[str, Any]]) -> str:
+    # a service, and whoever prints no table, need not load these
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    table = Table()
+    for name in rows[0]:
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        table.add_row(*[Text("" if value is None else str(value)) for value in row.values()])
+    # in a pipe rich assumes 80 columns and would fold the cells
+    console = Console() if sys.stdout.isatty() else Console(width=WIDEST)
+    with console.capture() as drawn:
+        console.print(table)
+    return drawn.get()

@@ -14,7 +14,7 @@ TRACER = {"opentelemetry", "config.tracing.parts", "apps.core.postgresql.traced.
 WITH_ROUTES = [path.parents[1].name for path in ROOT.glob("apps/*/api/urls.py")]
 # an HTTP client and a token library are half of the start of a process; views, schema and admin are the web server's
 HEAVY = (
-    "httpx", "httpcore", "jwt", "sentry_sdk", *TRACER,
+    "httpx", "httpcore", "jwt", "sentry_sdk", "rich", "yaml", *TRACER,
     "rest_framework.views", "drf_spectacular.openapi",
     "drf_spectacular.generators", "apps.core.api.schema", "apps.core.http.problems", "config.urls",
     *(f"apps.{app}.{part}" for app in WITH_ROUTES for part in ("admin", "api.views")),
