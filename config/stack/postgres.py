@@ -34,6 +34,9 @@ DEMO_DATA_ALLOWED = ("-c", "stack.demo_data=allowed")
 # by the server itself: root writes nothing into a folder that belongs to the account nobody
 ACCESS = f"COPY (VALUES ('host all {USER} {HOST}/32 scram-sha-256')) TO PROGRAM 'cat > pg_hba.conf'"
 
+# 4096, the default, takes most of the time of a log-in, to protect passwords that can be guessed; this one is drawn
+QUICK_LOGIN = "SET scram_iterations = 1"
+
 
 @dataclass(frozen=True)
 class Postgres:
@@ -61,7 +64,7 @@ class Postgres:
         """
         if self.folder.exists():
             self._check()
-            self._run(run_once, self._alone(self.folder, f"ALTER ROLE {USER} PASSWORD '{self.password}'"))
+            self._run(run_once, self._alone(self.folder, QUICK_LOGIN, f"ALTER ROLE {USER} PASSWORD '{self.password}'"))
             return
         unfinished = self.folder.with_name(f"{self.folder.name}.tmp")
         shutil.rmtree(unfinished, ignore_errors=True)
@@ -70,7 +73,7 @@ class Postgres:
         self._run(run_once, self._initdb(unfinished))
         # it makes databases, for tests
         role = f"CREATE ROLE {USER} LOGIN NOSUPERUSER CREATEDB PASSWORD '{self.password}'"
-        self._run(run_once, self._alone(unfinished, ACCESS, role))
+        self._run(run_once, self._alone(unfinished, ACCESS, QUICK_LOGIN, role))
         unfinished.rename(self.folder)
 
     def child(self) -> Child:
