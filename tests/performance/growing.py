@@ -31,7 +31,8 @@ LOAD = (
 )
 PATHS = {
     "list of 100 users": ("/api/v1/users", "limit=100"),
-    "search, a whole number": ("/api/v1/users", "search=number%20777"),
+    "search, one person's e-mail": ("/api/v1/users", "search=user777%40"),
+    "search, a number and all that begin with it": ("/api/v1/users", "search=number%20777"),
     "search, two letters that nobody has": ("/api/v1/users", "search=zq"),
     "feed, 100 events": ("/api/v1/events", "limit=100"),
 }

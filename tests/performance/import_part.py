@@ -1,4 +1,4 @@
-"""Part 6: how many users a second `manage.py import_users` takes in."""
+"""Part 6: how many users a second an import takes in, by `manage.py import_users` and over HTTP."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from pathlib import Path
 from config.stack.plan import ROOT
 from tests.performance.options import Options
 from tests.performance.report import Section, Value, say
-from tests.performance.stack import Part, Stack
+from tests.performance.stack import Part, Stack, people_csv
+from tests.performance.upload_part import upload_rows
 
 COMMAND = "apps/*/management/commands/import_users.py"
 KIB_PER_MIB = 1024
@@ -35,27 +36,30 @@ def run_import(stack: Stack, options: Options) -> list[Section]:
     say(f"import: {options.import_rows} rows")
     part = stack.part("import")
     start, whole = _run(part, "one", 1), _run(part, "many", options.import_rows)
-    with part.database() as database:
-        row = database.execute("SELECT count(*) FROM users_user").fetchone()
     rows = [
         {
+            "how": "manage.py import_users",
             "rows": options.import_rows,
-            "users": int(row[0]) - 1 if row else 0,
+            "users": part.users() - 1,
             "s": whole.seconds,
             "start-up s": start.seconds,
             "rows/s": options.import_rows / max(whole.seconds - start.seconds, 0.001),
             "CPU µs a row": (whole.cpu - start.cpu) / options.import_rows * 1e6,
             "MiB at most": whole.rss,
             "MiB grown": whole.rss - start.rss,
-        }
+        },
+        *upload_rows(stack, options.import_rows),
     ]
-    notes = ["The whole command; its start-up is taken off rows/s and CPU. Every user with an event in the outbox."]
+    notes = [
+        "The whole command; its start-up is taken off rows/s and CPU. Every user with an event in the outbox.",
+        "POST /users/import: from the request to the end of the job, in a worker.",
+    ]
     return [Section("import", "6. Import", rows, notes)]
 
 
 def _run(part: Part, name: str, count: int) -> Taken:
     file = part.folder / f"{name}.csv"
-    file.write_text("email,name\n" + "".join(f"{name}{i}@example.com,User Number {i}\n" for i in range(count)))
+    file.write_text(people_csv(name, count))
     return _timed(part, file)
 
 

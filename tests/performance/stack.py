@@ -91,6 +91,12 @@ class Part:
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             yield connection
 
+    def users(self) -> int:
+        """How many users there are."""
+        with self.database() as database:
+            row = database.execute("SELECT count(*) FROM users_user").fetchone()
+        return int(row[0]) if row else 0
+
     def manage(self, *words: str) -> str:
         """Run a manage.py command to its end; returns what it printed. Raises RuntimeError if it fails."""
         command = [sys.executable, "manage.py", *words]
@@ -100,6 +106,11 @@ class Part:
         if done.returncode:
             raise RuntimeError(f"manage.py {' '.join(words)} failed:\n{done.stderr.strip()[-2000:]}")
         return done.stdout
+
+
+def people_csv(name: str, count: int) -> str:
+    """A file of `count` people whose e-mails begin with `name`."""
+    return "email,name\n" + "".join(f"{name}{i}@example.com,User Number {i}\n" for i in range(count))
 
 
 @contextmanager

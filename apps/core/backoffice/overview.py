@@ -197,7 +197,7 @@ def activity(caption: str, table: str, column: str, unit: str, steps: int) -> Ba
     """
     size = SECONDS[unit]
     sql = f"""
-        SELECT least(greatest(floor(extract(epoch FROM now() - at) / {size}), 0), {steps - 1})::int, count(*)
+        SELECT least(greatest(floor(date_part('epoch', now() - at) / {size}), 0), {steps - 1})::int, count(*)
         FROM (SELECT {column} AS at FROM {table} WHERE {column} > now() - make_interval(secs => {size * steps})
               ORDER BY {column} DESC LIMIT {ACTIVITY_ROWS}) newest GROUP BY 1"""  # noqa: S608 - constants of the code
     with connection.cursor() as cursor:
