@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
+from django.conf import settings
 
 from config.stack.throwaway import throwaway_services
 from config.stack.wheels import ServiceError
-from tests import forks
+from tests import forks, template
+from tests.waiting import wait_for
 
-WORKER = "PYTEST_XDIST_WORKER"
+WORKER, TEMPLATE = "PYTEST_XDIST_WORKER", "TEST_TEMPLATE"
 DEFAULTS = {
     "SECRET_KEY": "only-for-tests-only-for-tests-only-for-tests",
     # a test that wants one starts it
@@ -37,6 +39,15 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
     elif not early_config.known_args_namespace.version and not {"DATABASE_URL", "REDIS_URL"} <= os.environ.keys():
         _start()
     yield
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
+    """Lets the test database be a copy of the one that is being made meanwhile; what fails there fails here again."""
+    if name := os.environ.get(TEMPLATE):
+        with suppress(AssertionError):
+            wait_for(template.is_there, "the tables are made")
+            settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = name
 
 
 def pytest_unconfigure() -> None:
@@ -59,3 +70,5 @@ def _start() -> None:
     os.environ.setdefault("REDIS_URL", services.valkey.url())
     # what fixtures insert at once, on a machine that does other things too
     os.environ.setdefault("DATABASE_TIMEOUT", "120")
+    os.environ[TEMPLATE] = template.MIGRATED
+    _running.callback(template.start().wait)

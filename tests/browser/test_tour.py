@@ -47,12 +47,18 @@ def web(processes: Processes) -> Process:
 
 
 def show(browser: webdriver.Chrome, url: str, screen: str, theme: str) -> None:
+    """Open the page on a screen of that kind."""
+    turn_to(browser, screen, theme)
+    browser.get(url)
+
+
+def turn_to(browser: webdriver.Chrome, screen: str, theme: str) -> None:
+    """Show what is open on another screen."""
     width, height = SCREENS[screen]
     feature = {"name": "prefers-color-scheme", "value": theme}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [feature]})
     metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": screen == "phone"}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
-    browser.get(url)
 
 
 def violations(browser: webdriver.Chrome, axe: str) -> list[str]:
@@ -75,9 +81,10 @@ def test_the_tour(browser: webdriver.Chrome, web: Process) -> None:
 def everybody_can_use_it_on_every_screen_in_both_themes(browser: webdriver.Chrome, web: Process) -> None:
     axe = (installed(AXE) / "axe-core" / "axe.min.js").read_text()
     for page in PAGES:
+        browser.get(f"{web.url}{page}")
         for theme in THEMES:
             for screen, (width, _) in SCREENS.items():
-                show(browser, f"{web.url}{page}", screen, theme)
+                turn_to(browser, screen, theme)
                 told = f"{page}, {screen}, {theme}"
                 assert browser.execute_script("return document.documentElement.scrollWidth") <= width, told
                 picture(browser, f"{page.strip('/').replace('/', '-') or 'tour'}-{screen}-{theme}")

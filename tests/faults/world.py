@@ -24,8 +24,8 @@ from tests.waiting import wait_for
 from tests.webhooks.receiver import Receiver
 
 STAFF = "staff@example.com"
-# about 40 registrations a second
-PACE_SECONDS = 0.02
+# about 20 registrations a second
+PACE_SECONDS = 0.04
 _names = itertools.count()
 
 

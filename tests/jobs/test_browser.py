@@ -10,13 +10,13 @@ from selenium.webdriver.common.by import By
 
 from apps.core.bus import bus
 from apps.users.commands import RegisterUser
-from tests.browser.conftest import browser
+from tests.browser.conftest import browser, chromium
 from tests.browser.pages import PASSWORD, follow, log_in, text
 from tests.browser.pictures import picture
 from tests.processes import Process, Processes
 from tests.waiting import wait_for
 
-__all__ = ["browser"]
+__all__ = ["browser", "chromium"]
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from selenium import webdriver
 
 from apps.core.resilience.breaker_state import ValkeyState
 from apps.core.resilience.valkey import Valkey
-from tests.browser.conftest import browser
+from tests.browser.conftest import browser, chromium
 from tests.browser.pictures import picture
 from tests.browser.test_tour import show, web
 from tests.processes import Process
 from tests.waiting import wait_for
 
-__all__ = ["browser", "web"]
+__all__ = ["browser", "chromium", "web"]
 
 
 def test_an_open_breaker_counts_down_and_nothing_moves(browser: webdriver.Chrome, web: Process) -> None:

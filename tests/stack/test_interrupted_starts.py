@@ -31,7 +31,7 @@ READY = {
     "beat": "beat: Starting",
     "stack": "PostgreSQL",
 }
-MOMENTS = 5
+MOMENTS = 4
 
 
 def start(processes: Processes, name: str) -> Process:

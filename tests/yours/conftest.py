@@ -13,9 +13,8 @@ import pytest
 
 from tests.processes import ROOT
 
-NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv*", ".local*", "static", "__pycache__", ".*_cache", ".hypothesis", "node_modules"
-)
+# what is compiled is copied: else each program that is run there would compile it anew
+NOT_COPIED = shutil.ignore_patterns(".git", ".venv*", ".local*", "static", ".*_cache", ".hypothesis", "node_modules")
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class Copy:
         """Every text file by its path."""
         found = {}
         for path in sorted(self.root.rglob("*")):
-            if path.is_file() and path.suffix not in {".png", ".ico"}:
+            if path.is_file() and path.suffix not in {".png", ".ico", ".pyc"}:
                 found[path.relative_to(self.root).as_posix()] = path.read_text(encoding="utf-8")
         return found
 
