@@ -4,6 +4,7 @@ import gc
 
 from django.core.wsgi import get_wsgi_application
 
+from config import USUAL_THRESHOLDS
 from config.chosen import choose_settings
 
 choose_settings("config.settings.production")
@@ -21,3 +22,5 @@ tracing.ready()
 # what is loaded by now stays: without this, a large body would take most of its time looking through it for garbage
 gc.collect()
 gc.freeze()
+# requests leave garbage, which would be six MiB by the time that somebody looks
+gc.set_threshold(*USUAL_THRESHOLDS)

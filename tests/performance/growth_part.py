@@ -18,6 +18,7 @@ ROUNDS, JOBS, CHUNKS = 15, 3, 4
 # the memory of a process that has served its first requests moves by less than this for other reasons
 STEADY_MIB = 3.0
 EXPLAINED = {
+    "search, one person's e-mail": "the index has a list of rows for every three letters, which grows with the rows",
     "search, a number and all that begin with it": "a thousandth of all people is found, and sorted: so many more",
     "search, two letters that nobody has": "the trigram index needs three letters, so every row is read",
     growing.METRICS: "what waits is counted, by an index over the waiting alone",
