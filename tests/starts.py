@@ -22,7 +22,7 @@ MARK = "processes"
 # whose code is followed; that of the service and of libraries is not
 OURS = ("tests.", "config.stack.")
 STARTERS = ("subprocess.", "multiprocessing.", "selenium.")
-MOST_WORKERS = 5
+MOST_WORKERS = 4
 LEFT_OUT = pytest.StashKey[dict[str, int]]()
 
 
@@ -34,8 +34,8 @@ def pytest_configure(config: pytest.Config) -> None:
 # first, or pytest-xdist's own answer counts
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Two for each core, and one: a test that starts processes waits for half of its time."""
-    return min((os.cpu_count() or 1) * 2 + 1, MOST_WORKERS)
+    """Two for each core: a test that starts processes waits for half of its time."""
+    return min((os.cpu_count() or 1) * 2, MOST_WORKERS)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -56,9 +56,9 @@ def test_a_fixture_counts(starter: object, request: pytest.FixtureRequest) -> No
     assert request.node.get_closest_marker(MARK)
 
 
-def test_two_workers_for_each_core_and_one_more(pytestconfig: pytest.Config) -> None:
+def test_two_workers_for_each_core(pytestconfig: pytest.Config) -> None:
     workers = pytestconfig.hook.pytest_xdist_auto_num_workers(config=pytestconfig)
-    assert workers == min((os.cpu_count() or 1) * 2 + 1, MOST_WORKERS)
+    assert workers == min((os.cpu_count() or 1) * 2, MOST_WORKERS)
 
 
 def test_what_starts_nothing_is_not_left_out(tmp_path: Path, request: pytest.FixtureRequest) -> None:
