@@ -53,9 +53,10 @@ HELD = """
 MARK_DELIVERED = f"""
     UPDATE events_delivery SET state = 'delivered', last_error = '', token = NULL, due_at = NULL,
         settled_at = statement_timestamp() WHERE id IN ({HELD})"""  # noqa: S608 - constants of the code
+# what somebody else has locked is about to be theirs; two who wait for each other's rows would be a deadlock
 GIVE_BACK = f"""
     UPDATE events_delivery SET token = NULL, due_at = statement_timestamp(), attempts = attempts - 1
-    WHERE id IN ({HELD})"""  # noqa: S608 - as above
+    WHERE id IN ({HELD} SKIP LOCKED)"""  # noqa: S608 - as above
 Line = tuple[str, str]
 
 
