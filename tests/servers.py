@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from urllib.parse import urlsplit, urlunsplit
 
 import pytest
@@ -43,11 +43,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """Lets the test database be a copy of the one that is being made meanwhile; what fails there fails here again."""
+    """Lets the test database be a copy of the one that is being made meanwhile."""
     if name := os.environ.get(TEMPLATE):
-        with suppress(AssertionError):
-            wait_for(template.is_there, "the tables are made")
-            settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = name
+        wait_for(template.is_there, "the tables are made")
+        settings.DATABASES["default"].setdefault("TEST", {})["TEMPLATE"] = name
 
 
 def pytest_unconfigure() -> None:

@@ -34,13 +34,13 @@ def is_there() -> bool:
 
 
 def main() -> None:
-    """Migrate a new database, and give it its name once it is complete."""
+    """Migrate a new database, then give it its name: what fails here fails, and is shown, in the copies."""
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         run: Callable[[sql.Composed], object] = connection.execute
         run(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(UNFINISHED)))
         url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{UNFINISHED}")
         migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(migrate, env=os.environ | {"DATABASE_URL": urlunsplit(url)}, check=True)
+        subprocess.run(migrate, env=os.environ | {"DATABASE_URL": urlunsplit(url)}, check=False)
         run(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(UNFINISHED), sql.Identifier(MIGRATED)))
 
 

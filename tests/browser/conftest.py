@@ -45,5 +45,6 @@ def browser(chromium: webdriver.Chrome) -> webdriver.Chrome:
     chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
     chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     chromium.set_window_size(*WINDOW)
+    # what was read is not shown again; selenium has no types for it
     chromium.get_log("browser")  # type: ignore[no-untyped-call]
     return chromium

@@ -17,7 +17,7 @@ from tests import loopback
 from tests.faults.world import STAFF, World, world
 from tests.waiting import wait_for
 
-LOAD_SECONDS = 3.0
+LOAD_SECONDS = 4.0
 # how long the service waits for the database; beyond that a second to cancel, two for a connection, and some
 DATABASE_TIMEOUT, MARGIN = 3.0, 5.0
 

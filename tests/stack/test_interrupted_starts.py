@@ -31,7 +31,7 @@ READY = {
     "beat": "beat: Starting",
     "stack": "PostgreSQL",
 }
-MOMENTS = 4
+MOMENTS = 5
 
 
 def start(processes: Processes, name: str) -> Process:
