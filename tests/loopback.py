@@ -18,6 +18,14 @@ def get(url: str, **more: Any) -> httpx.Response:
     return httpx.get(url, **OPTIONS, **more)
 
 
+def answers(url: str, *, timeout: float = 2) -> bool:
+    """Whether a GET is answered with 200 within `timeout` seconds."""
+    try:
+        return get(url, timeout=timeout).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
 def post(url: str, **more: Any) -> httpx.Response:
     """The answer to a POST, on a connection of its own; raises as httpx.post."""
     return httpx.post(url, **OPTIONS, **more)

@@ -15,7 +15,6 @@ from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
 
-import httpx
 import psutil
 
 from config.stack.plan import QUEUES
@@ -146,7 +145,7 @@ class Processes:
         environment = {"PORT": str(port), "HOST": "127.0.0.1", **env}
         process = self.start("web", [sys.executable, "-m", "config.server", *options], environment)
         process.url = f"http://127.0.0.1:{environment['PORT']}"
-        return process.ready(lambda: _answers(process.url), "the web server answers")
+        return process.ready(lambda: loopback.answers(f"{process.url}/healthz", timeout=1), "the web server answers")
 
     def end(self) -> None:
         """Stop all of them, the last first."""
@@ -162,13 +161,6 @@ class Processes:
         process = Process(popen, log)
         self.started.append(process)
         return process
-
-
-def _answers(url: str) -> bool:
-    try:
-        return loopback.get(f"{url}/healthz", timeout=1).status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def running(folder: Path, **addresses: str) -> Iterator[Processes]:

@@ -58,10 +58,7 @@ def replaced(web: Process, dead: int) -> bool:
 
 
 def answers(web: Process) -> bool:
-    try:
-        return loopback.get(f"{web.url}/healthz").status_code == 200
-    except httpx.HTTPError:
-        return False
+    return loopback.answers(f"{web.url}/healthz", timeout=5)
 
 
 def ask_often(web: Process, path: str, times: int) -> None:

@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import httpx
 import pytest
 
 from config.server.ports import free_port
@@ -100,10 +99,7 @@ def pair(request: pytest.FixtureRequest, processes: Processes, tmp_path: Path) -
 
 def answers(port: int) -> bool:
     """Whether a healthy service behind the port answers at once."""
-    try:
-        return loopback.get(f"http://127.0.0.1:{port}/healthz", timeout=5).status_code == 200
-    except httpx.HTTPError:
-        return False
+    return loopback.answers(f"http://127.0.0.1:{port}/healthz", timeout=5)
 
 
 def test_a_rolling_restart(pair: Pair) -> None:

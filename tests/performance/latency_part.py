@@ -8,12 +8,11 @@ from collections.abc import Mapping
 
 import httpx
 
-from config.stack.plan import Plan
 from config.stack.supervisor import Supervisor
 from tests import loopback
 from tests.performance.options import Options
 from tests.performance.report import Section, Value, percentile, say
-from tests.performance.service import log_in_staff, plan_of, whole_service
+from tests.performance.service import whole_service
 from tests.performance.sink import Arrivals, Sink, sink
 from tests.performance.stack import Part, Stack
 
@@ -29,11 +28,10 @@ BEGUN = """
 def run_latency(stack: Stack, options: Options) -> list[Section]:
     """Register at an even rate, then wait for what follows."""
     part = stack.part("latency")
-    plan = plan_of(part)
-    with sink() as receiver, whole_service(part, plan, receiver) as supervisor:
-        _prepare(part, plan, receiver)
+    with sink() as receiver, whole_service(part, receiver) as (supervisor, url):
+        _prepare(part, url, receiver)
         say(f"latency: {options.rate} registrations a second for {WARM_SECONDS} + {options.seconds} s")
-        answered = asyncio.run(_register(plan.url, options.rate, options.seconds))
+        answered = asyncio.run(_register(url, options.rate, options.seconds))
         begun, arrivals = _wait(part, receiver, supervisor)
     rows = _rows(answered, begun, arrivals)
     notes = [
@@ -44,9 +42,10 @@ def run_latency(stack: Stack, options: Options) -> list[Section]:
     return [Section("latency", "5. From the commit to what follows", rows, notes)]
 
 
-def _prepare(part: Part, plan: Plan, receiver: Sink) -> None:
+def _prepare(part: Part, url: str, receiver: Sink) -> None:
     """Make a member of staff, and the webhook that they want."""
-    with loopback.client(base_url=plan.url, headers=log_in_staff(part), timeout=30) as client:
+    headers = {"Authorization": f"Bearer {part.staff_token()}"}
+    with loopback.client(base_url=url, headers=headers, timeout=30) as client:
         webhook = {"url": receiver.url, "event_types": ["user.created"]}
         client.post("/api/v1/webhooks", json=webhook).raise_for_status()
         client.get("/api/v1/users?limit=1").raise_for_status()

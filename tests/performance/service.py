@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
-import httpx
-
 from config.server.ports import free_port
 from config.server.serve import listen
 from config.stack.plan import Plan, background, relay, web
@@ -17,24 +15,16 @@ from tests import loopback
 from tests.performance.sink import Sink
 from tests.performance.stack import Part
 
-STAFF = "staff@example.com"
 READY_WITHIN = 90.0
 
 
-def plan_of(part: Part) -> Plan:
-    """Where the service of a part runs."""
-    return Plan("127.0.0.1", free_port(), part.folder, part.folder / "metrics")
-
-
-def log_in_staff(part: Part) -> dict[str, str]:
-    """The header of a member of staff."""
-    part.manage("create_user", STAFF, "--name", "Staff", "--staff")
-    return {"Authorization": f"Bearer {part.manage('issue_token', STAFF).split()[-1]}"}
-
-
 @contextmanager
-def whole_service(part: Part, plan: Plan, receiver: Sink, worker: str = "") -> Iterator[Supervisor]:
-    """Everything that `make run` starts on top of database and cache; if `worker` is given, no other one."""
+def whole_service(part: Part, receiver: Sink, worker: str = "") -> Iterator[tuple[Supervisor, str]]:
+    """Everything that `make run` starts on top of database and cache, and its URL; if `worker` is given, no other one.
+
+    Raises RuntimeError if it is not ready in time.
+    """
+    plan = Plan("127.0.0.1", free_port(), part.folder, part.folder / "metrics")
     # `make run` keeps every trace for its tour, which no deployment would
     own = part.environment(EMAIL_URL=receiver.smtp_url, OTEL_TRACES_EXPORTER="none")
     played = [*stand_ins(own)]
@@ -50,13 +40,6 @@ def whole_service(part: Part, plan: Plan, receiver: Sink, worker: str = "") -> I
             supervisor.start(replace(child, shown=False))
         # it says that it is not ready while a queue has no worker
         ready = f"{plan.url}/{'healthz' if worker else 'readyz'}"
-        if not supervisor.wait_for(lambda: _answers(ready), READY_WITHIN):
+        if not supervisor.wait_for(lambda: loopback.answers(ready), READY_WITHIN):
             raise RuntimeError(f"the service was not ready in time:\n{supervisor.log('web').read_text()[-2000:]}")
-        yield supervisor
-
-
-def _answers(url: str) -> bool:
-    try:
-        return loopback.get(url, timeout=2).status_code == 200
-    except httpx.HTTPError:
-        return False
+        yield supervisor, plan.url

@@ -21,6 +21,7 @@ from config.stack.throwaway import throwaway_services
 from config.stack.valkey import Valkey
 
 MIGRATED = "app"
+STAFF = "staff@example.com"
 MIB = 2**20
 # what a developer's shell or .env may set, which must not change the figures
 QUIET = {
@@ -90,6 +91,11 @@ class Part:
         """A connection that commits each statement."""
         with psycopg.connect(self.database_url, autocommit=True) as connection:
             yield connection
+
+    def staff_token(self) -> str:
+        """The token of a member of staff, whom it makes."""
+        self.manage("create_user", STAFF, "--name", "Staff", "--staff")
+        return self.manage("issue_token", STAFF).split()[-1]
 
     def users(self) -> int:
         """How many users there are."""

@@ -6,7 +6,7 @@ import time
 
 from tests import loopback
 from tests.performance.report import Value
-from tests.performance.service import log_in_staff, plan_of, whole_service
+from tests.performance.service import whole_service
 from tests.performance.sink import sink
 from tests.performance.stack import Stack, people_csv
 
@@ -24,10 +24,9 @@ def upload_rows(stack: Stack, count: int) -> list[dict[str, Value]]:
 
 def _row(stack: Stack, count: int, how: str, worker: str) -> dict[str, Value]:
     part = stack.part("upload" if worker else "upload_all")
-    plan = plan_of(part)
-    with sink() as receiver, whole_service(part, plan, receiver, worker) as supervisor:
-        headers = log_in_staff(part) | {"Content-Type": "text/csv"}
-        with loopback.client(base_url=plan.url, headers=headers, timeout=60) as client:
+    with sink() as receiver, whole_service(part, receiver, worker) as (supervisor, url):
+        headers = {"Authorization": f"Bearer {part.staff_token()}", "Content-Type": "text/csv"}
+        with loopback.client(base_url=url, headers=headers, timeout=60) as client:
             before, start = part.users(), time.monotonic()
             answer = client.post("/api/v1/users/import", content=people_csv("many", count))
             answer.raise_for_status()

@@ -10,6 +10,7 @@ from http.client import HTTPConnection
 from config.server.ports import free_port
 from config.stack.child import Child
 from config.stack.supervisor import Supervisor
+from tests import loopback
 from tests.performance.growth import verdict
 from tests.performance.options import Options
 from tests.performance.report import Section, Value, say
@@ -19,7 +20,6 @@ WORKERS = (1, 2, 3, 4)
 CLIENTS = 8
 READY_WITHIN = 60.0
 REQUESTS = {True: 800, False: 8000}
-STAFF = "staff@example.com"
 
 
 def run_workers(stack: Stack, options: Options) -> list[Section]:
@@ -41,13 +41,12 @@ def run_workers(stack: Stack, options: Options) -> list[Section]:
 
 def _measured(part: Part, workers: int, count: int) -> dict[str, Value]:
     say(f"growth: {workers} web workers")
-    part.manage("create_user", STAFF, "--name", "Staff", "--staff")
-    token = part.manage("issue_token", STAFF).split()[-1]
+    token = part.staff_token()
     port = free_port()
     environment = part.environment(PORT=str(port), WEB_WORKERS=str(workers), PYTHONUNBUFFERED="1")
     with Supervisor(part.folder / f"logs{workers}") as supervisor:
         supervisor.start(Child(name="web", command=(sys.executable, "-m", "config.server"), environment=environment))
-        if not supervisor.wait_for(lambda: _answers(port), READY_WITHIN):
+        if not supervisor.wait_for(lambda: loopback.answers(f"http://127.0.0.1:{port}/healthz"), READY_WITHIN):
             raise RuntimeError(f"the server was not ready:\n{supervisor.log('web').read_text()[-2000:]}")
         _ask(port, token, count // 4)
         pid = supervisor.pids()["web"]
@@ -60,15 +59,6 @@ def _measured(part: Part, workers: int, count: int) -> dict[str, Value]:
             "CPU µs a request": used / count * 1e6,
             "MiB": rss_mib(pid),
         }
-
-
-def _answers(port: int) -> bool:
-    try:
-        client = HTTPConnection("127.0.0.1", port, timeout=2)
-        client.request("GET", "/healthz")
-        return client.getresponse().status == 200
-    except OSError:
-        return False
 
 
 def _ask(port: int, token: str, count: int) -> None:

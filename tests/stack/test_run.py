@@ -11,7 +11,6 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
 import psutil
 import pytest
 
@@ -39,10 +38,7 @@ class Stack:
         return loopback.post(f"{self.url}/api/v1/users", json=body, timeout=20).status_code
 
     def answers(self) -> bool:
-        try:
-            return loopback.get(f"{self.url}/healthz", timeout=2).status_code == 200
-        except httpx.HTTPError:
-            return False
+        return loopback.answers(f"{self.url}/healthz")
 
     def refuses(self, **change: str) -> str:
         """Start a second copy, which has to give up; returns what it says."""
