@@ -59,12 +59,8 @@ TEXTS: tuple[tuple[str, str, Text], ...] = (
     ("config/deploy/systemd/*-web.service", r"^(ExecStart=/srv/)([^/]+)(/)", slugged),
 )
 FILES = (("config/deploy/systemd", "-web.service"), ("config/deploy/systemd", "-web.socket"))
-# made from the code, as `make check` compares them; each that is there
-MADE = {
-    ".env.example": ("-m", "config.example"),
-    "openapi.yaml": ("manage.py", "spectacular"),
-    "asyncapi.yaml": ("manage.py", "asyncapi"),
-}
+# made from the code, and compared with it by `make check` or a test
+MADE = (".env.example", "openapi.yaml", "asyncapi.yaml", "README.md", "docs/patterns/*.md")
 
 
 def checked_name(name: str) -> str:
@@ -146,38 +142,19 @@ def make_again(root: Path) -> list[str]:
     # the environment would win over the new default
     for name in ("API_TITLE", "EMAIL_FROM", "IMAGE"):
         environment.pop(name, None)
-    changed = []
-    for key, words in MADE.items():
-        path = root / key
-        if not path.exists():
-            continue
-        done = subprocess.run(
-            [sys.executable, *words], cwd=root, env=environment, capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise Refused(f"{key} could not be written anew:\n{done.stderr.strip()}")
-        if path.read_text(encoding="utf-8") != done.stdout:
-            path.write_text(done.stdout, encoding="utf-8")
-            changed.append(key)
-    return changed + draw_again(root, environment)
-
-
-def draw_again(root: Path, environment: dict[str, str]) -> list[str]:
-    """Let the pages of the patterns show the code as it is now; returns the paths of those that changed."""
-    pages = {path: path.read_text(encoding="utf-8") for path in sorted((root / "docs" / "patterns").glob("*.md"))}
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.docs.blocks"],
-        cwd=root,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    before = made(root)
+    # another process: this one has read the code as it was
+    command = [sys.executable, "-m", "config.yours.made"]
+    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise Refused(f"docs/patterns could not be written anew:\n{done.stderr.strip()}")
-    return [
-        path.relative_to(root).as_posix() for path, text in pages.items() if path.read_text(encoding="utf-8") != text
-    ]
+        raise Refused(f"what is made from the code could not be written anew:\n{done.stderr.strip()}")
+    return [key for key, text in made(root).items() if text != before[key]]
+
+
+def made(root: Path) -> dict[str, str]:
+    """The files that are made from the code and are there, with their content."""
+    there = [path for pattern in MADE for path in sorted(root.glob(pattern))]
+    return {path.relative_to(root).as_posix(): path.read_text(encoding="utf-8") for path in there}
 
 
 def main(words: list[str], root: Path = ROOT) -> int:

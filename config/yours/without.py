@@ -34,7 +34,9 @@ def forget(root: Path, word: str, names: Sequence[str]) -> list[str]:
     """Do all of it; returns the files that changed, but for those that lose lines."""
     gone = lost_patterns(root)
     for file in [one for folder in CODE for one in sorted((root / folder).rglob("*.py")) if names]:
-        file.write_text(less(file.read_text(), names))
+        # a file that stays as it is stays compiled
+        if (text := less(before := file.read_text(), names)) != before:
+            file.write_text(text)
     changed = [DASHBOARD, RECORDED, PATTERNS, COMPARED, PAGES]
     rewrite(root / DASHBOARD, lambda board: board | {"panels": list(panels(board["panels"], word))})
     rewrite(root / RECORDED, lambda events: {k: v for k, v in events.items() if not k.startswith(f"{word}.")})
