@@ -13,7 +13,7 @@ from math import ceil
 
 from django.db import connection
 
-from apps.core.queue.work_queue import LeaseLost
+from apps.core.queue.work_queue import LeaseLost, any_due
 from apps.events.bus import room_for_bulk
 from apps.events.models import Delivery
 
@@ -44,7 +44,7 @@ CLAIM = """
             due_at = statement_timestamp() + make_interval(secs => %(lease)s)
         FROM runs WHERE t.id = runs.id AND t.due_at IS NOT NULL RETURNING t.id)
     SELECT ARRAY(SELECT id FROM claimed),
-        EXISTS (SELECT FROM events_delivery q WHERE q.due_at <= statement_timestamp() AND {others})"""
+        {others_due}"""
 # Of a batch, the rows whose lease still holds. Locked in order: who claims a run has its head, and may wait for the
 # others of it.
 HELD = """
@@ -76,7 +76,8 @@ def claim_runs(classes: tuple[str, ...], limit: int, lease: int) -> list[int]:
 def _claim(heads: str, limit: int, lease: int, others: str = "false") -> tuple[list[int], bool]:
     """The ids of what was claimed, and whether any of `others` is due."""
     with connection.cursor() as cursor:
-        cursor.execute(CLAIM.format(heads=heads, others=others), {"limit": limit, "lease": lease})
+        sql = CLAIM.format(heads=heads, others_due=any_due("events_delivery", others))
+        cursor.execute(sql, {"limit": limit, "lease": lease})
         ids, is_due = cursor.fetchone()
     return ids, is_due
 

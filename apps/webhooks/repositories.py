@@ -17,7 +17,7 @@ from django.db.models.functions import Now
 
 from apps.core.context import request_id, traceparent
 from apps.core.errors import NotFound
-from apps.core.queue.work_queue import DeliveryState
+from apps.core.queue.work_queue import DeliveryState, any_due
 from apps.core.repository import DjangoRepository
 from apps.events.bus import room_for_bulk
 from apps.webhooks.commands import Told
@@ -50,13 +50,12 @@ BULK_ROOM = 3
 # what the relay looks for, and what CLAIM takes from
 ACTIVE = "EXISTS (SELECT 1 FROM webhooks_endpoint e WHERE e.id = q.endpoint_id AND e.is_active)"
 DUE = (f"NOT q.bulk AND {ACTIVE}", f"q.bulk AND {ACTIVE}")
-CLAIM = """
+# the last LIMIT tells the planner how few they are: it would read the whole table for them
+PEOPLE_DUE = any_due("webhooks_webhookdelivery", "q.endpoint_id = e.id AND NOT q.bulk")
+BULK_DUE = any_due("webhooks_webhookdelivery", "q.endpoint_id = e.id AND q.bulk")
+CLAIM = f"""
     WITH waiting AS (
-        SELECT e.id, e.failures,
-            EXISTS (SELECT 1 FROM webhooks_webhookdelivery q
-                WHERE q.endpoint_id = e.id AND NOT q.bulk AND q.due_at <= statement_timestamp()) AS people,
-            EXISTS (SELECT 1 FROM webhooks_webhookdelivery q
-                WHERE q.endpoint_id = e.id AND q.bulk AND q.due_at <= statement_timestamp()) AS bulk
+        SELECT e.id, e.failures, {PEOPLE_DUE} AS people, {BULK_DUE} AS bulk
         FROM webhooks_endpoint e WHERE e.is_active AND (e.failures > 0) = %(failing)s),
     ready AS (
         SELECT w.id, CASE WHEN w.failures < %(threshold)s THEN %(cap)s ELSE 1 END - f.all_of_it AS room,
@@ -82,10 +81,11 @@ CLAIM = """
     claimed AS (
         UPDATE webhooks_webhookdelivery t SET token = gen_random_uuid(), attempts = attempts + 1,
             due_at = statement_timestamp() + make_interval(secs => %(lease)s)
-        FROM (SELECT id FROM people UNION ALL SELECT id FROM bulk) chosen WHERE t.id = chosen.id RETURNING t.*)
+        FROM (SELECT id FROM people UNION ALL SELECT id FROM bulk LIMIT %(limit)s + %(floor)s) chosen
+        WHERE t.id = chosen.id RETURNING t.*)
     SELECT c.id, c.token, c.endpoint_id, e.failures > 0, c.attempts, c.message_id, c.event_type, c.body, c.request_id,
         c.traceparent, e.url, e.secret, CASE WHEN e.previous_secret_until > now() THEN e.previous_secret ELSE '' END
-    FROM claimed c JOIN webhooks_endpoint e ON e.id = c.endpoint_id"""
+    FROM claimed c JOIN webhooks_endpoint e ON e.id = c.endpoint_id"""  # noqa: S608 - constants of the code
 # an outcome and the seconds to the next attempt; None: there is none
 Settlement = tuple[Outcome, float | None]
 FACTS = (

@@ -20,7 +20,7 @@ from tests.processes import Processes
 from tests.waiting import wait_for
 
 STAFF = "staff@example.com"
-LINES = 60_000
+LINES = 30_000
 EVERY = 10
 
 

@@ -260,6 +260,15 @@ def due_in(table: str, *wheres: str) -> Due:
     return Due(f"least({', '.join(oldest)})", f"greatest({', '.join(newest)})")
 
 
+def any_due(table: str, where: str) -> str:
+    """SQL: whether one of the due rows of `table` for which `where` holds is there; an index has them by `due_at`.
+
+    With EXISTS the planner hopes to meet one soon in a scan of the table, where all that was settled comes first.
+    """
+    one = f"SELECT true FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where} ORDER BY q.due_at LIMIT 1"  # noqa: S608 - as above
+    return f"coalesce(({one}), false)"
+
+
 def woken_tasks() -> list[QueuedTask]:
     """The tasks that the relay sends."""
     return [task for task in TASKS.values() if task.due]
