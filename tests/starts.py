@@ -7,6 +7,7 @@ It follows what a test, its fixtures and the helpers they name refer to, so no l
 
 from __future__ import annotations
 
+import gc
 import inspect
 import os
 from collections import Counter
@@ -46,6 +47,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     slow = {item.path for item in marked}
     items.sort(key=lambda item: item.path not in slow)
     config.stash[LEFT_OUT] = Counter(Path(item.nodeid.split("::")[0]).parts[1] for item in marked)
+
+
+def pytest_collection_finish() -> None:
+    """Let the garbage collection pass over what has been loaded and collected by now, and stays."""
+    gc.collect()
+    gc.freeze()
 
 
 def starts_processes(item: pytest.Function) -> bool:
