@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 
 from config.example import ELSEWHERE
+from tests import forks
 from tests.conftest import own_database_url
 from tests.processes import ROOT
 
@@ -108,6 +108,7 @@ def test_every_profile_boots_and_answers(tmp_path: Path) -> None:
     def boot(case: tuple[str, str]) -> dict[str, Any]:
         return booted(tmp_path / "-".join(case), *case, DATABASE_URL=database)
 
+    forks.server()  # once, not by each thread
     with ThreadPoolExecutor(2) as pool:
         answers = dict(zip(BOOTS, pool.map(boot, BOOTS), strict=True))
     for (profile, debug), seen in answers.items():
@@ -141,15 +142,10 @@ def booted(folder: Path, profile: str, debug: str, **addresses: str) -> dict[str
         "STATE_DIR": str(folder),
         "PROMETHEUS_MULTIPROC_DIR": str(folder / "metrics"),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.stack.boot", str(folder / "answers")],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, f"{profile}, DEBUG={debug}:\n{done.stdout}\n{done.stderr}"
+    command = [sys.executable, "-m", "tests.stack.boot", str(folder / "answers")]
+    said = folder / "output"
+    with said.open("wb") as output:
+        status = forks.start(command, environment, output, output).wait(120)
+    assert status == 0, f"{profile}, DEBUG={debug}:\n{said.read_text(errors='replace')}"
     answers: dict[str, Any] = json.loads((folder / "answers").read_text())
     return answers
