@@ -25,6 +25,7 @@ from tests.performance import (
     http_part,
     import_part,
     latency_part,
+    steady_part,
     traces_part,
     webhooks_part,
     workers_part,
@@ -44,6 +45,7 @@ PARTS: dict[str, Callable[[Stack, Options], list[Section]]] = {
     "import": import_part.run_import,
     "growth": growth_part.run_growth,
     "workers": workers_part.run_workers,
+    "steady": steady_part.run_steady,
 }
 
 

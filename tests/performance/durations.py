@@ -17,6 +17,7 @@ SECONDS: dict[str, Callable[[Options], float]] = {
     "latency": lambda asked: 20 + asked.seconds,
     "import": lambda asked: 4 + asked.import_rows / 8000,
     "workers": lambda asked: 60 if asked.quick else 200,
+    "steady": lambda asked: 20 + asked.minutes * 60,
     "growth": lambda asked: 60 + sum(asked.sizes) / 4000 + sum(asked.backlogs) / 200 + asked.requests / 500,
 }
 

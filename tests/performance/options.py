@@ -15,7 +15,7 @@ PARTS = (
     "latency",
     "import",
 )
-GROWTH, WORKERS = "growth", "workers"
+GROWTH, WORKERS, STEADY = "growth", "workers", "steady"
 QUICK = {
     "rounds": 15,
     "events": 2000,
@@ -26,6 +26,7 @@ QUICK = {
     "requests": 4000,
     "most_rows": 10**5,
     "most_waiting": 10**4,
+    "minutes": 1,
 }
 LEAST_ROWS = 1000
 
@@ -45,6 +46,7 @@ class Options:
     requests: int
     most_rows: int
     most_waiting: int
+    minutes: int
     quick: bool
     record: bool
     json: Path | None
@@ -75,7 +77,7 @@ def read_options(words: list[str]) -> Options:
         description="What each pattern costs. Quote ratios from one run, never a figure alone.",
         formatter_class=RawDescriptionHelpFormatter,
     )
-    every = (*PARTS, GROWTH, WORKERS)
+    every = (*PARTS, GROWTH, WORKERS, STEADY)
     parser.add_argument("--only", metavar="PART,…", help=f"some of {','.join(every)}")
     parser.add_argument("--quick", action="store_true", help="QUICK=1: a look in a minute; the figures are rough")
     parser.add_argument("--growth", action="store_true", help="GROWTH=1: how each cost grows, too")
@@ -107,5 +109,6 @@ def _numbers(parser: ArgumentParser) -> None:
         ("requests", 100_000, "requests to one web worker, for the growth of its memory"),
         ("most-rows", 10**6, "rows at most, for growth"),
         ("most-waiting", 10**5, "events that wait at most, for growth"),
+        ("minutes", 30, "minutes at a steady rate, for steady"),
     ):
         parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{meaning} ({default})")

@@ -11,7 +11,7 @@ from tests.performance.durations import SECONDS, expected, in_words
 from tests.performance.growth import grown, verdict
 from tests.performance.http_part import shown
 from tests.performance.meter import CPU_TIME, best_meter, open_counter
-from tests.performance.options import GROWTH, PARTS, WORKERS, read_options
+from tests.performance.options import GROWTH, PARTS, STEADY, WORKERS, read_options
 
 SOFTWARE, TASK_CLOCK = 1, 1
 NO_SUCH_KIND = 10**6
@@ -50,7 +50,7 @@ def test_the_last_tenfold_decides() -> None:
 
 
 def test_the_duration_is_known_for_every_part() -> None:
-    assert set(SECONDS) == {*PARTS, GROWTH, WORKERS}
+    assert set(SECONDS) == {*PARTS, GROWTH, WORKERS, STEADY}
     quick, whole = (expected(read_options([*more, "--growth"])) for more in (["--quick"], []))
     assert quick < whole / 5
     assert in_words(42) == "about 40 s"
