@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
 from django.core.exceptions import ObjectDoesNotExist
-from django.db import IntegrityError, connection, models
+from django.db import DEFAULT_DB_ALIAS, IntegrityError, connections, models
 from django.db.models import F, Field
 from django.db.models.expressions import DatabaseDefault
 from django.db.models.functions import Now
@@ -57,18 +57,20 @@ def insert(row: models.Model) -> None:
     fields = tuple(field for field, _ in given)
     if (sql := _inserts.get(fields)) is None:
         sql = _inserts[fields] = _compiled(row, fields)
-    with connection.cursor() as cursor:
-        cursor.execute(sql, [field.get_db_prep_save(value, connection) for field, value in given])
+    # each look at django.db.connection looks it up
+    database = connections[DEFAULT_DB_ALIAS]
+    with database.cursor() as cursor:
+        cursor.execute(sql, [field.get_db_prep_save(value, database) for field, value in given])
         chosen = cursor.fetchone() if meta.db_returning_fields else ()
     for field, value in zip(meta.db_returning_fields, chosen, strict=True):
         setattr(row, field.attname, value)
-    row._state.adding, row._state.db = False, connection.alias
+    row._state.adding, row._state.db = False, DEFAULT_DB_ALIAS
 
 
 def _compiled(row: models.Model, fields: tuple[Field[Any, Any], ...]) -> str:
     query = InsertQuery(type(row))
     query.insert_values(fields, [row])
-    compiler: Any = query.get_compiler("default")
+    compiler: Any = query.get_compiler(DEFAULT_DB_ALIAS)
     compiler.returning_fields = row._meta.db_returning_fields
     ((sql, _),) = compiler.as_sql()
     return str(sql)
