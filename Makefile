@@ -28,7 +28,7 @@ given = $(if $(findstring $$,$(value $1)),$(error $1 must have no dollar sign))$
 
 PYTEST := $(VENV) -m pytest -n auto --dist loadscope --no-loadscope-reorder
 
-test: dev ## seven minutes: all tests, on a PostgreSQL and a Valkey of their own; ARGS="-k name" goes to pytest
+test: dev ## six minutes: all tests, on a PostgreSQL and a Valkey of their own; ARGS="-k name" goes to pytest
 	@exec $(PYTEST) $(ARGS)
 
 test-fast: dev ## two minutes: the tests that start no process, nine of ten; it says how many it leaves out of which folder
