@@ -10,13 +10,15 @@ from django.core.management import call_command
 
 from config.example import example
 
+EXAMPLE = Path(".env.example")
 BY_COMMAND = {"openapi.yaml": "spectacular", "asyncapi.yaml": "asyncapi"}
 
 
 def main() -> None:
     """Write each file that is there."""
     django.setup()
-    Path(".env.example").write_text(example(), encoding="utf-8")
+    if EXAMPLE.exists():
+        EXAMPLE.write_text(example(), encoding="utf-8")
     for file, command in BY_COMMAND.items():
         if Path(file).exists():
             call_command(command, "--file", file)
