@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import partial
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
-from django.test.utils import CaptureQueriesContext
 
 from apps.core.bus import bus
-from apps.core.queue.work_queue import TASKS, look
 from apps.core.reads import CAP
 from apps.events import deliveries, lines, metrics, overview
 from apps.events.bus import publish
@@ -22,9 +19,7 @@ from apps.events.queries import GetBacklog
 from apps.events.relay import fan_out
 from apps.users.commands import UserSnapshot
 from apps.users.events import UserRegistered
-from apps.webhooks.models import Endpoint
-from apps.webhooks.repositories import SendQueue
-from apps.webhooks.secrets import SecretBox
+from tests.costs import look_of, pages, statements
 
 EVENTS = 60_000
 TAKEN = 30_000
@@ -52,15 +47,6 @@ LINE = """
     SELECT id, 'test.direct', 'user:-1', false, id > (SELECT min(id) FROM told), 'pending', 0, ''
     FROM told ORDER BY id"""
 
-# the first were settled long ago
-MESSAGES = """
-    INSERT INTO webhooks_webhookdelivery (endpoint_id, bulk, message_id, event_type, body, request_id, state, attempts,
-        last_error, log, due_at, settled_at)
-    SELECT %s, %s, 'evt_' || n, 'user.created', '{"email": "n@e.com"}', '',
-        CASE WHEN n <= %s THEN 'delivered' ELSE 'pending' END, 0, '', '[]',
-        CASE WHEN n > %s THEN statement_timestamp() END, NULL
-    FROM generate_series(1, %s) n"""
-
 
 @pytest.fixture
 def backlog(transactional_db: None) -> Iterator[None]:
@@ -74,26 +60,6 @@ def backlog(transactional_db: None) -> Iterator[None]:
     yield
     with connection.cursor() as cursor:
         cursor.execute("TRUNCATE events_outboxevent, events_delivery")
-
-
-def statements(act: Callable[[], Any], about: str = "events_") -> list[str]:
-    """What `act` asks of the tables whose names begin with `about`, by default of the outbox."""
-    with CaptureQueriesContext(connection) as seen:
-        act()
-    return [query["sql"] for query in seen.captured_queries if about in query["sql"]]
-
-
-def pages(statement: str) -> int:
-    """How many pages it reads."""
-    with connection.cursor() as cursor:
-        cursor.execute("EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) " + statement)
-        plan = cursor.fetchone()[0][0]["Plan"]
-    return int(plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
-
-
-def look_of(name: str) -> Callable[[], Any]:
-    """The relay's look at what is due for a task."""
-    return partial(look, [TASKS[name]])
 
 
 def test_of_the_relay_and_the_workers(backlog: None, register: Callable[..., UserSnapshot]) -> None:
@@ -128,19 +94,6 @@ def test_of_one_long_line(transactional_db: None) -> None:
     # another worker finds the line taken
     again = statements(partial(lines.claim_runs, lines.DIRECT, 20, 30))
     read = {one: pages(one) for one in [added, *looks, *claims, *again]}
-    assert {one: n for one, n in read.items() if n > 250} == {}
-
-
-@pytest.mark.parametrize("bulk", [True, False])
-def test_of_webhooks_of_one_endpoint(transactional_db: None, bulk: bool) -> None:  # of webhooks
-    endpoint = Endpoint.objects.create(url="http://127.0.0.1:1/", secret="")
-    with connection.cursor() as cursor:
-        cursor.execute(MESSAGES, [endpoint.id, bulk, LONG, LONG, LONG * 3 // 2])
-        cursor.execute("VACUUM (ANALYZE) webhooks_webhookdelivery")
-    read = {one: pages(one) for one in statements(look_of("webhooks.send"), "webhooks_")}
-    claim = partial(SendQueue(SecretBox("key")).claim, 20, failing=False)
-    read |= {one: pages(one) for one in statements(claim, "webhooks_")}
-    assert len(read) == 2
     assert {one: n for one, n in read.items() if n > 250} == {}
 
 
