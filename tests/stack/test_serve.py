@@ -96,6 +96,7 @@ def test_a_kept_connection_does_not_wait_for_its_clients_acknowledgements(tmp_pa
             assert min(seconds_for_the_rest(client) for _ in range(10)) < 0.03
 
 
+@pytest.mark.django_db  # with an answer's end Django looks after the connections that another test may have left
 def test_an_answer_is_sent_in_one_piece_and_closed() -> None:
     answer = HttpResponse(b"all of it")
     assert in_one_piece(answer) == [b"all of it"]
