@@ -25,24 +25,33 @@ CLASSES = ("NOT q.bulk", "q.bulk")
 DIRECT = tuple(f"NOT q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
 WAITING = tuple(f"q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
 # The heads share the room, so runs only take what other heads leave. "id + 0" is the order of the index of lines: by
-# "id" a plan may read all that was settled before. The last LIMIT tells the planner how few they are.
+# "id" a plan may read all that was settled before. The LIMIT of runs tells the planner how few they are. A run ends
+# before what somebody else has locked: a claim waits for nobody, so nobody waits for a claim that waits.
 CLAIM = """
     WITH heads AS (
         SELECT q.id, q.receiver, q.aggregate, q.waits FROM events_delivery q
         WHERE q.due_at <= statement_timestamp() AND {heads}
         ORDER BY q.due_at, q.id LIMIT %(limit)s FOR NO KEY UPDATE SKIP LOCKED),
     runs AS (
-        SELECT run.id FROM heads CROSS JOIN LATERAL (
-            SELECT id, bool_and(due_at <= statement_timestamp() AND waits = heads.waits) OVER (ORDER BY id + 0) AS ready
+        SELECT run.id, heads.id AS head, run.place FROM heads CROSS JOIN LATERAL (
+            SELECT id, row_number() OVER line AS place,
+                bool_and(due_at <= statement_timestamp() AND waits = heads.waits) OVER line AS ready
             FROM (SELECT q.id, q.due_at, q.waits FROM events_delivery q
                 WHERE q.receiver = heads.receiver AND q.aggregate = heads.aggregate AND q.due_at IS NOT NULL
                   AND q.id + 0 >= heads.id
-                ORDER BY q.id + 0 LIMIT greatest(%(limit)s / (SELECT count(*) FROM heads), 1)) line) run
+                ORDER BY q.id + 0 LIMIT greatest(%(limit)s / (SELECT count(*) FROM heads), 1)) rows
+            WINDOW line AS (ORDER BY id + 0)) run
         WHERE run.ready LIMIT %(limit)s),
+    free AS (
+        SELECT q.id, runs.head, runs.place FROM runs JOIN events_delivery q ON q.id = runs.id
+        WHERE q.due_at <= statement_timestamp() FOR NO KEY UPDATE OF q SKIP LOCKED),
+    unbroken AS (
+        SELECT id FROM (SELECT id, place = row_number() OVER (PARTITION BY head ORDER BY place) AS follows FROM free) f
+        WHERE follows),
     claimed AS (
         UPDATE events_delivery t SET token = gen_random_uuid(), attempts = attempts + 1,
             due_at = statement_timestamp() + make_interval(secs => %(lease)s)
-        FROM runs WHERE t.id = runs.id AND t.due_at IS NOT NULL RETURNING t.id)
+        FROM unbroken WHERE t.id = unbroken.id RETURNING t.id)
     SELECT ARRAY(SELECT id FROM claimed),
         {others_due}"""
 # Of a batch, the rows whose lease still holds. Locked in order: who claims a run has its head, and may wait for the

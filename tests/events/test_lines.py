@@ -59,6 +59,17 @@ class TestRuns:
         sql("UPDATE events_delivery SET due_at = now() + interval '1 hour' WHERE id = %s", fifth.id)
         assert len(deliveries._claim(lines.DIRECT, 100, 30)) == 4
 
+    def test_what_somebody_else_has_locked_ends_it_and_is_not_waited_for(self, connect: Connect) -> None:
+        connect("runner")
+        step("ada", range(10))
+        fan_out()
+        fifth = Delivery.objects.order_by("id")[4]
+        locked = held_open(lambda: sql("SELECT FROM events_delivery WHERE id = %s FOR SHARE", fifth.id))
+        with locked, transaction.atomic():
+            sql("SET LOCAL lock_timeout = '1ms'")
+            assert len(lines.claim_runs(lines.DIRECT, 100, 30)) == 4
+        assert lines.claim_runs(lines.DIRECT, 100, 30) == [], "the rest waits for these"
+
     def test_bulk_and_people_s_keep_their_places(self, connect: Connect) -> None:
         connect("runner")
         for number in range(6):
