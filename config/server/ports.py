@@ -43,3 +43,15 @@ def free_port(preferred: int | None = None) -> int:
         if is_free("127.0.0.1", port):
             return port
     raise OSError(f"no free port between {FIRST} and {LAST}")
+
+
+def is_listening(number: int) -> bool:
+    """Whether the descriptor with this number is a listening socket."""
+    try:
+        found = socket.socket(fileno=number)
+    except (OSError, ValueError):
+        return False
+    try:
+        return bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    finally:
+        found.detach()

@@ -2,12 +2,13 @@
 
     HOST=0.0.0.0 PORT=8000 WEB_WORKERS=2 WEB_THREADS=2 python -m config.server [--preload] [--fd NUMBER]
 
-On SIGTERM every answer closes its connection; after `CLOSING_SECONDS` it takes no new one; `QUIET_SECONDS` later those
-that it has taken have sent their request, and it ends when they are answered, `DRAIN_SECONDS` at the latest. On SIGHUP
-it does so worker by worker, each replaced by one with the present code. Its workers share one listening socket, so no
-client that waits to be accepted is lost with a worker; the socket may come from outside (--fd, or systemd's socket
-activation, sd_listen_fds(3)), and then a second server can take over before the first one ends. With --preload the
-service is loaded once and each worker is a fork, which shares that memory. See config/deploy/scaling.md.
+On SIGTERM every answer closes its connection; after `CLOSING_SECONDS` nobody can connect, `LAST_SECONDS` later all that
+have are accepted, and after `QUIET_SECONDS` more they have sent their request; it ends when they are answered,
+`DRAIN_SECONDS` at the latest. On SIGHUP it does so worker by worker, each replaced by one with the present code. Its
+workers share one listening socket, so no client that waits to be accepted is lost with a worker; the socket may come
+from outside (--fd, or systemd's socket activation, sd_listen_fds(3)), and then a second server can take over before the
+first one ends. With --preload the service is loaded once and each worker is a fork, which shares that memory. See
+config/deploy/scaling.md.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ from apps.core.telemetry.slots import VARIABLE, start_afresh
 from config.chosen import choose_settings
 from config.server.granian_parts import BACKLOG, STOPPING, hold_signals_back, leave_the_parent_behind, share
 from config.server.launch import die_with_parent
-from config.server.leaving import turn_away
-from config.server.ports import is_free, parse_port
+from config.server.leaving import accept_no_more, turn_away
+from config.server.ports import is_free, is_listening, parse_port
 
 TARGET = "config.wsgi:application"
 CLOSING_SECONDS = 1.0
+LAST_SECONDS = 0.2
 QUIET_SECONDS = 0.4
 DRAIN_SECONDS = 30
 FIRST_PASSED_FD = 3
@@ -93,14 +95,11 @@ def listening_socket(environment: Mapping[str, str], passed: int | None = None) 
 
 def passed_socket(number: int) -> socket.socket:
     """The listening socket with this number. Raises `AddressError`."""
-    try:
-        found = socket.socket(fileno=number)
-        if found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-            return found
-        found.detach()
-    except OSError:
-        pass
-    raise AddressError(f"--fd {number} is no listening socket: pass the number of one that this process has inherited")
+    if not is_listening(number):
+        raise AddressError(
+            f"--fd {number} is no listening socket: pass the number of one that this process has inherited"
+        )
+    return socket.socket(fileno=number)
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -170,10 +169,10 @@ def load_service() -> None:
 
 
 def close_before_the_end(closing: threading.Event) -> None:
-    """On SIGTERM set `closing`, and let Granian's own shutdown follow `CLOSING_SECONDS` and `QUIET_SECONDS` later.
+    """On SIGTERM set `closing`, later accept nobody any more, and then let Granian's own shutdown follow.
 
     Granian ends connections without a request at once, and with them a request that is already on its way; a client
-    that was told `Connection: close` sends none, and a new one that `turn_away` let in has sent its own. A worker that
+    that was told `Connection: close` sends none, and one that was accepted last has sent its own by then. A worker that
     does not serve yet has no client to tell, and ends at once. SIGINT comes from a terminal, and the main process gets
     it as well.
     """
@@ -187,7 +186,9 @@ def close_before_the_end(closing: threading.Event) -> None:
         if not callable(shut_down):
             os._exit(0)
         closing.set()
-        time.sleep(CLOSING_SECONDS + QUIET_SECONDS)
+        time.sleep(CLOSING_SECONDS + LAST_SECONDS)
+        accept_no_more()
+        time.sleep(QUIET_SECONDS)
         shut_down(signal.SIGTERM, None)
 
     threading.Thread(target=wait, name="closing", daemon=True).start()

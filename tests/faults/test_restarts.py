@@ -12,6 +12,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
 
 import pytest
 
@@ -33,8 +35,9 @@ def listener() -> Iterator[socket.socket]:
 
 def test_sighup_replaces_the_workers_and_no_request_is_dropped(processes: Processes) -> None:
     web = processes.web((), WEB_WORKERS="2", WEB_THREADS="2")
-    load = Load(int(web.url.rpartition(":")[2]))
-    with load.running():
+    port = int(web.url.rpartition(":")[2])
+    load = Load(port)
+    with load.running(), slow_to_ask(port):
         load.answered(200)
         before = web.workers()
         os.kill(web.popen.pid, signal.SIGHUP)
@@ -48,7 +51,7 @@ def test_a_new_server_takes_over_the_socket_and_no_request_is_dropped(
 ) -> None:
     load = Load(listener.getsockname()[1])
     old = activated(processes, listener)
-    with load.running():
+    with load.running(), slow_to_ask(listener.getsockname()[1]):
         load.answered(200)
         new = activated(processes, listener, "--preload", "--fd", str(listener.fileno()))
         old.popen.send_signal(signal.SIGTERM)
@@ -78,6 +81,26 @@ def test_a_server_that_ends_answers_everybody_who_has_connected(processes: Proce
         assert web.stop(20) == 0
     assert [one.exception() for one in asking] == [None] * 20
     assert set(outcomes) == {"200", "refused"}
+
+
+@contextmanager
+def slow_to_ask(port: int) -> Iterator[None]:
+    """Clients that need a moment from each connection to its request; all of them are answered."""
+    outcomes: Counter[str] = Counter()
+    end = Event()
+
+    def ask() -> None:
+        while not end.is_set():
+            outcomes[asked(port)] += 1
+
+    with ThreadPoolExecutor(20) as clients:
+        asking = [clients.submit(ask) for _ in range(20)]
+        try:
+            yield
+        finally:
+            end.set()
+    assert [one.exception() for one in asking] == [None] * 20
+    assert set(outcomes) == {"200"}
 
 
 def asked(port: int) -> str:
