@@ -14,7 +14,7 @@ import pytest
 import redis
 
 from tests import loopback
-from tests.faults.world import STAFF, World, world
+from tests.faults.world import World, world
 from tests.waiting import wait_for
 
 LOAD_SECONDS = 4.0
@@ -105,13 +105,12 @@ def test_the_database_is_frozen_and_holds_nobody(service: World) -> None:
             frozen.extend([server, *server.children()])
             send(frozen, signal.SIGSTOP)
         elif turn == 4:
-            answer = loopback.get(f"{service.web.url}/api/v1/users/1", headers=known, timeout=20)
+            answer = loopback.get(f"{service.web.url}/api/v1/users/1", headers=service.token, timeout=20)
             assert (answer.status_code, answer.headers["Content-Type"]) == (503, "application/problem+json")
             assert int(answer.headers["Retry-After"]) > 0
         elif turn == 12:
             send(frozen, signal.SIGCONT)
 
-    known = {"Authorization": f"Bearer {service.processes.manage('issue_token', STAFF).stdout.strip()}"}
     try:
         client = service.load(LOAD_SECONDS + DATABASE_TIMEOUT, freeze_and_thaw)
     finally:

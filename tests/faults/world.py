@@ -64,6 +64,8 @@ class World:
     web: Process
     relay: Process
     worker: Process
+    # as whom staff ask
+    token: dict[str, str]
 
     def rows(self, sql: str, *values: Any) -> list[tuple[Any, ...]]:
         """The answer of PostgreSQL itself."""
@@ -160,10 +162,9 @@ class World:
         return {line.removeprefix("To: ") for text in texts for line in text.splitlines() if line.startswith("To: ")}
 
     def _feed(self) -> list[int]:
-        token = self.processes.manage("issue_token", STAFF).stdout.strip()
         found: list[int] = []
         cursor = ""
-        with loopback.client(headers={"Authorization": f"Bearer {token}"}) as http:
+        with loopback.client(headers=self.token) as http:
             while True:
                 page = http.get(f"{self.web.url}/api/v1/events", params={"cursor": cursor, "limit": 100}).json()
                 found += [event["id"] for event in page["results"]]
@@ -198,8 +199,8 @@ def world(folder: Path, **settings: str) -> Iterator[World]:
             made = processes.manage("create_user", STAFF, "--name", "Staff", "--staff")
             assert made.returncode == 0, made.stderr
             web = processes.web()
-            makes_webhooks = {"Authorization": f"Bearer {processes.manage('issue_token', STAFF).stdout.strip()}"}
-            webhook = loopback.post(f"{web.url}/api/v1/webhooks", json={"url": webhooks.url}, headers=makes_webhooks)
+            token = {"Authorization": f"Bearer {processes.manage('issue_token', STAFF).stdout.strip()}"}
+            webhook = loopback.post(f"{web.url}/api/v1/webhooks", json={"url": webhooks.url}, headers=token)
             assert webhook.status_code == 201, webhook.text
             yield World(
                 services=services,
@@ -209,4 +210,5 @@ def world(folder: Path, **settings: str) -> Iterator[World]:
                 web=web,
                 relay=processes.relay(),
                 worker=processes.worker(),
+                token=token,
             )
