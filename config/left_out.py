@@ -1,15 +1,15 @@
 """Some libraries import others wherever those are installed, for what nobody here asks them.
 
-That is a tenth of the time that each process takes to start, and three MiB of its memory. Here they are told that there
-is no such library, which they are ready for; everybody else gets it. Checked with redis-py 8.1.0, structlog 26.1.0 and
-kombu 5.7.0; if an upgrade imports one elsewhere, tests/config/test_start.py fails.
+That is a tenth of the time that each process takes to start, and up to ten MiB of its memory. Here they are told that
+there is no such library, which they are ready for; everybody else gets it. Checked with redis-py 8.1.0, structlog
+26.1.0, kombu 5.7.0, djangorestframework 3.18.3 and httpx 0.28.1; if an upgrade imports one elsewhere,
+tests/config/test_start.py fails.
 """
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
-from importlib.abc import MetaPathFinder
 from inspect import currentframe
 from types import ModuleType
 
@@ -17,15 +17,19 @@ from types import ModuleType
 LEFT_OUT = {
     # for metrics of redis-py's own
     "opentelemetry": ("redis.observability.providers", "redis.observability.metrics"),
-    # for tracebacks with the values of variables, which may be secrets
-    "rich": ("structlog.dev", "structlog.tracebacks"),
+    # for tests that speak to a server by it
+    "requests": ("rest_framework.compat",),
+    # for tracebacks with the values of variables, which may be secrets, and for httpx's command line
+    "rich": ("structlog.dev", "structlog.tracebacks", "httpx._main"),
     # for messages as YAML; ours are JSON
     "yaml": ("kombu.serialization",),
+    # for templates of its own, which tests look at
+    "jinja2": ("django.test.utils",),
 }
 
 
-class LeftOut(MetaPathFinder):
-    """Finds nothing; refuses a library of LEFT_OUT to those who ask for it."""
+class LeftOut:
+    """A finder of modules that finds none; refuses a library of LEFT_OUT to those who ask for it."""
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         """Raises ModuleNotFoundError for a library that the importing module does not get."""

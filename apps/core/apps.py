@@ -1,8 +1,12 @@
 from datetime import timedelta
 
+import django_stubs_ext
 from django.apps import AppConfig
 from django.conf import settings
 from django.utils.module_loading import import_string
+
+# models and admins subscript admin.ModelAdmin[User] and the like, which Django alone does not support
+django_stubs_ext.monkeypatch()
 
 
 class CoreConfig(AppConfig):

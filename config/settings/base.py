@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import django_stubs_ext
 import environ
 
 from config import tracing
@@ -14,10 +13,6 @@ from config.env import ROOT, Settings
 from config.logging import configure_logging
 from config.metrics import configure_metrics
 from config.product import NAME, SLUG
-
-# the code subscripts admin.ModelAdmin[User] and the like, which Django alone does not support
-django_stubs_ext.monkeypatch()
-
 
 # a transaction left open holds back the relay and vacuum
 MOST_WAITING_THREADS = 8

@@ -14,7 +14,7 @@ TRACER = {"opentelemetry", "config.tracing.parts", "apps.core.postgresql.traced.
 WITH_ROUTES = [path.parents[1].name for path in ROOT.glob("apps/*/api/urls.py")]
 # an HTTP client and a token library are half of the start of a process; views, schema and admin are the web server's
 HEAVY = (
-    "httpx", "httpcore", "jwt", "sentry_sdk", "rich", "yaml", *TRACER,
+    "httpx", "httpcore", "jwt", "sentry_sdk", "requests", "rich", "yaml", *TRACER,
     "rest_framework.views", "drf_spectacular.openapi",
     "drf_spectacular.generators", "apps.core.api.schema", "apps.core.http.problems", "config.urls",
     *(f"apps.{app}.{part}" for app in WITH_ROUTES for part in ("admin", "api.views")),
@@ -40,6 +40,15 @@ def test_no_request_waits_until_tokens_can_be_read() -> None:
     assert "jwt" in run("import config.wsgi")
 
 
+def test_the_main_process_of_a_web_server_loads_settings_and_no_models() -> None:
+    program = "import config.server.serve; from django.conf import settings; settings.ENV"
+    assert run(program, ("django.db.models", "django.forms", "django.template", *HEAVY)) == []
+
+
+def test_the_web_server_loads_no_library_for_what_nobody_asks() -> None:
+    assert {"requests", "rich"}.isdisjoint(run("import config.wsgi, config.urls"))
+
+
 def test_the_web_server_loads_a_tracer_only_if_somebody_takes_traces() -> None:
     endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1"}
     assert TRACER.isdisjoint(run("import config.wsgi"))
@@ -47,9 +56,9 @@ def test_the_web_server_loads_a_tracer_only_if_somebody_takes_traces() -> None:
     assert TRACER.isdisjoint(run("import config.wsgi", OTEL_SDK_DISABLED="true", **endpoint))
 
 
-def run(program: str, **environment: str) -> list[str]:
-    """The modules of HEAVY that a fresh interpreter has loaded after `program`."""
-    look = f"import sys; print('loaded', *[name for name in {HEAVY} if name in sys.modules])"
+def run(program: str, names: tuple[str, ...] = HEAVY, /, **environment: str) -> list[str]:
+    """Those of `names` that a fresh interpreter has loaded after `program`."""
+    look = f"import sys; print('loaded', *[name for name in {names} if name in sys.modules])"
     done = subprocess.run(
         [sys.executable, "-c", f"{program}; {look}"],
         env=os.environ | environment,
@@ -58,6 +67,6 @@ def run(program: str, **environment: str) -> list[str]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    first, *names = done.stdout.splitlines()[-1].split()
+    first, *loaded = done.stdout.splitlines()[-1].split()
     assert first == "loaded"
-    return names
+    return loaded
