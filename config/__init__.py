@@ -8,7 +8,7 @@ from config import left_out
 
 # what a program loads stays: looking through it for garbage, again and again, takes a tenth of its start
 USUAL_THRESHOLDS = gc.get_threshold()
-gc.set_threshold(20_000, *USUAL_THRESHOLDS[1:])
+gc.set_threshold(20_000, 50, USUAL_THRESHOLDS[2])
 
 if sys.argv[0] == "-m":
     # `python -m config.…` begins: until that program has a handler of its own, Ctrl-C ends it without a traceback
