@@ -2,8 +2,8 @@
 
 That is a tenth of the time that each process takes to start, and up to ten MiB of its memory. Here they are told that
 there is no such library, which they are ready for; everybody else gets it. Checked with redis-py 8.1.0, structlog
-26.1.0, kombu 5.7.0, djangorestframework 3.18.3 and httpx 0.28.1; if an upgrade imports one elsewhere,
-tests/config/test_start.py fails.
+26.1.0, kombu 5.7.0, djangorestframework 3.18.3, httpx 0.28.1 and Django 5.2.19; if an upgrade imports one
+elsewhere, tests/config/test_start.py fails.
 """
 
 from __future__ import annotations

@@ -26,7 +26,7 @@ DIRECT = tuple(f"NOT q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
 WAITING = tuple(f"q.waits AND {which} AND {IN_ORDER}" for which in CLASSES)
 # The heads share the room, so runs only take what other heads leave. "id + 0" is the order of the index of lines: by
 # "id" a plan may read all that was settled before. The LIMIT of runs tells the planner how few they are. A run ends
-# before what somebody else has locked: a claim waits for nobody, so nobody waits for a claim that waits.
+# before the first row that another transaction has locked: a claim has locks itself, and never waits for one.
 CLAIM = """
     WITH heads AS (
         SELECT q.id, q.receiver, q.aggregate, q.waits FROM events_delivery q
@@ -54,8 +54,7 @@ CLAIM = """
         FROM unbroken WHERE t.id = unbroken.id RETURNING t.id)
     SELECT ARRAY(SELECT id FROM claimed),
         {others_due}"""
-# Of a batch, the rows whose lease still holds. Locked in order: who claims a run has its head, and may wait for the
-# others of it.
+# Of a batch, the rows whose lease still holds. Locked in order: if one ran out, two workers may have parts of a line.
 HELD = """
     SELECT id FROM events_delivery WHERE id = ANY(%s::bigint[]) AND token = ANY(%s::uuid[])
     ORDER BY id FOR NO KEY UPDATE"""

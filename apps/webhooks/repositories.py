@@ -50,9 +50,9 @@ BULK_ROOM = 3
 # what the relay looks for, and what CLAIM takes from
 ACTIVE = "EXISTS (SELECT 1 FROM webhooks_endpoint e WHERE e.id = q.endpoint_id AND e.is_active)"
 DUE = (f"NOT q.bulk AND {ACTIVE}", f"q.bulk AND {ACTIVE}")
-# the last LIMIT tells the planner how few they are: it would read the whole table for them
 PEOPLE_DUE = any_due("webhooks_webhookdelivery", "q.endpoint_id = e.id AND NOT q.bulk")
 BULK_DUE = any_due("webhooks_webhookdelivery", "q.endpoint_id = e.id AND q.bulk")
+# the LIMIT in `claimed` cuts nothing: without it the planner expects many rows, and reads the whole table for them
 CLAIM = f"""
     WITH waiting AS (
         SELECT e.id, e.failures, {PEOPLE_DUE} AS people, {BULK_DUE} AS bulk

@@ -1,4 +1,4 @@
-"""TCP ports on this machine: whether one is free, a free one, and a port number from a text."""
+"""TCP ports on this machine: whether one is free or a socket listens, a free one, and a port number from a text."""
 
 from __future__ import annotations
 
@@ -53,5 +53,7 @@ def is_listening(number: int) -> bool:
         return False
     try:
         return bool(found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN))
+    except OSError:
+        return False
     finally:
         found.detach()

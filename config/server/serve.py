@@ -2,13 +2,13 @@
 
     HOST=0.0.0.0 PORT=8000 WEB_WORKERS=2 WEB_THREADS=2 python -m config.server [--preload] [--fd NUMBER]
 
-On SIGTERM every answer closes its connection; after `CLOSING_SECONDS` nobody can connect, `LAST_SECONDS` later all that
-have are accepted, and after `QUIET_SECONDS` more they have sent their request; it ends when they are answered,
-`DRAIN_SECONDS` at the latest. On SIGHUP it does so worker by worker, each replaced by one with the present code. Its
-workers share one listening socket, so no client that waits to be accepted is lost with a worker; the socket may come
-from outside (--fd, or systemd's socket activation, sd_listen_fds(3)), and then a second server can take over before the
-first one ends. With --preload the service is loaded once and each worker is a fork, which shares that memory. See
-config/deploy/scaling.md.
+On SIGTERM every answer closes its connection. After `CLOSING_SECONDS` a socket of its own takes no new client,
+`LAST_SECONDS` later it accepts none from any socket, and after `QUIET_SECONDS` more those that it has accepted have
+sent their request; it ends when they are answered, `DRAIN_SECONDS` at the latest. On SIGHUP it does so worker by
+worker, each replaced by one with the present code. Its workers share one listening socket, so no client that waits to
+be accepted is lost with a worker; the socket may come from outside (--fd, or systemd's socket activation,
+sd_listen_fds(3)), and then a second server can take over before the first one ends. With --preload the service is
+loaded once and each worker is a fork, which shares that memory. See config/deploy/scaling.md.
 """
 
 from __future__ import annotations
@@ -187,7 +187,8 @@ def close_before_the_end(closing: threading.Event) -> None:
             os._exit(0)
         closing.set()
         time.sleep(CLOSING_SECONDS + LAST_SECONDS)
-        accept_no_more()
+        with suppress(OSError):  # of a process without a descriptor left: it has to end all the same
+            accept_no_more()
         time.sleep(QUIET_SECONDS)
         shut_down(signal.SIGTERM, None)
 

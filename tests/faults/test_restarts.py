@@ -24,8 +24,9 @@ from tests.waiting import wait_for
 
 # much less than a server that ends waits for it
 MOMENT = 0.03
-# at any time most of them are in that moment
+# so many of these clients: most of the time most of them have connected and not asked yet
 SLOW = 4
+LONGEST_MOMENT, HELD_UP = 0.3, "held up"
 
 
 @pytest.fixture
@@ -73,7 +74,7 @@ def test_a_server_that_ends_answers_everybody_who_has_connected(processes: Proce
     outcomes: Counter[str] = Counter()
 
     def ask_until_refused() -> None:
-        while (outcome := asked(int(web.url.rpartition(":")[2]))) == "200":
+        while (outcome := asked(int(web.url.rpartition(":")[2]))) != "refused":
             outcomes[outcome] += 1
         outcomes[outcome] += 1
 
@@ -82,7 +83,7 @@ def test_a_server_that_ends_answers_everybody_who_has_connected(processes: Proce
         wait_for(lambda: outcomes["200"] > 100, "requests are answered")
         assert web.stop(20) == 0
     assert [one.exception() for one in asking] == [None] * 20
-    assert set(outcomes) == {"200", "refused"}
+    assert set(outcomes) - {HELD_UP} == {"200", "refused"}
 
 
 @contextmanager
@@ -102,17 +103,23 @@ def slow_to_ask(port: int) -> Iterator[None]:
         finally:
             end.set()
     assert [one.exception() for one in asking] == [None] * SLOW
-    assert set(outcomes) == {"200"}
+    assert set(outcomes) - {HELD_UP} == {"200"}
 
 
 def asked(port: int) -> str:
-    """The status of an answer to a client that needs a moment from its connection to its request; "refused" if so."""
+    """The status of an answer to a client that needs a moment from its connection to its request; "refused" if so.
+
+    HELD_UP if the machine made it a long moment, after which a server may cut it off.
+    """
+    begun = time.monotonic()
     try:
         client = socket.create_connection(("127.0.0.1", port), timeout=20)
     except ConnectionRefusedError:
         return "refused"
     with client:
         time.sleep(MOMENT)
+        if time.monotonic() > begun + LONGEST_MOMENT:
+            return HELD_UP
         client.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         return client.recv(12)[9:].decode() or "no answer"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -122,6 +123,32 @@ def test_no_worker_outlives_a_killed_main_process(tmp_path: Path, preload: bool)
         program.popen.kill()
         program.popen.wait()
         all_gone(family)
+
+
+LEAVING = """
+import os, select, socket
+from config.server.leaving import accept_no_more
+
+descriptors = lambda: len(os.listdir("/proc/self/fd"))
+polls = select.epoll(), select.epoll()
+with socket.create_server(("127.0.0.1", 0)) as listener, listener.dup() as twin:
+    polls[0].register(listener)
+    polls[1].register(twin)
+    before = descriptors()
+    accept_no_more()
+    assert descriptors() == before
+    with socket.create_connection(listener.getsockname()):
+        print("heard", [poll.poll(0) for poll in polls])
+        listener.accept()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a worker accepts until it ends")
+def test_a_worker_that_leaves_hears_of_no_client_and_leaves_it_to_the_others(tmp_path: Path) -> None:
+    # in a process of its own: it is about all sockets of a process
+    with running(tmp_path, "-c", LEAVING) as program:
+        assert program.popen.wait(60) == 0, program.output()
+        assert program.output() == "heard [[], []]\n"
 
 
 @pytest.mark.parametrize("port", ["http", "0", "65536", "-1", "8000.0", "²"])

@@ -261,9 +261,9 @@ def due_in(table: str, *wheres: str) -> Due:
 
 
 def any_due(table: str, where: str) -> str:
-    """SQL: whether one of the due rows of `table` for which `where` holds is there; an index has them by `due_at`.
+    """SQL: whether `where` holds for any due row of `table`; an index must have these rows in the order of `due_at`.
 
-    With EXISTS the planner hopes to meet one soon in a scan of the table, where all that was settled comes first.
+    EXISTS would let the planner scan the table, in which all that was settled comes first.
     """
     one = f"SELECT true FROM {table} q WHERE q.due_at <= statement_timestamp() AND {where} ORDER BY q.due_at LIMIT 1"  # noqa: S608 - as above
     return f"coalesce(({one}), false)"
