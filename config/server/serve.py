@@ -36,9 +36,9 @@ from config.server.leaving import accept_no_more, turn_away
 from config.server.ports import is_free, is_listening, parse_port
 
 TARGET = "config.wsgi:application"
-CLOSING_SECONDS = 1.0
-LAST_SECONDS = 0.2
-QUIET_SECONDS = 0.4
+CLOSING_SECONDS = 1.0  # to tell clients that keep a connection that it ends
+LAST_SECONDS = 0.2  # to accept those that have connected by then
+QUIET_SECONDS = 0.4  # to receive the requests of those that were accepted last
 DRAIN_SECONDS = 30
 FIRST_PASSED_FD = 3
 # Granian's own lines go where all others go, in the same form

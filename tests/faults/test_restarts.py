@@ -24,9 +24,9 @@ from tests.waiting import wait_for
 
 # much less than a server that ends waits for it
 MOMENT = 0.03
-# so many of these clients: most of the time most of them have connected and not asked yet
-SLOW = 4
 LONGEST_MOMENT, HELD_UP = 0.3, "held up"
+# clients; even of a few, most have connected and not asked yet for most of the time
+FEW, MANY = 4, 20
 
 
 @pytest.fixture
@@ -38,15 +38,15 @@ def listener() -> Iterator[socket.socket]:
 
 def test_sighup_replaces_the_workers_and_no_request_is_dropped(processes: Processes) -> None:
     web = processes.web((), WEB_WORKERS="2", WEB_THREADS="2")
-    port = int(web.url.rpartition(":")[2])
-    load = Load(port)
-    with load.running(), slow_to_ask(port):
+    load = Load(int(web.url.rpartition(":")[2]))
+    with load.running(), slow_to_ask(load.port, FEW) as outcomes:
         load.answered(200)
         before = web.workers()
         os.kill(web.popen.pid, signal.SIGHUP)
         wait_for(replaced(web, before, 2), "all workers are new ones")
         load.answered(200)
     check(load)
+    assert set(outcomes) == {"200"}
 
 
 def test_a_new_server_takes_over_the_socket_and_no_request_is_dropped(
@@ -54,7 +54,7 @@ def test_a_new_server_takes_over_the_socket_and_no_request_is_dropped(
 ) -> None:
     load = Load(listener.getsockname()[1])
     old = activated(processes, listener)
-    with load.running(), slow_to_ask(listener.getsockname()[1]):
+    with load.running(), slow_to_ask(load.port, FEW) as outcomes:
         load.answered(200)
         new = activated(processes, listener, "--preload", "--fd", str(listener.fileno()))
         old.popen.send_signal(signal.SIGTERM)
@@ -63,6 +63,7 @@ def test_a_new_server_takes_over_the_socket_and_no_request_is_dropped(
         load.answered(200)
         assert new.popen.poll() is None
     check(load)
+    assert set(outcomes) == {"200"}
 
 
 def test_a_server_that_ends_answers_everybody_who_has_connected(processes: Processes, listener: socket.socket) -> None:
@@ -71,39 +72,35 @@ def test_a_server_that_ends_answers_everybody_who_has_connected(processes: Proce
     except OSError:
         pytest.skip("this kernel lets only root hold back new connections")
     web = processes.web(())
-    outcomes: Counter[str] = Counter()
-
-    def ask_until_refused() -> None:
-        while (outcome := asked(int(web.url.rpartition(":")[2]))) != "refused":
-            outcomes[outcome] += 1
-        outcomes[outcome] += 1
-
-    with ThreadPoolExecutor(20) as clients:
-        asking = [clients.submit(ask_until_refused) for _ in range(20)]
+    with slow_to_ask(int(web.url.rpartition(":")[2]), MANY) as outcomes:
         wait_for(lambda: outcomes["200"] > 100, "requests are answered")
         assert web.stop(20) == 0
-    assert [one.exception() for one in asking] == [None] * 20
-    assert set(outcomes) - {HELD_UP} == {"200", "refused"}
+    assert set(outcomes) == {"200", "refused"}
 
 
 @contextmanager
-def slow_to_ask(port: int) -> Iterator[None]:
-    """Clients that need a moment from each connection to its request; all of them are answered."""
+def slow_to_ask(port: int, clients: int) -> Iterator[Counter[str]]:
+    """Clients that need a moment from each connection to its request, again and again; what became of the requests.
+
+    Each ends when it is refused, or with the request that it is at when the block ends.
+    """
     outcomes: Counter[str] = Counter()
     end = Event()
 
     def ask() -> None:
-        while not end.is_set():
-            outcomes[asked(port)] += 1
+        outcome = ""
+        while outcome != "refused" and not end.is_set():
+            outcome = asked(port)
+            outcomes[outcome] += 1
 
-    with ThreadPoolExecutor(SLOW) as clients:
-        asking = [clients.submit(ask) for _ in range(SLOW)]
+    with ThreadPoolExecutor(clients) as pool:
+        asking = [pool.submit(ask) for _ in range(clients)]
         try:
-            yield
+            yield outcomes
         finally:
             end.set()
-    assert [one.exception() for one in asking] == [None] * SLOW
-    assert set(outcomes) - {HELD_UP} == {"200"}
+    assert [one.exception() for one in asking] == [None] * clients
+    del outcomes[HELD_UP]
 
 
 def asked(port: int) -> str:
