@@ -2,8 +2,8 @@
 
 That is a tenth of the time that each process takes to start, and up to ten MiB of its memory. Here they are told that
 there is no such library, which they are ready for; everybody else gets it. Checked with redis-py 8.1.0, structlog
-26.1.0, kombu 5.7.0, djangorestframework 3.18.3, httpx 0.28.1 and Django 5.2.19; if an upgrade imports one
-elsewhere, tests/config/test_start.py fails.
+26.1.0, kombu 5.7.0, djangorestframework 3.18.3, httpx 0.28.1, PyJWT 2.15.1, granian 2.8.7 and Django 5.2.19; if an
+upgrade imports one elsewhere, tests/config/test_start.py fails.
 """
 
 from __future__ import annotations
@@ -19,10 +19,17 @@ LEFT_OUT = {
     "opentelemetry": ("redis.observability.providers", "redis.observability.metrics"),
     # for tests that speak to a server by it
     "requests": ("rest_framework.compat",),
-    # for tracebacks with the values of variables, which may be secrets, and for httpx's command line
-    "rich": ("structlog.dev", "structlog.tracebacks", "httpx._main"),
-    # for messages as YAML; ours are JSON
-    "yaml": ("kombu.serialization",),
+    # for tracebacks with the values of variables, which may be secrets
+    "rich": ("structlog.dev", "structlog.tracebacks"),
+    # for colours in pages that show the API, and in httpx's command line
+    "pygments": ("rest_framework.compat", "httpx._main"),
+    # for messages as YAML, and for another schema; ours are JSON
+    "yaml": ("kombu.serialization", "rest_framework.compat"),
+    # for tokens that are signed with a pair of keys
+    "cryptography": ("jwt.algorithms", "jwt.utils"),
+    # for a server that looks for changed files itself
+    "watchfiles": ("granian._imports",),
+    "anyio": ("granian._imports",),
     # for templates of its own, which tests look at
     "jinja2": ("django.test.utils",),
 }
@@ -33,8 +40,9 @@ class LeftOut:
 
     def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
         """Raises ModuleNotFoundError for a library that the importing module does not get."""
-        if fullname in LEFT_OUT and importing() in LEFT_OUT[fullname]:
-            raise ModuleNotFoundError(f"{fullname} is left out by {__name__}", name=fullname)
+        library = fullname.partition(".")[0]
+        if library in LEFT_OUT and importing() in LEFT_OUT[library]:
+            raise ModuleNotFoundError(f"{library} is left out by {__name__}", name=library)
 
 
 def importing() -> str:

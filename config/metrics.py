@@ -17,8 +17,7 @@ log = structlog.get_logger("metrics")
 def configure_metrics(env: Settings) -> None:
     """Let the processes that name the same PROMETHEUS_MULTIPROC_DIR add up; without one, each counts for itself.
 
-    Call it before any module that counts is imported: a metric decides where it keeps its values when it is made. The
-    web server names the folder after it has read the settings, and calls it again if it loads the service itself.
+    Call it before any module that counts is imported: a metric decides where it keeps its values when it is made.
     """
     if env.metrics_port:
         os.environ.setdefault(VARIABLE, str(env.state_dir / f"metrics-{env.metrics_port}"))

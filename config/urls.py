@@ -8,12 +8,11 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 from django.utils.module_loading import module_has_submodule
 
-from apps.core.api.schema import schema_view
 from apps.core.backoffice import breakers as breakers_admin
-from apps.core.http import mail_preview, pages, problems
+from apps.core.http import mail_preview, problems
+from apps.core.http.late import late
 from apps.core.telemetry import health
 from apps.core.telemetry.view import metrics_view
-from apps.events.api.described import asyncapi, events_page
 from apps.tour.urls import urlpatterns as tour
 from apps.users.account_pages import urlpatterns as account_pages
 from apps.users.admin_login import change_password, log_in
@@ -38,15 +37,15 @@ urlpatterns = [
     # first, for routes are tried in order and most requests are these
     *(path(f"api/{version}/", include((api, "api"), namespace=version)) for version in settings.VERSIONS),
     *tour,
-    path("problems/", pages.problem_list),
-    path("problems/<slug:code>", pages.problem_page),
+    path("problems/", late("apps.core.http.pages.problem_list")),
+    path("problems/<slug:code>", late("apps.core.http.pages.problem_page")),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", metrics_view(settings.ENV.metrics_token, guarded=settings.ENV.profile == "production")),
-    path("api/schema", schema_view, name="schema"),
-    path("api/docs", pages.documentation),
-    path("api/asyncapi", asyncapi),
-    path("api/docs/events", events_page),
+    path("api/schema", late("apps.core.api.schema.schema_view"), name="schema"),
+    path("api/docs", late("apps.core.http.pages.documentation")),
+    path("api/asyncapi", late("apps.events.api.described.asyncapi")),
+    path("api/docs/events", late("apps.events.api.described.events_page")),
     # the API's routes without a version: X-API-Version decides
     path("api/", include((api, "api"), namespace="unversioned")),
     *account_pages,

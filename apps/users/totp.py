@@ -2,6 +2,8 @@
 
 Sources: RFC 6238 (SHA-1, 6 digits, 30 seconds: what every app can do), RFC 4226, section 7.5, for the recovery codes'
 length, and https://github.com/google/google-authenticator/wiki/Key-Uri-Format.
+
+The library is loaded with the first code, as by apps/core/crypto.py.
 """
 
 from __future__ import annotations
@@ -9,10 +11,10 @@ from __future__ import annotations
 import base64
 import re
 import secrets
+from typing import TYPE_CHECKING
 
-from cryptography.hazmat.primitives.hashes import SHA1
-from cryptography.hazmat.primitives.twofactor import InvalidToken
-from cryptography.hazmat.primitives.twofactor.totp import TOTP
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 PURPOSE = "second factors"
 DIGITS, STEP_SECONDS, SECRET_BYTES = 6, 30, 20
@@ -37,6 +39,8 @@ def step_of(secret: str, code: str, now: float) -> int | None:
     """The time step that `code` belongs to, around `now` (epoch seconds); None if it is no code of these steps."""
     if not CODE.fullmatch(code):
         return None
+    from cryptography.hazmat.primitives.twofactor import InvalidToken  # noqa: PLC0415 - see above
+
     current = int(now) // STEP_SECONDS
     for step in (current + off for off in STEPS_OFF):
         try:
@@ -59,4 +63,7 @@ def as_typed(code: str) -> str:
 
 
 def _totp(secret: str) -> TOTP:
+    from cryptography.hazmat.primitives.hashes import SHA1  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives.twofactor.totp import TOTP  # noqa: PLC0415
+
     return TOTP(base64.b32decode(secret), DIGITS, SHA1(), STEP_SECONDS)  # noqa: S303 # what apps can do; an HMAC

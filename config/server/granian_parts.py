@@ -1,12 +1,13 @@
-"""What Granian offers no option for: which socket its workers listen on, and how they start.
+"""What Granian offers no option for: which socket its workers listen on, how they start, and beside what.
 
-Both set private attributes, checked with granian 2.8.7; a version without them is refused when the server starts.
+All of it sets private attributes, checked with granian 2.8.7 and Python 3.11 to 3.13; a version without them is refused
+when the server starts.
 """
 
 from __future__ import annotations
 
 import atexit
-import multiprocessing
+import os
 import signal
 import socket
 from collections.abc import Callable
@@ -42,9 +43,10 @@ def hold_signals_back(server: Any) -> None:
     """Start every worker of `server` with SIGTERM and SIGINT held back; `close_before_the_end` then handles them.
 
     Otherwise one that comes while a worker still imports would end it in the middle of a line, with a traceback.
-    Raises RuntimeError for another version of Granian.
+    Raises RuntimeError for another version of Granian or Python.
     """
     _has(server, "_spawn_worker")
+    _start_no_tracker()
     spawn = server._spawn_worker
 
     def spawn_worker(**arguments: Any) -> Any:
@@ -52,9 +54,6 @@ def hold_signals_back(server: Any) -> None:
         start = worker.start
 
         def start_held_back() -> None:
-            if multiprocessing.get_start_method() == "spawn":
-                # it comes with the first worker, and lets the signals through again
-                resource_tracker.ensure_running()
             before = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
             try:
                 start()
@@ -77,6 +76,18 @@ def leave_the_parent_behind() -> None:
     Finalize(None, atexit._run_exitfuncs, exitpriority=0)
 
 
-def _has(server: Any, *names: str) -> None:
-    if missing := [name for name in names if not hasattr(server, name)]:
-        raise RuntimeError(f"this version of Granian has no {', '.join(missing)}; see config/server/granian_parts.py")
+def _start_no_tracker() -> None:
+    """Start no process that would clean up shared memory and semaphores: workers have none, and it takes 12 MiB.
+
+    It would come with the first worker, and let the signals through again. multiprocessing tells it what there is; here
+    it tells /dev/null.
+    """
+    tracker: Any = resource_tracker._resource_tracker
+    _has(tracker, "_fd")
+    tracker._fd = os.open(os.devnull, os.O_WRONLY)
+
+
+def _has(part: Any, *names: str) -> None:
+    if missing := [name for name in names if not hasattr(part, name)]:
+        library = type(part).__module__.partition(".")[0]
+        raise RuntimeError(f"this version of {library} has no {', '.join(missing)}; see config/server/granian_parts.py")

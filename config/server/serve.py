@@ -7,8 +7,9 @@ On SIGTERM every answer closes its connection. After `CLOSING_SECONDS` a socket 
 sent their request; it ends when they are answered, `DRAIN_SECONDS` at the latest. On SIGHUP it does so worker by
 worker, each replaced by one with the present code. Its workers share one listening socket, so no client that waits to
 be accepted is lost with a worker; the socket may come from outside (--fd, or systemd's socket activation,
-sd_listen_fds(3)), and then a second server can take over before the first one ends. With --preload the service is
-loaded once and each worker is a fork, which shares that memory. See config/deploy/scaling.md.
+sd_listen_fds(3)), and then a second server can take over before the first one ends. The main process loads neither
+Django nor settings; with --preload it loads the service, and each worker is a fork, which shares that memory. See
+config/deploy/scaling.md.
 """
 
 from __future__ import annotations
@@ -26,10 +27,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from apps.core.telemetry.slots import VARIABLE, start_afresh
 from config.chosen import choose_settings
+from config.logging import configure_logging
+from config.server.apart import apart
 from config.server.granian_parts import BACKLOG, STOPPING, hold_signals_back, leave_the_parent_behind, share
 from config.server.launch import die_with_parent
 from config.server.leaving import accept_no_more, turn_away
@@ -47,6 +50,17 @@ LOGGING: dict[str, Any] = {
     "handlers": {},
     "loggers": {"_granian": {"handlers": [], "propagate": True}, "granian.access": {"handlers": []}},
 }
+
+
+class Chosen(NamedTuple):
+    """What the main process needs of the settings, and the variables that their files set."""
+
+    workers: int
+    threads: int
+    state_dir: Path
+    log_level: str
+    for_people: bool
+    variables: dict[str, str]
 
 
 class AddressError(Exception):
@@ -226,6 +240,17 @@ def prepare_metrics(default: Path) -> None:
         start_afresh(Path(os.environ.setdefault(VARIABLE, str(default))))
 
 
+def read_settings() -> Chosen:
+    """Read the settings; with unusable ones, say all that is wrong and exit with status 1."""
+    before = dict(os.environ)
+    from django.conf import settings
+
+    env = settings.ENV
+    for_people = env.profile == "development"
+    variables = {name: value for name, value in os.environ.items() if before.get(name) != value}
+    return Chosen(env.web_workers, env.web_threads, env.state_dir, env.log_level, for_people, variables)
+
+
 def main() -> None:
     """Read command line and settings and serve; with unusable ones, say all that is wrong and exit with status 1."""
     parser = argparse.ArgumentParser("python -m config.server", description="Serve until SIGTERM.")
@@ -235,16 +260,15 @@ def main() -> None:
     parser.add_argument("--fd", type=int, help="listen on this inherited socket and not on HOST and PORT")
     options = parser.parse_args()
     choose_settings("config.settings.production")
-    from django.conf import settings
-
-    env = settings.ENV
+    chosen = apart(read_settings)
+    os.environ.update(chosen.variables)
+    configure_logging(chosen.log_level, human=chosen.for_people)
     try:
         listener = listening_socket(os.environ, options.fd)
     except AddressError as error:
         sys.exit(str(error))
-    prepare_metrics(env.state_dir / f"metrics-{listener.getsockname()[1]}")
+    prepare_metrics(chosen.state_dir / f"metrics-{listener.getsockname()[1]}")
     if options.preload:
-        import_module("config.metrics").configure_metrics(env)
         load_service()
     passed = options.fd is not None or is_passed(os.environ)
-    serve(TARGET, listener, passed=passed, workers=env.web_workers, threads=env.web_threads, preload=options.preload)
+    serve(TARGET, listener, passed=passed, workers=chosen.workers, threads=chosen.threads, preload=options.preload)

@@ -16,6 +16,10 @@ from config.stack.plan import ROOT
 # what web server, relay, workers and beat need besides Django's apps
 ENTRANCES = (
     "config.urls",
+    "apps.core.api.schema",
+    "apps.core.http.pages",
+    "apps.events.api.described",
+    "apps.tour.views",
     "config.server.serve",
     "granian",
     "apps.events.management.commands.relay",

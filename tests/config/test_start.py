@@ -40,13 +40,24 @@ def test_no_request_waits_until_tokens_can_be_read() -> None:
     assert "jwt" in run("import config.wsgi")
 
 
-def test_the_main_process_of_a_web_server_loads_settings_and_no_models() -> None:
-    program = "import config.server.serve; from django.conf import settings; settings.ENV"
+def test_the_main_process_of_a_web_server_loads_no_part_of_the_service() -> None:
+    program = "import config.server.serve, granian, granian.server.mp"
+    assert run(program, ("django", "prometheus_client", "psycopg", "watchfiles", *HEAVY)) == []
+
+
+def test_settings_load_no_models() -> None:
+    program = "from django.conf import settings; settings.ENV"
     assert run(program, ("django.db.models", "django.forms", "django.template", *HEAVY)) == []
 
 
 def test_the_web_server_loads_no_library_for_what_nobody_asks() -> None:
-    assert run("import config.wsgi, config.urls", ("requests", "rich", "jinja2")) == []
+    unused = ("requests", "rich", "jinja2", "pygments", "watchfiles", "anyio", "cryptography.x509")
+    assert run("import config.wsgi, config.urls", unused) == []
+
+
+def test_the_web_server_loads_what_only_some_ask_for_when_they_ask() -> None:
+    pages = ("httpx", "markdown_it", "drf_spectacular.openapi", "unittest", "yaml")
+    assert run("import config.wsgi, config.urls", (*pages, "segno", "cryptography.fernet")) == []
 
 
 def test_the_web_server_loads_a_tracer_only_if_somebody_takes_traces() -> None:

@@ -16,9 +16,11 @@ from tests.waiting import wait_for
 
 
 def logged_in() -> set[int]:
-    """The ids of PostgreSQL's processes that serve this test's database."""
+    """The ids of PostgreSQL's processes that serve this test's database; one that cleans up tables is none of them."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pid FROM pg_stat_activity WHERE datname = current_database()")
+        cursor.execute(
+            "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND backend_type = 'client backend'"
+        )
         return {pid for (pid,) in cursor.fetchall()}
 
 

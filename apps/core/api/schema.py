@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.extensions import OpenApiSerializerFieldExtension
 from drf_spectacular.generators import SchemaGenerator
 from drf_spectacular.openapi import AutoSchema
-from drf_spectacular.utils import extend_schema_serializer
+from drf_spectacular.utils import extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.permissions import AllowAny
 from rest_framework.settings import api_settings
@@ -174,6 +174,13 @@ class EveryVersion(SchemaGenerator):
     def _get_paths_and_endpoints(self) -> list[Any]:
         endpoints = super()._get_paths_and_endpoints()  # type: ignore[no-untyped-call]
         return [endpoint for endpoint in endpoints if endpoint[0].startswith(f"/api/{self.api_version}/")]
+
+    def create_view(self, callback: Any, method: str, request: Any = None) -> Any:
+        handler = getattr(callback.cls, method.lower())
+        # once: the library keeps what it is told
+        if operation := vars(handler).pop("documented", None):
+            extend_schema(**operation)(handler)
+        return super().create_view(callback, method, request)  # type: ignore[no-untyped-call]
 
 
 def describe_every_answer(result: dict[str, Any], **_: Any) -> dict[str, Any]:

@@ -16,9 +16,6 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
-from prometheus_client import values
-from prometheus_client.multiprocess import mark_process_dead
-
 # prometheus_client's own name for the folder
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
@@ -70,6 +67,8 @@ def share(folder: Path) -> None:
 
     Call it before the first metric is made. Raises OSError if the folder cannot be used.
     """
+    from prometheus_client import values  # noqa: PLC0415 - who only empties a folder counts nothing
+
     Shared.slots = Slots(folder)
     values.ValueClass = values.MultiProcessValue(Shared.slots.mine)  # type: ignore[no-untyped-call]
 
@@ -86,6 +85,8 @@ def start_afresh(folder: Path) -> None:
 
 
 def _clear_gauges(number: int, folder: Path) -> None:
+    from prometheus_client.multiprocess import mark_process_dead  # noqa: PLC0415 - as above
+
     mark_process_dead(number, str(folder))  # type: ignore[no-untyped-call]
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema_field
 from rest_framework import serializers
 from rest_framework.request import Request
 
-from apps.core.api.components import ANY_OBJECT, PAGE, Id, example
+from apps.core.api.components import ANY_OBJECT, PAGE, Id, documented, example
 from apps.core.api.pagination import read_cursor, read_limit, write_cursor
 from apps.core.api.views import ApiView, IsStaff
 from apps.core.errors import FieldProblem, Invalid, together
@@ -64,7 +64,7 @@ class EventFeed(ApiView):
     answers: ClassVar = {"get": lambda version: {200: Feed}}
     sends: ClassVar = {"get": ("Cache-Control",)}
 
-    @extend_schema(
+    @documented(
         parameters=[
             *PAGE,
             OpenApiParameter("type", EVENT_TYPE, description="Only events of this type."),

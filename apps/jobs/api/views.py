@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from django.http import HttpResponse, StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from apps.core.api.components import documented
 from apps.core.api.views import ApiView, StreamView, address, caller, run_once
 from apps.core.http.refusals import MalformedBody
 from apps.core.http.renderers import json_answer
@@ -38,7 +38,7 @@ class Process(StreamView):
             self.rows = self._count_rows(request)
 
     @run_once
-    @extend_schema(request=Table, operation_id="process")
+    @documented(request=Table, operation_id="process")
     def post(self, request: Request) -> HttpResponse:
         """Start the statistics of the columns of a table of up to 10 MB, each row up to 262,144 characters."""
         command = SubmitJob("process", caller(request).id, {}, total=self.rows, upload=self.upload(request))
@@ -60,12 +60,12 @@ class TaskDetail(ApiView):
     answers: ClassVar = {"get": lambda version: {200: Task}, "delete": lambda version: {202: Task}}
     sends: ClassVar = {"get": ("Cache-Control",)}
 
-    @extend_schema(operation_id="tasks_retrieve")
+    @documented(operation_id="tasks_retrieve")
     def get(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
         """Where the job stands, and its result once there is one."""
         return json_answer(self._job(request, task_id), headers={"Cache-Control": "no-store"})
 
-    @extend_schema(operation_id="tasks_cancel")
+    @documented(operation_id="tasks_cancel")
     def delete(self, request: Request, task_id: uuid.UUID) -> HttpResponse:
         """Cancel the job."""
         self._job(request, task_id)
@@ -81,7 +81,7 @@ class TaskErrors(ApiView):
 
     sends: ClassVar = {"get": ("Content-Disposition", "Cache-Control")}
 
-    @extend_schema(operation_id="tasks_errors", responses={(200, CSV): OpenApiTypes.STR})
+    @documented(operation_id="tasks_errors", responses={(200, CSV): OpenApiTypes.STR})
     def get(self, request: Request, task_id: uuid.UUID) -> StreamingHttpResponse:
         """Every refused line as CSV: line, code, detail. 404 if the job has refused none so far."""
         self.bus.ask(GetJob(task_id, caller(request).id, caller(request).is_staff))

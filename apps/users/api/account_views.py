@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
+from apps.core.api.components import documented
 from apps.core.api.views import ApiView, caller, run_once
 from apps.core.errors import NotAuthenticated
 from apps.core.http.client import client_network
@@ -50,7 +50,7 @@ class PasswordChange(AccountView):
     """A new password for somebody who knows the old one."""
 
     @run_once
-    @extend_schema(request=PasswordBody, responses={204: None}, operation_id="auth_password")
+    @documented(request=PasswordBody, responses={204: None}, operation_id="auth_password")
     def post(self, request: Request) -> HttpResponse:
         """Change the password; every other session ends, and a mail says so."""
         given = self.valid(PasswordBody, request)
@@ -64,7 +64,7 @@ class PasswordReset(MailView):
     """A link for a new password."""
 
     @run_once
-    @extend_schema(request=ResetBody, responses={202: None}, operation_id="auth_password_reset", auth=[])
+    @documented(request=ResetBody, responses={202: None}, operation_id="auth_password_reset", auth=[])
     def post(self, request: Request) -> HttpResponse:
         """Mail a link to the user with this address, if there is one; the answer is the same if there is none."""
         self.bus.execute(RequestPasswordReset(self.valid(ResetBody, request)["email"]))
@@ -75,7 +75,7 @@ class PasswordResetConfirm(LinkView):
     """A new password for somebody who has the link."""
 
     @run_once
-    @extend_schema(request=NewPasswordBody, responses={204: None}, operation_id="auth_password_reset_confirm", auth=[])
+    @documented(request=NewPasswordBody, responses={204: None}, operation_id="auth_password_reset_confirm", auth=[])
     def post(self, request: Request) -> HttpResponse:
         """Set the password with the token of the link, once; all sessions end, and a mail says so."""
         given = self.valid(NewPasswordBody, request)
@@ -87,7 +87,7 @@ class EmailVerification(LinkView):
     """An address is shown to be its user's."""
 
     @run_once
-    @extend_schema(request=TokenBody, responses={204: None}, operation_id="auth_email_verification", auth=[])
+    @documented(request=TokenBody, responses={204: None}, operation_id="auth_email_verification", auth=[])
     def post(self, request: Request) -> HttpResponse:
         """Verify the address, or make the change of it, that the link of a mail is about."""
         self.bus.execute(VerifyEmail(self.valid(TokenBody, request)["token"]))
@@ -103,7 +103,7 @@ class EmailVerificationResend(ApiView):
     needs_body = False
 
     @run_once
-    @extend_schema(request=ResendBody, responses={202: None}, operation_id="auth_email_verification_resend")
+    @documented(request=ResendBody, responses={202: None}, operation_id="auth_email_verification_resend")
     def post(self, request: Request) -> HttpResponse:
         """Mail another link to the caller, or to the user with this address: whoever cannot log in has no token.
 
@@ -121,7 +121,7 @@ class EmailChange(AccountView):
     """Another address."""
 
     @run_once
-    @extend_schema(request=EmailBody, responses={202: None}, operation_id="auth_email")
+    @documented(request=EmailBody, responses={202: None}, operation_id="auth_email")
     def post(self, request: Request) -> HttpResponse:
         """Mail a link to the new address; once it is confirmed, the old one is told, and can undo it for 72 hours."""
         given, network = self.valid(EmailBody, request), client_network(request)
@@ -133,7 +133,7 @@ class EmailUndo(LinkView):
     """The old address is the user's again."""
 
     @run_once
-    @extend_schema(request=TokenBody, responses={204: None}, operation_id="auth_email_undo", auth=[])
+    @documented(request=TokenBody, responses={204: None}, operation_id="auth_email_undo", auth=[])
     def post(self, request: Request) -> HttpResponse:
         """Undo a change of the address; the password and every session end, and a mail lets the user choose anew."""
         self.bus.execute(UndoEmailChange(self.valid(TokenBody, request)["token"]))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from apps.core.api.components import documented
 from apps.core.api.underlying import django_request
 from apps.core.api.views import ApiView, caller, run_once
 from apps.core.http.client import client_network
@@ -31,7 +31,7 @@ class Totp(ApiView):
     sends: ClassVar = {"post": ("Cache-Control",)}
 
     @run_once
-    @extend_schema(request=None, operation_id="auth_totp_begin")
+    @documented(request=None, operation_id="auth_totp_begin")
     def post(self, request: Request) -> HttpResponse:
         """Draw a secret for an authenticator app; it counts once a code of it is confirmed."""
         self.no_body(request)
@@ -40,7 +40,7 @@ class Totp(ApiView):
         drawn = self.bus.execute(BeginTotp(caller(request).id))
         return json_answer({"secret": drawn.secret, "uri": drawn.uri, "qr": svg(drawn.uri)}, headers=NEVER_KEPT)
 
-    @extend_schema(request=OtpCode, operation_id="auth_totp_remove")
+    @documented(request=OtpCode, operation_id="auth_totp_remove")
     def delete(self, request: Request) -> HttpResponse:
         """Remove the second factor, by a code or a recovery code; every other session ends."""
         code = self.valid(OtpCode, request)["code"]
@@ -60,7 +60,7 @@ class TotpConfirm(ApiView):
     sends: ClassVar = {"post": ("Cache-Control",)}
 
     @run_once
-    @extend_schema(request=OtpCode, operation_id="auth_totp_confirm")
+    @documented(request=OtpCode, operation_id="auth_totp_confirm")
     def post(self, request: Request) -> HttpResponse:
         """Confirm the secret by a code of it: from now on a log-in needs one. Every other session ends."""
         self.subject_id = caller(request).id

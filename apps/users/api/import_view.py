@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from apps.core.api.components import documented
 from apps.core.api.views import IsStaff, StreamView, caller, run_once
 from apps.core.http.refusals import MalformedBody
 from apps.jobs.api.kinds import FileParser, TaskAccepted, accepted
@@ -51,7 +51,7 @@ class UserImport(StreamView):
     sends: ClassVar = {"post": ("Location",)}
 
     @run_once
-    @extend_schema(
+    @documented(
         request={CSV_TYPE: text_like("email,name\nada@example.com,Ada\n"), NDJSON_TYPE: text_like(NDJSON_EXAMPLE)},
         operation_id="users_import",
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from apps.core.api.components import documented
 from apps.core.api.views import ApiView, caller, run_once
 from apps.jobs.api.kinds import TaskAccepted, accepted
 from apps.jobs.commands import SubmitJob
@@ -20,7 +20,7 @@ class MeExport(ApiView):
     sends: ClassVar = {"post": ("Location",)}
 
     @run_once
-    @extend_schema(request=None, operation_id="users_me_export")
+    @documented(request=None, operation_id="users_me_export")
     def post(self, request: Request) -> HttpResponse:
         """Start the export; its result is kept for a day."""
         self.no_body(request)

@@ -6,9 +6,9 @@ import uuid
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
+from apps.core.api.components import documented
 from apps.core.api.underlying import django_request
 from apps.core.api.views import ApiView, caller, run_once
 from apps.core.http.client import client_area
@@ -36,13 +36,13 @@ class Sessions(ApiView):
     answers: ClassVar = {"get": lambda version: {200: SessionList}, "delete": lambda version: {204: None}}
     sends: ClassVar = {"get": ("Cache-Control",)}
 
-    @extend_schema(operation_id="auth_sessions_list")
+    @documented(operation_id="auth_sessions_list")
     def get(self, request: Request) -> HttpResponse:
         """Where the caller is logged in: up to 100 sessions, newest first, the caller's own among them."""
         found = self.bus.ask(ListSessions(claims_given(request)))
         return json_answer({"results": list(map(_shown, found))}, headers={"Cache-Control": "no-store"})
 
-    @extend_schema(operation_id="auth_sessions_end_others")
+    @documented(operation_id="auth_sessions_end_others")
     def delete(self, request: Request) -> HttpResponse:
         """Log out everywhere else, the admin included: every session but the caller's own ends, listed or not."""
         self.bus.execute(EndSessions(caller(request).id, claims_given(request).session_id))
@@ -54,7 +54,7 @@ class SessionDetail(ApiView):
 
     answers: ClassVar = {"delete": lambda version: {204: None}}
 
-    @extend_schema(operation_id="auth_sessions_end")
+    @documented(operation_id="auth_sessions_end")
     def delete(self, request: Request, session_id: uuid.UUID) -> HttpResponse:
         """End the session: its tokens stop at once."""
         self.bus.execute(EndSession(caller(request).id, session_id))
@@ -67,7 +67,7 @@ class LogOut(ApiView):
     answers: ClassVar = {"post": lambda version: {204: None}}
 
     @run_once
-    @extend_schema(request=None, operation_id="auth_logout")
+    @documented(request=None, operation_id="auth_logout")
     def post(self, request: Request) -> HttpResponse:
         """End the session that this token belongs to: its tokens stop at once."""
         self.no_body(request)

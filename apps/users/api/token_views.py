@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
+from apps.core.api.components import documented
 from apps.core.api.views import ApiView, run_once
 from apps.core.http.client import client_network
 from apps.core.http.renderers import json_answer
@@ -43,7 +43,7 @@ class TokenObtain(OpenView):
     problems: ClassVar = {"post": (401, 403)}
 
     @run_once
-    @extend_schema(request=Credentials, responses={200: TokenAnswer}, operation_id="auth_token", auth=[])
+    @documented(request=Credentials, responses={200: TokenAnswer}, operation_id="auth_token", auth=[])
     def post(self, request: Request) -> HttpResponse:
         """A pair of tokens for an e-mail and a password; 401 `otp_required` asks for a code of the second factor."""
         given = self.valid(Credentials, request)
@@ -57,7 +57,7 @@ class TokenRefresh(OpenView):
     problems: ClassVar = {"post": (401, 403)}
 
     @run_once
-    @extend_schema(request=RefreshBody, responses={200: TokenAnswer}, operation_id="auth_token_refresh", auth=[])
+    @documented(request=RefreshBody, responses={200: TokenAnswer}, operation_id="auth_token_refresh", auth=[])
     def post(self, request: Request) -> HttpResponse:
         """A new pair for a refresh token, which is used up by it."""
         given = self.valid(RefreshBody, request)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 
-from apps.core.api.components import CONDITIONS, NO_NUL, PAGE
+from apps.core.api.components import CONDITIONS, NO_NUL, PAGE, documented
 from apps.core.api.conditional import cache_headers, check_change, not_modified
 from apps.core.api.pagination import paged
 from apps.core.api.views import ApiView, caller, member, run_once
@@ -51,7 +51,7 @@ class UserList(LateCheck):
     sends: ClassVar = {"post": ("Location", *TAGGED), "get": ("Link", "Cache-Control", "Vary")}
 
     @run_once
-    @extend_schema(request=NewUser, operation_id="users_register")
+    @documented(request=NewUser, operation_id="users_register")
     def post(self, request: Request) -> HttpResponse:
         """Register a user; a welcome e-mail and the profile follow by themselves."""
         command = RegisterUser(**self.valid(NewUser, request))
@@ -62,7 +62,7 @@ class UserList(LateCheck):
         headers = {**cache_headers(shape.tag(row)), "Location": member(request, user.id)}
         return json_answer(shape.represent(row), 201, headers)
 
-    @extend_schema(
+    @documented(
         parameters=[
             *PAGE,
             OpenApiParameter(
@@ -73,7 +73,7 @@ class UserList(LateCheck):
             OpenApiParameter("is_active", bool, description="Only users who are, or are not, active."),
         ],
         operation_id="users_list",
-        auth=[{"bearer": []}],  # type: ignore[list-item] # a security requirement, as it ends up in the schema
+        auth=[{"bearer": []}],
     )
     def get(self, request: Request) -> HttpResponse:
         """A page of users, newest first."""
@@ -104,7 +104,7 @@ class UserDetail(ApiView):
     }
     sends: ClassVar = {"get": TAGGED, "patch": TAGGED}
 
-    @extend_schema(parameters=[*CONDITIONS], operation_id="users_retrieve")
+    @documented(parameters=[*CONDITIONS], operation_id="users_retrieve")
     def get(self, request: Request, user_id: int) -> HttpResponse:
         """The user, or 304."""
         row = self._row(request, user_id)
@@ -112,7 +112,7 @@ class UserDetail(ApiView):
         tag = shape.tag(row)
         return not_modified(request, tag) or json_answer(shape.represent(row), headers=cache_headers(tag))
 
-    @extend_schema(request=UserChanges, parameters=[*CONDITIONS], operation_id="users_update")
+    @documented(request=UserChanges, parameters=[*CONDITIONS], operation_id="users_update")
     def patch(self, request: Request, user_id: int) -> HttpResponse:
         """Change the name; for staff also whether the user is active."""
         expected = self._expected_version(request, user_id)
@@ -124,7 +124,7 @@ class UserDetail(ApiView):
         shape = representation(request)
         return json_answer(shape.represent(row), headers=cache_headers(shape.tag(row)))
 
-    @extend_schema(parameters=[*CONDITIONS], responses={204: None}, operation_id="users_delete")
+    @documented(parameters=[*CONDITIONS], responses={204: None}, operation_id="users_delete")
     def delete(self, request: Request, user_id: int) -> HttpResponse:
         """Delete the user; staff only."""
         expected = self._expected_version(request, user_id)
@@ -147,17 +147,17 @@ class Me(UserDetail):
 
     deletes_by_body = True
 
-    @extend_schema(operation_id="users_me_retrieve", parameters=[*CONDITIONS])
+    @documented(operation_id="users_me_retrieve", parameters=[*CONDITIONS])
     def get(self, request: Request, user_id: int = 0) -> HttpResponse:
         """The caller, or 304."""
         return super().get(request, caller(request).id)
 
-    @extend_schema(operation_id="users_me_update", request=UserChanges, parameters=[*CONDITIONS])
+    @documented(operation_id="users_me_update", request=UserChanges, parameters=[*CONDITIONS])
     def patch(self, request: Request, user_id: int = 0) -> HttpResponse:
         """Change the caller."""
         return super().patch(request, caller(request).id)
 
-    @extend_schema(operation_id="users_me_delete", request=Leaving, parameters=[*CONDITIONS], responses={204: None})
+    @documented(operation_id="users_me_delete", request=Leaving, parameters=[*CONDITIONS], responses={204: None})
     def delete(self, request: Request, user_id: int = 0) -> HttpResponse:
         """Erase the caller's account, for their password and a code of their second factor, if they have one."""
         user_id = caller(request).id

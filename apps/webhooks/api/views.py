@@ -6,11 +6,10 @@ from dataclasses import asdict
 from typing import Any, ClassVar
 
 from django.http import HttpResponse
-from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from apps.core.api.components import PAGE
+from apps.core.api.components import PAGE, documented
 from apps.core.api.pagination import paged
 from apps.core.api.views import ApiView, IsStaff, member, run_once
 from apps.core.http.renderers import json_answer
@@ -70,14 +69,14 @@ class EndpointList(TargetView):
     sends: ClassVar = {"post": ("Location", "Cache-Control"), "get": ("Link", "Cache-Control")}
 
     @run_once
-    @extend_schema(request=EndpointBody, operation_id="webhooks_create")
+    @documented(request=EndpointBody, operation_id="webhooks_create")
     def post(self, request: Request) -> HttpResponse:
         """Make an endpoint; its secret is in this answer and never shown again."""
         made = self.bus.execute(RegisterEndpoint(**given(self, EndpointBody, request)))
         headers = {**NO_STORE, "Location": member(request, made.id)}
         return json_answer(shown(made), 201, headers)
 
-    @extend_schema(parameters=[*PAGE], operation_id="webhooks_list")
+    @documented(parameters=[*PAGE], operation_id="webhooks_list")
     def get(self, request: Request) -> HttpResponse:
         """A page of endpoints, newest first."""
         return paged(request, lambda limit, cursor: self.bus.ask(ListEndpoints(limit, cursor)), represent, NO_STORE)
@@ -93,18 +92,18 @@ class EndpointDetail(TargetView):
     }
     sends: ClassVar = {"get": ("Cache-Control",), "patch": ("Cache-Control",)}
 
-    @extend_schema(operation_id="webhooks_retrieve")
+    @documented(operation_id="webhooks_retrieve")
     def get(self, request: Request, webhook_id: int) -> HttpResponse:
         """The endpoint, without its secret."""
         return json_answer(represent(self.bus.ask(GetEndpoint(webhook_id))), headers=NO_STORE)
 
-    @extend_schema(request=EndpointChanges, operation_id="webhooks_update")
+    @documented(request=EndpointChanges, operation_id="webhooks_update")
     def patch(self, request: Request, webhook_id: int) -> HttpResponse:
         """Change the endpoint."""
         changes = given(self, EndpointChanges, request)
         return json_answer(shown(self.bus.execute(UpdateEndpoint(webhook_id, **changes))), headers=NO_STORE)
 
-    @extend_schema(responses={204: None}, operation_id="webhooks_delete")
+    @documented(responses={204: None}, operation_id="webhooks_delete")
     def delete(self, request: Request, webhook_id: int) -> HttpResponse:
         """Delete the endpoint and its deliveries."""
         self.bus.execute(DeleteEndpoint(webhook_id))
@@ -119,7 +118,7 @@ class EndpointSecret(StaffView):
     sends: ClassVar = {"post": ("Cache-Control",)}
 
     @run_once
-    @extend_schema(request=None, operation_id="webhooks_rotate_secret")
+    @documented(request=None, operation_id="webhooks_rotate_secret")
     def post(self, request: Request, webhook_id: int) -> HttpResponse:
         """A new secret; the old one still signs beside it for 24 hours."""
         self.no_body(request)
@@ -133,7 +132,7 @@ class EndpointTest(StaffView):
     answers: ClassVar = {"post": lambda version: {202: DeliveryAccepted}}
 
     @run_once
-    @extend_schema(request=None, operation_id="webhooks_test")
+    @documented(request=None, operation_id="webhooks_test")
     def post(self, request: Request, webhook_id: int) -> HttpResponse:
         """Send a message of type webhook.test."""
         self.no_body(request)
@@ -147,7 +146,7 @@ class DeliveryList(StaffView):
     answers: ClassVar = {"get": lambda version: {200: DeliveryPage}}
     sends: ClassVar = {"get": ("Link", "Cache-Control")}
 
-    @extend_schema(parameters=[*PAGE], operation_id="webhooks_deliveries")
+    @documented(parameters=[*PAGE], operation_id="webhooks_deliveries")
     def get(self, request: Request, webhook_id: int) -> HttpResponse:
         """A page of deliveries, newest first."""
         return paged(
@@ -165,7 +164,7 @@ class DeliveryRetry(StaffView):
     answers: ClassVar = {"post": lambda version: {202: DeliveryAccepted}}
 
     @run_once
-    @extend_schema(request=None, operation_id="webhooks_delivery_retry")
+    @documented(request=None, operation_id="webhooks_delivery_retry")
     def post(self, request: Request, webhook_id: int, delivery_id: int) -> HttpResponse:
         """Send the delivery again at once, under the same webhook-id."""
         self.no_body(request)
