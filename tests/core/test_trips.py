@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 from django.db import DataError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from apps.core.bus import send_later
 
@@ -149,3 +151,38 @@ def test_a_transaction_without_a_statement_is_no_trip() -> None:
         pass
     assert connection.connection.waiting == []
     assert words() == []
+
+
+def read(sql: str, *values: object) -> list[tuple[object, ...]]:
+    ours: Any = connection
+    with ours.reading_cursor() as cursor:
+        cursor.execute(sql, values)
+        rows: list[tuple[object, ...]] = cursor.fetchall()
+        return rows
+
+
+AS_SENT = (
+    "SELECT word, (SELECT query FROM pg_stat_activity WHERE pid = pg_backend_pid()) FROM trips_noted WHERE word = %s"
+)
+
+
+def test_a_reading_cursor_sends_values_beside_the_statement() -> None:
+    with transaction.atomic():
+        note("first")
+    [(word, sent)] = read(AS_SENT, "first")
+    assert (word, sent) == ("first", AS_SENT.replace("%s", "$1"))
+
+
+def test_in_front_of_a_reading_cursor_s_statement_travels_what_waits() -> None:
+    with transaction.atomic():
+        note("first")
+        [(word, sent)] = read(AS_SENT, "first")
+        assert word == "first"
+        assert "INSERT INTO" in str(sent)
+    assert words() == ["first"]
+
+
+def test_a_reading_cursor_s_errors_are_django_s_and_its_statements_are_counted() -> None:
+    with pytest.raises(DataError), CaptureQueriesContext(connection) as asked:
+        read("SELECT 1 / %s::int", 0)
+    assert [one["sql"] for one in asked] == ["SELECT 1 / $1::int"]

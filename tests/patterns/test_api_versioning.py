@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -236,7 +236,7 @@ class ReadsMore(UserV1):
     """Shows a field that it does not ask for."""
 
     @classmethod
-    def represent(cls, row: Mapping[str, Any]) -> dict[str, Any]:
+    def represent(cls, row: dict[str, Any]) -> dict[str, Any]:
         return super().represent(row) | {"staff": row["is_staff"]}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from django.core import signing
 from django.http import HttpResponse
@@ -100,12 +100,12 @@ def paged(
 
 def _link(request: Request, after: str | None, before: str | None) -> str:
     """The `Link` header; filters are kept."""
-    kept = [(name, value) for name, values in request.query_params.lists() if name != "cursor" for value in values]
-    path = request.build_absolute_uri(request.path)
+    given = [(name, value) for name, values in request.query_params.lists() if name != "cursor" for value in values]
+    path, kept = request.build_absolute_uri(request.path), urlencode(given)
 
-    def link(relation: str, *more: tuple[str, str]) -> str:
-        query = urlencode([*kept, *more])
+    def link(relation: str, *more: str) -> str:
+        query = "&".join([*([kept] if kept else []), *more])
         return f'<{path}{"?" if query else ""}{query}>; rel="{relation}"'
 
-    others = [link(name, ("cursor", cursor)) for cursor, name in ((after, "next"), (before, "prev")) if cursor]
+    others = [link(name, f"cursor={quote(cursor)}") for cursor, name in ((after, "next"), (before, "prev")) if cursor]
     return ", ".join([link("first"), *others])

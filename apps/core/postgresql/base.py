@@ -1,4 +1,4 @@
-"""Django's PostgreSQL backend, with five changes.
+"""Django's PostgreSQL backend, with six changes.
 
 A pooled connection that the server has closed is noticed without asking the server: a look at the socket costs
 microseconds, psycopg's own check a round trip, and when all connections die at once that check backs off for seconds.
@@ -6,7 +6,8 @@ If the time zone is UTC, times are read by psycopg's loader in C instead of Djan
 take longer than the option `slow_ms` are logged, by their cursor, in every thread that connects: Django's own
 execute_wrapper covers only one connection and one block. BEGIN, and what is sent for later, travel with other
 statements: see trips.py. And a pooled connection gives up a server that has not answered within the option
-`answer_within`, in seconds, if it is not changing the schema: see patience.py.
+`answer_within`, in seconds, if it is not changing the schema: see patience.py. And `reading_cursor` sends a statement's
+values beside it, where Django's cursors write them into its text, in Python.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from typing import Any
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 from django.db.backends.utils import debug_transaction
-from psycopg import Connection
+from psycopg import Connection, Cursor
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg_pool import ConnectionPool
 
@@ -61,10 +62,14 @@ class DatabaseWrapper(base.DatabaseWrapper):
         if self._in_utc:
             parameters["context"].adapters.register_loader("timestamptz", TimestamptzLoader)
         parameters.pop("answer_within", None)
-        parameters["cursor_factory"] = together(parameters["cursor_factory"])
-        if slow_ms := parameters.pop("slow_ms", 0):
-            parameters["cursor_factory"] = timed(parameters["cursor_factory"], slow_ms)
+        parameters.pop("slow_ms", None)
+        parameters["cursor_factory"] = self.kind_of_cursor(parameters["cursor_factory"])
         return parameters
+
+    def kind_of_cursor(self, kind: Any) -> Any:
+        """The psycopg cursor class `kind`, with what this backend adds to it."""
+        slow_ms, kind = self.settings_dict["OPTIONS"].get("slow_ms", 0), together(kind)
+        return timed(kind, slow_ms) if slow_ms else kind
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         connection = super().get_new_connection(conn_params)
@@ -85,6 +90,18 @@ class DatabaseWrapper(base.DatabaseWrapper):
             make: Any = base.ServerSideCursor
             return make(self.connection, name=name, scrollable=False, withhold=self.autocommit)
         return self.connection.cursor()
+
+    def reading_cursor(self) -> Any:
+        """A cursor for a statement whose values PostgreSQL can tell the types of; less work than `cursor()`.
+
+        It is `cursor()` itself if something waits to be sent: what travels together is one text.
+        """
+        self.ensure_connection()
+        if self.connection.waiting:
+            return self.cursor()
+        with self.wrap_database_errors:
+            prepare: Any = self._prepare_cursor  # type: ignore[attr-defined] # the stubs know public methods only
+            return prepare(self.kind_of_cursor(Cursor)(self.connection))
 
     def send_later(self, sql: str, params: Sequence[Any]) -> None:
         """Send `sql` with the next statement, COMMIT included; only inside a transaction, and without an answer."""

@@ -34,8 +34,8 @@ class ShowsProfile(v1.UserV1):
     """A user with their profile."""
 
     @classmethod
-    def represent(cls, row: Mapping[str, Any]) -> dict[str, Any]:
-        shown = super().represent(row)
+    def represent(cls, row: dict[str, Any]) -> dict[str, Any]:
+        shown = dict(super().represent(row))
         profile = {name: shown.pop(f"profile_{name}") for name in FIELDS}
         return shown | {"profile": profile if has_profile(row) else None}
 

@@ -45,10 +45,10 @@ class UserV1(serializers.Serializer[Any]):
     tagged_by: tuple[str, ...] = ("version",)
 
     @classmethod
-    def represent(cls, row: Mapping[str, Any]) -> dict[str, Any]:
-        """The representation of a row with at least the fields that `shows` names."""
-        # a row that was read for a list has just these
-        return dict(row) if len(row) == len(cls.shows) else {name: row[name] for name in cls.shows}
+    def represent(cls, row: dict[str, Any]) -> dict[str, Any]:
+        """The representation of a row with at least the fields that `shows` names: itself, if it has no more."""
+        # as one that was read for a list
+        return row if len(row) == len(cls.shows) else {name: row[name] for name in cls.shows}
 
     @classmethod
     def tag(cls, row: Mapping[str, Any]) -> str:

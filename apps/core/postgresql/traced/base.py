@@ -29,10 +29,8 @@ class Filled(str):
 class DatabaseWrapper(base.DatabaseWrapper):
     """A database connection whose trips are spans."""
 
-    def get_connection_params(self) -> dict[str, Any]:
-        parameters = super().get_connection_params()
-        parameters["cursor_factory"] = traced(parameters["cursor_factory"])
-        return parameters
+    def kind_of_cursor(self, kind: Any) -> Any:
+        return traced(super().kind_of_cursor(kind))
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         # waits here, if the pool has none to give
