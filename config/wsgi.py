@@ -14,7 +14,10 @@ application = get_wsgi_application()
 # only now are there settings to be read
 from apps.core.telemetry import pulse  # noqa: E402
 from apps.users import signing  # noqa: E402, F401 - here, so that no request waits for its import
-from config import tracing  # noqa: E402
+from config import (  # noqa: E402
+    tracing,
+    urls,  # noqa: F401 - as above
+)
 
 pulse.start("web")
 tracing.ready()

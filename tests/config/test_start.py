@@ -36,8 +36,9 @@ def test_the_stack_starts_without_an_http_client() -> None:
     assert run("import config.stack.run") == []
 
 
-def test_no_request_waits_until_tokens_can_be_read() -> None:
-    assert "jwt" in run("import config.wsgi")
+def test_no_request_waits_until_routes_are_there_and_tokens_can_be_read() -> None:
+    needed = ["apps.users.api.views", "config.urls", "jwt"]
+    assert run("import config.wsgi", tuple(needed)) == needed
 
 
 def test_the_main_process_of_a_web_server_loads_no_part_of_the_service() -> None:

@@ -94,10 +94,11 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def reading_cursor(self) -> Any:
         """A cursor for a statement whose values PostgreSQL can tell the types of; less work than `cursor()`.
 
-        It is `cursor()` itself if something waits to be sent: what travels together is one text.
+        It is `cursor()` itself if something waits to be sent, since what travels together is one text, and in a time
+        zone that Django's loader of times is for.
         """
         self.ensure_connection()
-        if self.connection.waiting:
+        if self.connection.waiting or not self._in_utc:
             return self.cursor()
         with self.wrap_database_errors:
             prepare: Any = self._prepare_cursor  # type: ignore[attr-defined] # the stubs know public methods only
