@@ -5,10 +5,14 @@ from __future__ import annotations
 import errno
 import random
 import socket
+from collections import deque
 
 # below every system's range for outgoing connections, or one of those could take the port while a server restarts
 FIRST, LAST = 20000, 29999
 ATTEMPTS = 200
+# a server has long begun to listen by the time that so many more are drawn
+KEPT = 64
+_drawn: deque[socket.socket] = deque()
 
 
 def parse_port(text: str) -> int:
@@ -35,14 +39,28 @@ def is_free(host: str, port: int) -> bool:
 
 
 def free_port(preferred: int | None = None) -> int:
-    """A free port on 127.0.0.1: `preferred` if it still is, else one drawn at random."""
+    """A free port on 127.0.0.1: `preferred` if it still is, else a random one that nobody else draws for a while."""
     if preferred and is_free("127.0.0.1", preferred):
         return preferred
     for _ in range(ATTEMPTS):
         port = random.randint(FIRST, LAST)
-        if is_free("127.0.0.1", port):
+        if is_free("127.0.0.1", port) and _mark(port):
             return port
     raise OSError(f"no free port between {FIRST} and {LAST}")
+
+
+def _mark(port: int) -> bool:
+    """Tell all processes of this machine that `port` is drawn, by the UDP port of that number; False if one has it."""
+    mark = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        mark.bind(("127.0.0.1", port))
+    except OSError:
+        mark.close()
+        return False
+    _drawn.append(mark)
+    if len(_drawn) > KEPT:
+        _drawn.popleft().close()
+    return True
 
 
 def is_listening(number: int) -> bool:
