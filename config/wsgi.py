@@ -12,12 +12,10 @@ choose_settings("config.settings.production")
 application = get_wsgi_application()
 
 # only now are there settings to be read
+import config.urls  # noqa: E402, F401 - here, so that no request waits for its import
 from apps.core.telemetry import pulse  # noqa: E402
-from apps.users import signing  # noqa: E402, F401 - here, so that no request waits for its import
-from config import (  # noqa: E402
-    tracing,
-    urls,  # noqa: F401 - as above
-)
+from apps.users import signing  # noqa: E402, F401 - as above
+from config import tracing  # noqa: E402
 
 pulse.start("web")
 tracing.ready()

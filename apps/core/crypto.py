@@ -48,25 +48,23 @@ class Box:
         try:
             return _opened(closed, self._keys[:1]), None
         except Unreadable:
-            text = _opened(closed, self._keys[1:])
+            text = self.open(closed)
         return text, self.close(text)
 
 
 def _fernet(secret_key: str, purpose: str) -> Fernet:
-    from cryptography.fernet import Fernet  # noqa: PLC0415 - see above
-    from cryptography.hazmat.primitives import hashes  # noqa: PLC0415
-    from cryptography.hazmat.primitives.kdf.hkdf import HKDF  # noqa: PLC0415
+    from cryptography.fernet import Fernet
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
     key = HKDF(hashes.SHA256(), 32, salt=None, info=purpose.encode()).derive(secret_key.encode())
     return Fernet(base64.urlsafe_b64encode(key))
 
 
 def _opened(closed: str, keys: Sequence[Fernet]) -> str:
-    from cryptography.fernet import InvalidToken  # noqa: PLC0415 - see above
+    from cryptography.fernet import InvalidToken, MultiFernet
 
-    for key in keys:
-        try:
-            return key.decrypt(closed.encode()).decode()
-        except (InvalidToken, ValueError):
-            continue
-    raise Unreadable("it was closed with a key that is neither SECRET_KEY nor a fallback")
+    try:
+        return MultiFernet(keys).decrypt(closed.encode()).decode()
+    except (InvalidToken, ValueError):
+        raise Unreadable("it was closed with a key that is neither SECRET_KEY nor a fallback") from None

@@ -39,7 +39,7 @@ def step_of(secret: str, code: str, now: float) -> int | None:
     """The time step that `code` belongs to, around `now` (epoch seconds); None if it is no code of these steps."""
     if not CODE.fullmatch(code):
         return None
-    from cryptography.hazmat.primitives.twofactor import InvalidToken  # noqa: PLC0415 - see above
+    from cryptography.hazmat.primitives.twofactor import InvalidToken
 
     current = int(now) // STEP_SECONDS
     for step in (current + off for off in STEPS_OFF):
@@ -63,7 +63,7 @@ def as_typed(code: str) -> str:
 
 
 def _totp(secret: str) -> TOTP:
-    from cryptography.hazmat.primitives.hashes import SHA1  # noqa: PLC0415 - see above
-    from cryptography.hazmat.primitives.twofactor.totp import TOTP  # noqa: PLC0415
+    from cryptography.hazmat.primitives.hashes import SHA1
+    from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
     return TOTP(base64.b32decode(secret), DIGITS, SHA1(), STEP_SECONDS)  # noqa: S303 # what apps can do; an HMAC

@@ -16,7 +16,7 @@ FORK = get_context("fork")
 
 
 def apart(function: Callable[[], T]) -> T:
-    """What `function` returns in a fork of this process, which has one thread yet; it can be pickled.
+    """What `function` returns in a fork of this process, which must have one thread; it can be pickled.
 
     If the fork ends without an answer, by SystemExit or any other error, which it says itself, or by a signal, this
     process ends with status 1.
@@ -39,6 +39,6 @@ def _answer(function: Callable[[], T], asker: Connection) -> None:
     die_with_parent(signal.SIGKILL)
     try:
         asker.send(function())
-    except Exception:  # in the form of all that this process writes
+    except Exception:  # whatever it is: said here, since multiprocessing would print it past the log
         sys.excepthook(*sys.exc_info())
         sys.exit(1)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from django.core.wsgi import get_wsgi_application
 
+from apps.core.http.late import load_all
 from config.chosen import choose_settings
 from config.stack.console import in_one_line
 from config.stack.plan import ROOT
@@ -16,10 +17,6 @@ from config.stack.plan import ROOT
 # what web server, relay, workers and beat need besides Django's apps
 ENTRANCES = (
     "config.urls",
-    "apps.core.api.schema",
-    "apps.core.http.pages",
-    "apps.events.api.described",
-    "apps.tour.views",
     "config.server.serve",
     "granian",
     "apps.events.management.commands.relay",
@@ -52,6 +49,7 @@ def load() -> None:
     get_wsgi_application()
     for name in ENTRANCES:
         import_module(name)
+    load_all()
 
 
 def told(error: Exception) -> str:

@@ -6,10 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
 
-from apps.core.api.components import KEY
+from apps.core.api import schema
+from apps.core.api.components import KEY, documented
 from apps.core.api.fields import Body
-from apps.core.api.schema import document
+from apps.core.api.schema import EveryVersion, document
+from apps.core.api.views import ApiView
 from tests.api_schema.operations import api_routes
 
 SCHEMAS = "#/components/schemas/"
@@ -115,3 +120,31 @@ def cursors_of(page: dict[str, Any]) -> None:
 def test_cursors_say_what_they_are(schemas: dict[str, Any]) -> None:
     for name in ("UserPageV1", "UserPageV2", "Feed"):
         cursors_of(schemas[name])
+
+
+class Told(ApiView):
+    """A view that says something of itself."""
+
+    @documented(deprecated=True)
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse()
+
+
+def test_two_who_ask_for_the_schema_at_once_get_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    answers: list[bool] = []
+
+    def ask() -> None:
+        generator = EveryVersion()  # type: ignore[no-untyped-call] # the library's, untyped
+        generator.create_view(Told.as_view(), "GET")
+        # where the library keeps what it is told
+        answers.append("schema" in getattr(Told.get, "kwargs", {}))
+
+    def overtaken(**operation: Any) -> Any:
+        monkeypatch.setattr(schema, "extend_schema", extend_schema)
+        ask()
+        return extend_schema(**operation)
+
+    monkeypatch.setattr(schema, "extend_schema", overtaken)
+    ask()
+    ask()
+    assert answers == [True, True, True]

@@ -59,6 +59,9 @@ def test_the_web_server_loads_no_library_for_what_nobody_asks() -> None:
 def test_the_web_server_loads_what_only_some_ask_for_when_they_ask() -> None:
     pages = ("httpx", "markdown_it", "drf_spectacular.openapi", "unittest", "yaml")
     assert run("import config.wsgi, config.urls", (*pages, "segno", "cryptography.fernet")) == []
+    # as `make run` does before it forks, which finds out whether they are there
+    load = "import config.wsgi; from apps.core.http.late import load_all; load_all()"
+    assert run(load, pages) == list(pages)
 
 
 def test_the_web_server_loads_a_tracer_only_if_somebody_takes_traces() -> None:

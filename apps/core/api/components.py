@@ -144,7 +144,7 @@ def documented(**operation: Any) -> Callable[[M], M]:
     """
 
     def decorate(method: M) -> M:
-        method.documented = operation  # type: ignore[attr-defined] # a function may have any
+        vars(method)["documented"] = operation
         return method
 
     return decorate

@@ -104,7 +104,7 @@ def _link(request: Request, after: str | None, before: str | None) -> str:
     path, kept = request.build_absolute_uri(request.path), urlencode(given)
 
     def link(relation: str, *more: str) -> str:
-        query = "&".join([*([kept] if kept else []), *more])
+        query = "&".join(filter(None, (kept, *more)))
         return f'<{path}{"?" if query else ""}{query}>; rel="{relation}"'
 
     others = [link(name, f"cursor={quote(cursor)}") for cursor, name in ((after, "next"), (before, "prev")) if cursor]

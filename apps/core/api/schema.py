@@ -177,8 +177,8 @@ class EveryVersion(SchemaGenerator):
 
     def create_view(self, callback: Any, method: str, request: Any = None) -> Any:
         handler = getattr(callback.cls, method.lower())
-        # once: the library keeps what it is told
-        if operation := vars(handler).pop("documented", None):
+        told = "schema" in getattr(handler, "kwargs", {})
+        if not told and (operation := getattr(handler, "documented", None)):
             extend_schema(**operation)(handler)
         return super().create_view(callback, method, request)  # type: ignore[no-untyped-call]
 

@@ -68,7 +68,8 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def kind_of_cursor(self, kind: Any) -> Any:
         """The psycopg cursor class `kind`, with what this backend adds to it."""
-        slow_ms, kind = self.settings_dict["OPTIONS"].get("slow_ms", 0), together(kind)
+        slow_ms = self.settings_dict["OPTIONS"].get("slow_ms", 0)
+        kind = together(kind)
         return timed(kind, slow_ms) if slow_ms else kind
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:

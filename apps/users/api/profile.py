@@ -35,8 +35,8 @@ class ShowsProfile(v1.UserV1):
 
     @classmethod
     def represent(cls, row: dict[str, Any]) -> dict[str, Any]:
-        shown = dict(super().represent(row))
-        profile = {name: shown.pop(f"profile_{name}") for name in FIELDS}
+        shown = {name: value for name, value in super().represent(row).items() if name not in SHOWN}
+        profile = {name: row[f"profile_{name}"] for name in FIELDS}
         return shown | {"profile": profile if has_profile(row) else None}
 
     @classmethod
