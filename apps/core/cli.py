@@ -86,7 +86,8 @@ def _drawn(rows: Sequence[Mapping[str, Any]]) -> str:
 
     table = Table()
     for name in rows[0]:
-        table.add_column(name, overflow="fold")
+        # a Text is not searched for emoji
+        table.add_column(Text(name), overflow="fold")
     for row in rows:
         table.add_row(*[Text("" if value is None else str(value)) for value in row.values()])
     # in a pipe rich assumes 80 columns and would fold the cells
