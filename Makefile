@@ -40,7 +40,7 @@ check: dev ## a minute: format, lint, types, architecture, migrations, OpenAPI, 
 containers: ## build the image and run docker-compose.yml for real, if a docker engine is there
 	@exec .ci/containers
 
-bench: dev ## eight minutes: what each pattern costs; QUICK=1 two, GROWTH=1 twenty-six and how it grows; ARGS goes to the program
+bench: dev ## seven minutes: what each pattern costs; QUICK=1 two, GROWTH=1 thirteen and how it grows; ARGS goes to the program
 	@exec $(VENV) -m tests.performance.bench $(if $(QUICK),--quick) $(if $(GROWTH),--growth) $(ARGS)
 
 app: dev ## NAME=orders MODEL=Order: a new app in the house's shape, registered, with tests; REMOVE=1 takes it out again

@@ -12,13 +12,13 @@ SECONDS: dict[str, Callable[[Options], float]] = {
     "http": lambda asked: 8 + 0.25 * asked.rounds,
     "layers": lambda asked: 8 + 1.5 * asked.rounds,
     "traces": lambda asked: 8 + 0.6 * asked.rounds,
-    "events": lambda asked: 20 + (asked.events * 1.1 + asked.backlog) / 700,
+    "events": lambda asked: 20 + (asked.events * 1.1 + asked.backlog) / 2500,
     "webhooks": lambda asked: 8 + asked.webhooks / 300,
     "latency": lambda asked: 20 + asked.seconds,
     "import": lambda asked: 4 + asked.import_rows / 8000,
     "workers": lambda asked: 60 if asked.quick else 200,
     "steady": lambda asked: 20 + asked.minutes * 60,
-    "growth": lambda asked: 60 + sum(asked.sizes) / 4000 + sum(asked.backlogs) / 200 + asked.requests / 500,
+    "growth": lambda asked: 40 + sum(asked.sizes) / 10_000 + sum(asked.backlogs) / 2000 + asked.requests / 500,
 }
 
 

@@ -52,7 +52,7 @@ def test_the_last_tenfold_decides() -> None:
 def test_the_duration_is_known_for_every_part() -> None:
     assert set(SECONDS) == {*PARTS, GROWTH, WORKERS, STEADY}
     quick, whole = (expected(read_options([*more, "--growth"])) for more in (["--quick"], []))
-    assert quick < whole / 5
+    assert quick < whole / 4
     assert in_words(42) == "about 40 s"
     assert in_words(600) == "about 10 minutes"
 
