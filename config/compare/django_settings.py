@@ -1,6 +1,6 @@
 """Settings of the process that compares: from its environment alone, which names throwaway services."""
 
-from config.env import load_or_exit
+from config.load import load_or_exit
 from config.settings.base import *  # noqa: F403 - a settings module is its names
 from config.settings.base import django_settings
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 from config.compare.outcome import Comparison, Figures
-from config.env import load
+from config.load import load
 from config.reader import SettingsError
 
 NAIVE = str(Path(__file__).with_name("naive") / "settings.py")

@@ -7,16 +7,13 @@ from typing import Any
 
 import environ
 
-from config import tracing
-from config.database_url import database_parameters
 from config.env import ROOT, Settings
 from config.logging import configure_logging
 from config.metrics import configure_metrics
 from config.product import NAME, SLUG
+from config.settings.services import cache, database
 
-# a transaction left open holds back the relay and vacuum
 MOST_WAITING_THREADS = 8
-SESSION_SETTINGS = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=10s"
 
 
 def django_settings(env: Settings) -> dict[str, Any]:
@@ -33,8 +30,8 @@ def django_settings(env: Settings) -> dict[str, Any]:
         "MIDDLEWARE": MIDDLEWARE if env.cors_allowed_origins else [name for name in MIDDLEWARE if name != CORS],
         "CORS_ALLOWED_ORIGINS": list(env.cors_allowed_origins),
         "CSRF_TRUSTED_ORIGINS": list(env.csrf_trusted_origins),
-        "DATABASES": {"default": _database(env)},
-        "CACHES": {"default": _cache(env)},
+        "DATABASES": {"default": database(env)},
+        "CACHES": {"default": cache(env)},
         **environ.Env.email_url_config(env.email_url),
         "DEFAULT_FROM_EMAIL": env.email_from,
         "EMAIL_TIMEOUT": 10,
@@ -59,59 +56,6 @@ def from_env(env: Settings) -> dict[str, Any]:
         # each may hold a connection while it waits for another machine, and one is for the rest of the process
         "WAITING_THREADS": max(1, min(MOST_WAITING_THREADS, env.db_pool_size - 1)),
         "ACCESS_TOKEN_EXPIRE_MINUTES": env.access_token_expire_minutes,
-    }
-
-
-def _database(env: Settings) -> dict[str, Any]:
-    # by libpq: django-environ loses the letter case of a socket's folder, and which of several hosts a port belongs to
-    options: dict[str, Any] = dict(database_parameters(env.database_url))
-    database: dict[str, Any] = {
-        "ENGINE": "apps.core.postgresql.traced" if tracing.wanted() else "apps.core.postgresql",
-        "NAME": options.pop("dbname"),
-        **{name.upper(): options.pop(name, "") for name in ("user", "password", "host", "port")},
-        "OPTIONS": options,
-    }
-    options["pool"] = {
-        "min_size": 1,
-        "max_size": env.db_pool_size,
-        "timeout": 2,
-        "max_idle": 300,
-        # give up on a server that is away at once: the next request tries again, without the pool's long backoff
-        "reconnect_timeout": 1,
-    }
-    options["slow_ms"] = env.slow_query_ms
-    options["answer_within"] = env.database_timeout
-    # a host that is gone is noticed before somebody waits for it
-    for name, value in {"keepalives_idle": 10, "keepalives_interval": 5, "keepalives_count": 3}.items():
-        options.setdefault(name, value)
-    options.setdefault("tcp_user_timeout", round(env.database_timeout * 1000))
-    options.setdefault("connect_timeout", 5)
-    options.setdefault("application_name", SLUG)
-    if env.db_transaction_pooling:
-        # a pooler in transaction mode has no sessions: nothing may be set for a session, or outlive a transaction
-        database["DISABLE_SERVER_SIDE_CURSORS"] = True
-        options["prepare_threshold"] = None
-    else:
-        # of two that set the same, the later one counts
-        options["options"] = f"{SESSION_SETTINGS} {options.get('options', '')}".strip()
-    return database
-
-
-def _cache(env: Settings) -> dict[str, Any]:
-    return {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": env.redis_url,
-        "TIMEOUT": env.redis_ttl,
-        "KEY_PREFIX": SLUG,
-        "OPTIONS": {
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "SOCKET_CONNECT_TIMEOUT": 0.2,
-            "SOCKET_TIMEOUT": 0.2,
-            # away or frozen it is a miss, and asked once a second
-            "IGNORE_EXCEPTIONS": True,
-            "CONNECTION_POOL_CLASS": "apps.core.resilience.pausing.PausingPool",
-            "REDIS_CLIENT_CLASS": "apps.core.resilience.pausing.PausingRedis",
-        },
     }
 
 

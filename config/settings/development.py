@@ -2,7 +2,7 @@
 
 import os
 
-from config.env import load_or_exit
+from config.load import load_or_exit
 from config.settings.base import *  # noqa: F403 - a settings module is its names
 from config.settings.base import django_settings
 

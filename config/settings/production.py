@@ -1,6 +1,6 @@
 """Settings for production: the default of wsgi, `make serve` and the image."""
 
-from config.env import load_or_exit
+from config.load import load_or_exit
 from config.settings.base import *  # noqa: F403 - a settings module is its names
 from config.settings.base import django_settings
 

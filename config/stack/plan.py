@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import cast, get_args
 
 from apps.core.telemetry.slots import VARIABLE
-from config.env import Profile, problems_of
+from config.env import Profile
 from config.kinds import FLAGS
+from config.load import problems_of
 from config.reader import SettingsError
 from config.server.serve import address
 from config.stack.child import Child

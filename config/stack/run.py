@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 
 from apps.core.telemetry.slots import start_afresh
-from config.env import warnings_of
 from config.files import read_env_file
+from config.load import warnings_of
 from config.reader import SettingsError
 from config.server.ports import free_port
 from config.server.serve import AddressError, listen

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from config.env import Settings, load
+from config.env import Settings
+from config.load import load
 from config.reader import SettingsError
 from tests.patterns.test_settings import GOOD, variables_read
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from config.env import load
 from config.files import LARGEST_BYTES, read_env_file
+from config.load import load
 from config.reader import SettingsError
 from tests.patterns.test_settings import GOOD
 from tests.processes import ROOT

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from config.env import warnings_of
 from config.example import ELSEWHERE
+from config.load import warnings_of
 from config.misspelt import STARTING
 from config.server.ports import free_port
 from tests.processes import ROOT

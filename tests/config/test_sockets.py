@@ -17,7 +17,7 @@ from kombu import Connection
 
 from apps.core.postgresql.base import DatabaseWrapper
 from config.broker import broker_url
-from config.env import load
+from config.load import load
 from config.server.ports import free_port
 from config.settings.base import django_settings
 from config.stack.postgres import Postgres

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.test import Client, override_settings
 from rest_framework.test import APIClient
 
-from config.env import load
+from config.load import load
 from config.reader import SettingsError
 
 pytestmark = pytest.mark.django_db

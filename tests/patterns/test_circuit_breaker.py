@@ -21,7 +21,7 @@ from apps.core.resilience.circuit_breaker import CircuitOpen, SharedCircuitBreak
 from apps.core.resilience.transport import DeadlineTransport
 from apps.core.resilience.valkey import Valkey
 from tests import loopback
-from tests.breakers import fresh_breaker
+from tests.breakers import fail, fresh_breaker, trip
 from tests.core.racing import at_once
 from tests.processes import ROOT, Processes
 from tests.waiting import wait_for
@@ -44,17 +44,6 @@ def twin(breaker: SharedCircuitBreaker) -> SharedCircuitBreaker:
     """The same breaker as in another process: the same name, over a connection of its own."""
     valkey = Valkey(settings.ENV.redis_url, timeout=1.0)
     return SharedCircuitBreaker(breaker.name, ValkeyState(valkey), failure_threshold=breaker.failure_threshold)
-
-
-def fail() -> None:
-    raise ConnectionError("dead")
-
-
-def trip(breaker: SharedCircuitBreaker, times: int = 5) -> None:
-    """Let calls fail until it opens."""
-    for _ in range(times):
-        with suppress(ConnectionError):
-            breaker.call(fail)
 
 
 def let_recovery_time_pass(breaker: SharedCircuitBreaker, valkey: redis.Redis) -> None:

@@ -16,8 +16,9 @@ import pytest
 from django.conf import settings
 
 from config import kinds
-from config.env import Settings, load
+from config.env import Settings
 from config.example import example
+from config.load import load
 from config.reader import REQUIRED, Reader, SettingsError, depends
 from tests.processes import ROOT
 

@@ -3,89 +3,29 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 import redis
 from django.conf import settings
-from django.core.cache.backends.base import BaseCache
 from django.core.management import CommandError, call_command
-from django.utils.module_loading import import_string
-from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from apps.core.resilience.circuit_breaker import SharedCircuitBreaker
 from apps.core.resilience.retry import Retry
 from apps.profiles.cached_people import CachedPeople
 from apps.profiles.commands import ForgetPeople, ForgetPerson, Person
 from apps.profiles.directory import DirectoryUnavailable, People
-from apps.profiles.errors import CacheAway
 from apps.profiles.known_people import LARGEST_BYTES, NOBODY_SECONDS, STALE_SECONDS, KnownPeople
 from apps.profiles.people import PeopleClient
 from config.product import SLUG
-from config.server.ports import free_port
 from config.stack.people import PeopleDirectory
-from config.stack.supervisor import Supervisor
-from config.stack.valkey import Valkey
 from tests.breakers import fresh_breaker
 from tests.core.racing import at_once
+from tests.profiles.known import ADA, KEY, TTL, asking, keys, known_at, lookups, make_old, name
 
-ADA, TTL, KEY = "ada@engines.example", 600, "k" * 40
 FOUND = Person("Ada", "Engines", "")
 Finds = Callable[[str], Person | None]
-
-
-def cache_at(url: str) -> BaseCache:
-    """Django's cache as the settings describe it, on another server."""
-    options = dict(settings.CACHES["default"])
-    cache: BaseCache = import_string(options.pop("BACKEND"))(url, options)
-    return cache
-
-
-def known_at(url: str, *secrets: str, lease: float = 30) -> KnownPeople:
-    return KnownPeople(cache_at(url), secrets or (KEY,), TTL, lease)
-
-
-@pytest.fixture
-def known(valkey: redis.Redis) -> KnownPeople:
-    return known_at(settings.ENV.redis_url)
-
-
-@pytest.fixture
-def server() -> Iterator[PeopleDirectory]:
-    with PeopleDirectory("test-key") as directory:
-        yield directory
-
-
-@contextmanager
-def asking(
-    server: PeopleDirectory, known: KnownPeople, breaker: SharedCircuitBreaker | None = None, patience: float = 10
-) -> Iterator[CachedPeople]:
-    """The cache before the service's own client."""
-    retry = Retry(max_attempts=1)
-    with closing(PeopleClient(server.url, "test-key", breaker or fresh_breaker(), retry)) as client:
-        yield CachedPeople(client, known, patience=patience)
-
-
-def lookups(answered_by: str) -> float:
-    return REGISTRY.get_sample_value("people_lookups_total", {"answered_by": answered_by}) or 0.0
-
-
-def keys(valkey: redis.Redis, kind: str) -> list[bytes]:
-    return sorted(valkey.scan_iter(f"*people:*:{kind}"))
-
-
-def make_old(valkey: redis.Redis) -> None:
-    """End the freshness of all that is kept, as time would."""
-    valkey.delete(*keys(valkey, "fresh"))
-
-
-def name(person: Person | None) -> str:
-    return person.display_name if person else ""
 
 
 class TestWhatIsKept:
@@ -263,75 +203,3 @@ class TestForgetting:
         assert json.loads(capsys.readouterr().out) == {"keys": 0}
         with pytest.raises(CommandError):
             call_command("people")
-
-
-@pytest.fixture(scope="module")
-def own_valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Supervisor, Valkey]]:
-    """A Valkey that may be frozen and filled up."""
-    folder = tmp_path_factory.mktemp("valkey")
-    with Supervisor(folder / "logs") as supervisor:
-        valkey = Valkey(folder / "data", free_port(), throwaway=True, databases=1)
-        supervisor.start(valkey.child())
-        assert supervisor.wait_for(valkey.ready, 20)
-        yield supervisor, valkey
-
-
-class TestWithoutTheCache:
-    """It is only slower."""
-
-    def test_wiped_at_any_moment_it_is_asked_again(
-        self, server: PeopleDirectory, known: KnownPeople, valkey: redis.Redis
-    ) -> None:
-        class Wiped:
-            def __init__(self, people: People) -> None:
-                self._people = people
-
-            def find(self, address: str) -> Person | None:
-                valkey.flushdb()
-                return self._people.find(address)
-
-        with closing(PeopleClient(server.url, "test-key", fresh_breaker(), Retry())) as client:
-            people = CachedPeople(Wiped(client), known, patience=1)
-            assert [name(people.find(ADA)) for _ in range(2)] == ["Ada"] * 2
-
-    def test_stopped_it_costs_next_to_nothing(self, server: PeopleDirectory) -> None:
-        known = known_at("redis://127.0.0.1:1/0")
-        with asking(server, known) as people:
-            assert [name(people.find(ADA)) for _ in range(3)] == ["Ada"] * 3
-        assert server.served == 3
-        for forget in (lambda: known.forget(ForgetPerson(ADA)), lambda: known.forget_all(ForgetPeople())):
-            with pytest.raises(CacheAway):
-                forget()  # type: ignore[no-untyped-call]
-
-    def test_frozen_it_costs_one_time_out_a_second(
-        self, server: PeopleDirectory, own_valkey: tuple[Supervisor, Valkey], monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        _, valkey = own_valkey
-        known = known_at(valkey.url())
-        with asking(server, known) as people:
-            people.find(ADA)
-            with redis.Redis.from_url(valkey.url()) as client:
-                pid = int(client.info("server")["process_id"])
-            os.kill(pid, signal.SIGSTOP)
-            try:
-                begun = time.monotonic()
-                assert [name(people.find(ADA)) for _ in range(5)] == ["Ada"] * 5
-                # one time-out of 0.2 s; if each question waited for one, they would take 7 s
-                assert time.monotonic() - begun < 3
-                with pytest.raises(CacheAway):
-                    known.forget(ForgetPerson(ADA))
-            finally:
-                os.kill(pid, signal.SIGCONT)
-        assert server.served == 6
-
-    def test_full_it_keeps_nothing_more(self, server: PeopleDirectory, own_valkey: tuple[Supervisor, Valkey]) -> None:
-        _, valkey = own_valkey
-        known = known_at(valkey.url())
-        with redis.Redis.from_url(valkey.url()) as client, asking(server, known) as people:
-            client.flushall()
-            client.config_set("maxmemory", 1)
-            try:
-                assert [name(people.find(ADA)) for _ in range(3)] == ["Ada"] * 3
-            finally:
-                client.config_set("maxmemory", 0)
-        assert server.served == 3

@@ -19,8 +19,8 @@ from apps.core.resilience.valkey import Valkey
 from apps.profiles.directory import DirectoryRefused, DirectoryUnavailable
 from apps.profiles.people import PeopleClient
 from config.stack.people import PeopleDirectory
-from tests.breakers import fresh_breaker
-from tests.patterns.test_circuit_breaker import dripping, trip
+from tests.breakers import fresh_breaker, trip
+from tests.patterns.test_circuit_breaker import dripping
 from tests.patterns.test_retry import Time, retry
 from tests.processes import ROOT, Processes
 

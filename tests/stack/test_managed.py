@@ -11,7 +11,7 @@ from django.conf import settings
 
 from apps.core.postgresql import base
 from config.broker import tls_options, transport_options
-from config.env import load
+from config.load import load
 from config.settings.base import django_settings
 
 

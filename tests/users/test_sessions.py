@@ -10,71 +10,28 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.db.models.functions import Now
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
-from apps.core.models import AdminNote
 from apps.users import session_queries
-from apps.users.commands import EndSession, EndSessions, IssueToken, UpdateUser, UserSnapshot
+from apps.users.commands import EndSession, EndSessions, IssueToken, UserSnapshot
 from apps.users.models import Session, User
 from apps.users.queries import ReadToken
 from apps.users.tokens import AccessTokens
 from tests.conftest import PASSWORD
 from tests.core.racing import at_once, held_open, waiting_for_a_lock
+from tests.users.browsers import AUTH, LOGOUT, SESSIONS, Browser
 from tests.waiting import wait_for
 
 pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]
-AUTH = "/api/v1/auth"
-SESSIONS, LOGOUT = f"{AUTH}/sessions", f"{AUTH}/logout"
 
 
 @pytest.fixture
 def ada(register: Register) -> UserSnapshot:
     """A user with a password."""
     return register(password=PASSWORD)
-
-
-class Browser:
-    """A client that logs in as a browser or a phone does."""
-
-    def __init__(self, email: str = "ada@example.com", **headers: Any) -> None:
-        self.client = APIClient(**headers)
-        answer = self.client.post(f"{AUTH}/token", {"email": email, "password": PASSWORD})
-        assert answer.status_code == 200, answer.json()
-        self.take(answer.json())
-
-    def take(self, pair: dict[str, str]) -> None:
-        self.access, self.refresh_token = pair["access"], pair["refresh"]
-        self.client.credentials(HTTP_AUTHORIZATION=f"Bearer {pair['access']}")
-
-    def refresh(self, **headers: Any) -> int:
-        answer = APIClient(**headers).post(f"{AUTH}/token/refresh", {"refresh": self.refresh_token})
-        if answer.status_code == 200:
-            self.take(answer.json())
-        return int(answer.status_code)
-
-    def sessions(self) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = self.client.get(SESSIONS).json()["results"]
-        return found
-
-    @property
-    def id(self) -> str:
-        (own,) = [row["id"] for row in self.sessions() if row["current"]]
-        return str(own)
-
-    @property
-    def alive(self) -> bool:
-        """Whether the access token works, on a read of each kind and on a write; all have to agree."""
-        statuses = {
-            self.client.get("/api/v1/users/me").status_code == 200,
-            self.client.get(SESSIONS).status_code == 200,
-            self.client.post("/api/v2/users", {}).status_code == 400,
-        }
-        (alive,) = statuses
-        return alive
 
 
 class TestList:
@@ -215,86 +172,6 @@ class TestTokensOfCommands:
         assert client.delete(SESSIONS).status_code == 204
         assert not browser.alive
         assert client.get(SESSIONS).json() == {"results": []}
-
-
-def log_in_to_admin(client: Client, email: str = "boss@example.com") -> bool:
-    form = {"username": email, "password": PASSWORD, "next": "/admin/"}
-    return bool(client.post("/admin/login/", form).status_code == 302)
-
-
-class TestAdmin:
-    """Staff see and end a user's sessions; the admin's own sessions end for good, too."""
-
-    @pytest.fixture
-    def boss(self, register: Register) -> UserSnapshot:
-        return register("boss@example.com", "Boss", password=PASSWORD, is_staff=True)
-
-    @pytest.fixture
-    def support(self, boss: UserSnapshot) -> Client:
-        client = Client()
-        assert log_in_to_admin(client)
-        return client
-
-    def run(self, support: Client, page: str, action: str, key: object) -> str:
-        chosen = {"action": action, "_selected_action": [str(key)], "index": "0"}
-        assert support.post(f"/admin/{page}/", chosen).status_code == 200
-        return str(support.post(f"/admin/{page}/", {**chosen, "post": "yes"}, follow=True).content.decode())
-
-    def test_the_users_page_leads_to_the_sessions(self, ada: UserSnapshot, support: Client) -> None:
-        phone, laptop = Browser(HTTP_USER_AGENT="<b>Phone"), Browser(HTTP_USER_AGENT="Laptop")
-        laptop.client.post(LOGOUT)
-        link = f"/admin/users/session/?user={ada.id}&amp;state=live"
-        assert link in support.get(f"/admin/users/user/{ada.id}/change/").content.decode()
-        listed = support.get(link.replace("&amp;", "&")).content.decode()
-        assert "&lt;b&gt;Phone" in listed
-        assert "Laptop" not in listed
-        assert "Laptop" in support.get(f"/admin/users/session/?user={ada.id}&state=over").content.decode()
-        page = f"/admin/users/session/{phone.id}/change/"
-        assert 'value="end"' in support.get(page).content.decode()
-        assert support.post(page, {"network": "x"}).status_code == 403
-        assert support.get("/admin/users/session/add/").status_code == 403
-
-    def test_one_session_is_ended_and_it_is_in_the_log(self, ada: UserSnapshot, support: Client) -> None:
-        phone, laptop = Browser(), Browser()
-        assert "1 session: ended." in self.run(support, "users/session", "end", phone.id)
-        assert (phone.alive, laptop.alive) == (False, True)
-        note = AdminNote.objects.get()
-        assert (note.who, note.message, note.model) == ("boss@example.com", "ended", "users.session")
-
-    def test_a_user_is_logged_out_everywhere(self, register: Register, support: Client) -> None:
-        eve = register("eve@example.com", password=PASSWORD, is_staff=True)
-        browser, admin = Browser("eve@example.com"), Client()
-        assert log_in_to_admin(admin, eve.email)
-        assert "1 user: logged out everywhere." in self.run(support, "users/user", "log_out", eve.id)
-        assert not browser.alive
-        assert admin.get("/admin/").status_code == 302
-        assert support.get("/admin/").status_code == 200, "others are not logged out"
-        assert AdminNote.objects.get().message == "logged out everywhere"
-        assert log_in_to_admin(admin, eve.email)
-
-    def test_an_admin_session_that_a_deactivation_ended_stays_ended(self, register: Register, support: Client) -> None:
-        eve = register("eve@example.com", password=PASSWORD, is_staff=True)
-        admin = Client()
-        assert log_in_to_admin(admin, eve.email)
-        for active in (False, True):
-            bus.execute(UpdateUser(eve.id, is_active=active))
-            # nobody looks in between: that would delete the session by itself
-        assert admin.get("/admin/").status_code == 302
-        assert log_in_to_admin(admin, eve.email)
-        assert admin.get("/admin/").status_code == 200
-
-    def test_logging_out_elsewhere_ends_the_admins_sessions(self, boss: UserSnapshot, support: Client) -> None:
-        assert Browser(boss.email).client.delete(SESSIONS).status_code == 204
-        assert support.get("/admin/").status_code == 302
-
-    def test_an_upgrade_logs_nobody_out(self, boss: UserSnapshot) -> None:
-        from django.contrib.auth.base_user import AbstractBaseUser
-
-        user = User.objects.get(id=boss.id)
-        assert user.get_session_auth_hash() == AbstractBaseUser.get_session_auth_hash(user)
-        bus.execute(EndSessions(boss.id))
-        user.refresh_from_db()
-        assert user.get_session_auth_hash() != AbstractBaseUser.get_session_auth_hash(user)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -4,71 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core import mail
-from django.db.models import F
-from django.test import Client
 from rest_framework.test import APIClient
 
 from apps.core.bus import bus
 from apps.events.models import OutboxEvent
-from apps.users.account_commands import PruneEmailChanges
 from apps.users.commands import SetPassword, UserSnapshot
-from apps.users.letters import WriteUndo
 from apps.users.models import EmailChange, User
 from tests.conftest import PASSWORD
 from tests.core.racing import at_once
+from tests.users.email_change.changing import OLD, OTHER, Register, change, confirm, email, undo
 from tests.users.letters import link, post, subjects, token
-from tests.users.test_account_pages import fields
 from tests.users.test_own_password import NEW, logged_in
 from tests.users.test_verification import verification
 
 pytestmark = pytest.mark.django_db
-CHANGE, VERIFY, UNDO = "/api/v1/auth/email", "/api/v1/auth/email-verification", "/api/v1/auth/email/undo"
-OLD, OTHER = "ada@example.com", "ada@example.org"
-Register = Callable[..., UserSnapshot]
-
-
-@pytest.fixture
-def ada(register: Register) -> UserSnapshot:
-    """A user with a password."""
-    return register(OLD, password=PASSWORD)
-
-
-def change(client: APIClient, email: str = OTHER, password: str = PASSWORD, **more: Any) -> Any:
-    return client.post(CHANGE, {"email": email, "password": password}, **more)
-
-
-def confirm(given: str) -> Any:
-    return APIClient().post(VERIFY, {"token": given})
-
-
-def undo(given: str) -> Any:
-    return APIClient().post(UNDO, {"token": given})
-
-
-@pytest.fixture
-def asked(ada: UserSnapshot) -> str:
-    """The token in the mail to the new address."""
-    assert change(logged_in()).status_code == 202
-    post()
-    return token(OTHER)
-
-
-@pytest.fixture
-def changed(asked: str) -> str:
-    """The token in the mail to the old address."""
-    assert confirm(asked).status_code == 204
-    post()
-    return token(OLD)
-
-
-def email() -> str:
-    """Ada's address."""
-    return User.objects.order_by("id").first().email  # type: ignore[union-attr] # she is there
 
 
 class TestChange:
@@ -187,133 +140,6 @@ class TestChange:
         with verification("required"):
             credentials = {"email": OTHER, "password": PASSWORD}
             assert APIClient().post("/api/v1/auth/token", credentials).status_code == 200
-
-
-class TestUndo:
-    """From the old address, for 72 hours."""
-
-    def test_the_address_comes_back_and_everything_of_the_thief_ends(self, ada: UserSnapshot, asked: str) -> None:
-        thief = logged_in()
-        assert confirm(asked).status_code == 204
-        post()
-        assert thief.get("/api/v1/users/me").status_code == 200
-        answer = undo(token(OLD))
-        assert (answer.status_code, answer.content) == (204, b"")
-        assert email() == OLD
-        assert thief.get("/api/v1/users/me").status_code == 401
-        for address in (OLD, OTHER):
-            credentials = {"email": address, "password": PASSWORD}
-            assert APIClient().post("/api/v1/auth/token", credentials).status_code == 401
-        post()
-        assert subjects(OLD)[-1] == "Your address is yours again"
-        given = {"token": token(OLD), "password": NEW}
-        assert APIClient().post("/api/v1/auth/password-reset/confirm", given).status_code == 204
-        logged_in(NEW)
-
-    def test_it_works_once(self, changed: str) -> None:
-        assert undo(changed).status_code == 204
-        assert undo(changed).status_code == 401
-
-    def test_it_works_for_72_hours(self, changed: str) -> None:
-        for hours, status in ((73, 401), (72, 401), (71, 204)):
-            EmailChange.objects.update(confirmed_at=F("requested_at") - timedelta(hours=hours))
-            undoing = bus.ask(WriteUndo(EmailChange.objects.get().pk))
-            assert undoing
-            assert undo(undoing.letter.link.partition("token=")[2]).status_code == status
-
-    def test_what_the_thief_does_next_does_not_stop_it(self, changed: str) -> None:
-        bus.execute(SetPassword(User.objects.get().id, NEW))
-        thief = APIClient()
-        pair = thief.post("/api/v1/auth/token", {"email": OTHER, "password": NEW}).json()
-        thief.credentials(HTTP_AUTHORIZATION=f"Bearer {pair['access']}")
-        assert change(thief, "third@example.net", NEW).status_code == 202
-        post()
-        assert confirm(token("third@example.net")).status_code == 204
-        post()
-        second = token(OTHER)
-        assert undo(changed).status_code == 204
-        assert email() == OLD
-        assert undo(second).status_code == 401, "what came later is undone with it"
-
-    def test_nor_does_registering_the_old_address_anew(self, changed: str, register: Register) -> None:
-        squatter = register(OLD, "Somebody", password=NEW)
-        assert undo(changed).status_code == 204
-        assert email() == OLD
-        other = User.objects.get(id=squatter.id)
-        assert (other.email, other.is_active) == (f"user-{squatter.id}@taken-back.invalid", False)
-
-    @pytest.mark.parametrize("who", [{"verified": True}, {"is_staff": True}])
-    def test_unless_its_owner_showed_that_it_is_theirs(
-        self, changed: str, register: Register, who: dict[str, bool]
-    ) -> None:
-        register(OLD, "Somebody", **who)
-        answer = undo(changed)
-        assert (answer.status_code, answer.json()["code"]) == (409, "email_taken")
-        assert email() == OTHER
-
-    def test_whoever_goes_back_themselves_is_not_undone_by_the_address_they_left(
-        self, asked: str, changed: str
-    ) -> None:
-        client = APIClient()
-        pair = client.post("/api/v1/auth/token", {"email": OTHER, "password": PASSWORD}).json()
-        client.credentials(HTTP_AUTHORIZATION=f"Bearer {pair['access']}")
-        assert change(client, OLD).status_code == 202
-        post()
-        assert confirm(token(OLD)).status_code == 204
-        post()
-        assert subjects(OTHER) == ["Confirm your new address"]
-        assert undo(changed).status_code == 401
-        assert confirm(asked).status_code == 401, "the link that was used once is what it was made for again"
-        logged_in()
-
-    def test_settled_changes_are_forgotten_and_no_others(self, changed: str) -> None:
-        wish_again()
-        EmailChange.objects.filter(confirmed_at=None).update(requested_at=F("requested_at") - timedelta(hours=24))
-        assert bus.execute(PruneEmailChanges()) == 0
-        EmailChange.objects.filter(confirmed_at=None).update(requested_at=F("requested_at") - timedelta(hours=2))
-        assert bus.execute(PruneEmailChanges()) == 1
-        EmailChange.objects.update(confirmed_at=F("confirmed_at") - timedelta(hours=72))
-        assert bus.execute(PruneEmailChanges()) == 1
-        assert undo(changed).status_code == 401
-
-
-def wish_again() -> None:
-    """Ada, under her new address, wants yet another one."""
-    client = APIClient()
-    pair = client.post("/api/v1/auth/token", {"email": OTHER, "password": PASSWORD}).json()
-    client.credentials(HTTP_AUTHORIZATION=f"Bearer {pair['access']}")
-    assert change(client, "third@example.net").status_code == 202
-
-
-def test_the_pages_do_the_same_without_javascript(asked: str) -> None:
-    browser = Client(enforce_csrf_checks=True)
-    for address, page in ((OTHER, "/account/email-change"), (OLD, "/account/email-undo")):
-        shown = browser.get(link(address).removeprefix("http://localhost:8000"))
-        assert (shown.status_code, "<script" in shown.content.decode()) == (200, False)
-        assert shown.headers["Referrer-Policy"] == "strict-origin"
-        before = email()
-        done = browser.post(page, fields(shown))
-        assert (done.status_code, 'role="status"' in done.content.decode()) == (200, True)
-        assert email() != before
-        assert browser.post(page, fields(shown)).status_code == 400
-        post()
-
-
-def test_the_page_for_verification(ada: UserSnapshot) -> None:
-    post()
-    browser = Client(enforce_csrf_checks=True)
-    shown = browser.get(link(OLD).removeprefix("http://localhost:8000"))
-    assert browser.post("/account/email-verification", fields(shown)).status_code == 200
-    assert User.objects.get().email_verified_at
-    assert browser.get(link(OLD).removeprefix("http://localhost:8000")).status_code == 400
-
-
-def test_a_page_says_what_is_in_the_way(asked: str, register: Register) -> None:
-    register(OTHER)
-    browser = Client(enforce_csrf_checks=True)
-    shown = browser.get(f"/account/email-change?token={asked}")
-    answer = browser.post("/account/email-change", fields(shown))
-    assert (answer.status_code, "already a user with this e-mail" in answer.content.decode()) == (400, True)
 
 
 @pytest.mark.django_db(transaction=True)
