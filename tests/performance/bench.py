@@ -5,6 +5,7 @@ Nothing here passes or fails. The machine is shared and its clock is not: quote 
 
 from __future__ import annotations
 
+import json
 import os
 import platform
 import signal
@@ -12,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -32,7 +34,7 @@ from tests.performance import (
 )
 from tests.performance.meter import best_meter
 from tests.performance.options import Options, read_options
-from tests.performance.report import Section, say, show, write_json
+from tests.performance.report import Section, say, show
 from tests.performance.stack import Stack, running
 
 PARTS: dict[str, Callable[[Stack, Options], list[Section]]] = {
@@ -100,11 +102,11 @@ def main() -> int:
 
 def _keep(options: Options, run: dict[str, Any], sections: list[Section]) -> None:
     """Write the run where it was asked for."""
+    found = {section.name: asdict(section) for section in sections}
     if options.json:
-        write_json(options.json, run, sections)
+        options.json.write_text(json.dumps({"run": run, "sections": found}, indent=1, ensure_ascii=False) + "\n")
     if options.record:
-        write_json(documents.RECORD, run, sections)
-        documents.write()
+        documents.keep(run, found, whole=options.whole)
 
 
 if __name__ == "__main__":

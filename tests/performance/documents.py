@@ -1,13 +1,14 @@
 """The recorded run in the documents: `python -m tests.performance.documents` writes its tables anew.
 
-`make bench ARGS=--record` keeps a run in docs/performance.json and calls this; a test compares documents and run.
+`make bench ARGS=--record` keeps a run in docs/performance.json and writes them; a test compares documents and run. What
+a run did not measure stays, and says that it is of another run.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from config.stack.plan import ROOT
@@ -18,6 +19,22 @@ DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "performance.md")
 PLACE = re.compile(r"(<!-- bench: ([a-z_]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 STACKS = ("this service", "plain DRF", "bare WSGI")
 Run = dict[str, Any]
+
+
+def keep(run: Run, sections: Mapping[str, Run], *, whole: bool) -> None:
+    """Record what was measured, and bring the documents in step."""
+    now = merged(json.loads(RECORD.read_text()), run, sections, whole=whole)
+    RECORD.write_text(json.dumps(now, indent=1, ensure_ascii=False) + "\n")
+    write()
+
+
+def merged(before: Run, run: Run, sections: Mapping[str, Run], *, whole: bool) -> Run:
+    """The record with newly measured `sections`; one that is not of the record's own run has a `run` of its own."""
+    if whole:
+        kept = {name: {"run": before["run"], **section} for name, section in before["sections"].items()}
+        return {"run": run, "sections": kept | dict(sections)}
+    apart = {name: section | {"run": run} for name, section in sections.items()}
+    return {"run": before["run"], "sections": before["sections"] | apart}
 
 
 def filled(text: str, run: Run) -> str:
@@ -40,7 +57,8 @@ def _content(name: str, run: Run) -> str:
     section = run["sections"].get(name)
     if section is None:
         return "Not in the recorded run.\n"
-    notes = "".join(f"- {note}\n" for note in section["notes"])
+    apart = [_apart(section["run"])] if "run" in section else []
+    notes = "".join(f"- {note}\n" for note in [*section["notes"], *apart])
     return f"{_table(section['rows'])}\n{notes}"
 
 
@@ -52,6 +70,11 @@ def _about(about: Run) -> str:
         f"{rough}: {about['date']}, {about['machine']}, {about['cores']} cores, load {about['load']} at its start;\n"
         f"{versions}."
     )
+
+
+def _apart(about: Run) -> str:
+    quick = "quick " if about["quick"] else ""
+    return f"A {quick}run of its own: {about['date']}, {about['machine']}, load {about['load']} at its start."
 
 
 def _summary(run: Run) -> str:

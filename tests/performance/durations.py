@@ -16,7 +16,7 @@ SECONDS: dict[str, Callable[[Options], float]] = {
     "webhooks": lambda asked: 8 + asked.webhooks / 300,
     "latency": lambda asked: 20 + asked.seconds,
     "import": lambda asked: 4 + asked.import_rows / 8000,
-    "workers": lambda asked: 60 if asked.quick else 200,
+    "workers": lambda asked: 30 if asked.quick else 60,
     "steady": lambda asked: 20 + asked.minutes * 60,
     "growth": lambda asked: 40 + sum(asked.sizes) / 10_000 + sum(asked.backlogs) / 2000 + asked.requests / 500,
 }

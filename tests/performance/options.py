@@ -52,6 +52,11 @@ class Options:
     json: Path | None
 
     @property
+    def whole(self) -> bool:
+        """Whether it is the run that the tables belong to, and not one of a few parts."""
+        return set(PARTS) <= set(self.only)
+
+    @property
     def sizes(self) -> list[int]:
         """Rows at which growth is measured, tenfold by tenfold."""
         return tenfold(self.most_rows)
@@ -82,7 +87,7 @@ def read_options(words: list[str]) -> Options:
     parser.add_argument("--quick", action="store_true", help="QUICK=1: a look in a minute; the figures are rough")
     parser.add_argument("--growth", action="store_true", help="GROWTH=1: how each cost grows, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there, too")
-    parser.add_argument("--record", action="store_true", help="keep the run in docs/ and write the tables anew")
+    parser.add_argument("--record", action="store_true", help="keep it in docs/, and write the tables anew")
     _numbers(parser)
     given = parser.parse_args(words)
     usual = [*PARTS, *([GROWTH] if given.growth else [])]

@@ -1,12 +1,9 @@
-"""What the bench prints: sections of rows, as rich tables for people and as JSON for programs."""
+"""What the bench prints: sections of rows, as rich tables."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.table import Table
@@ -51,12 +48,6 @@ def show(section: Section) -> None:
 def say(text: str) -> None:
     """Print a line about the run, on standard error: it is not a result."""
     Console(stderr=True).print(text, highlight=False, markup=False, soft_wrap=True)
-
-
-def write_json(path: Path, run: dict[str, Any], sections: Sequence[Section]) -> None:
-    """Write every section, numbers unrounded, and what is known of the run."""
-    data = {"run": run, "sections": {section.name: asdict(section) for section in sections}}
-    path.write_text(json.dumps(data, indent=1, ensure_ascii=False) + "\n")
 
 
 def _console() -> Console:

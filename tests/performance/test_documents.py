@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.performance.documents import DOCUMENTS, PLACE, RECORD, filled
+from tests.performance.documents import DOCUMENTS, PLACE, RECORD, filled, merged
 
 RUN = json.loads(RECORD.read_text())
 
@@ -30,3 +30,18 @@ def test_a_changed_figure_shows() -> None:
 def test_a_part_that_was_not_measured_is_said() -> None:
     text = "<!-- bench: nothing -->\nold\n<!-- end -->"
     assert filled(text, RUN) == "<!-- bench: nothing -->\nNot in the recorded run.\n<!-- end -->"
+
+
+def test_what_a_run_did_not_measure_stays_and_says_of_which_run_it_is() -> None:
+    first, second, third = (
+        {"date": f"2026-11-0{day}", "machine": "x", "load": 0.1, "quick": False} for day in (1, 2, 3)
+    )
+    table = {"rows": [{"a": 1}], "notes": []}
+    record = {"run": first, "sections": {"http": table, "growth": table}}
+    record = merged(record, second, {"growth": table}, whole=False)
+    assert record["run"] == first
+    record = merged(record, third, {"http": table}, whole=True)
+    shown = filled("<!-- bench: http -->\n<!-- end --><!-- bench: growth -->\n<!-- end -->", record)
+    http, growth = shown.split("<!-- bench: growth -->")
+    assert "run of its own" not in http
+    assert "- A run of its own: 2026-11-02, x, load 0.1 at its start." in growth
