@@ -1,6 +1,5 @@
 """Settings, composition root and the processes of the service."""
 
-import atexit
 import gc
 import signal
 import sys
@@ -11,8 +10,6 @@ from config import left_out
 # a look at the second generation, 50 times rarer than one at the first, takes 30 ms by then
 USUAL_THRESHOLDS = gc.get_threshold()
 gc.set_threshold(20_000, 50, USUAL_THRESHOLDS[2])
-# and at its end the interpreter would look through it several times more, which is a fifth of a short command's time
-atexit.register(gc.freeze)
 
 if sys.argv[0] == "-m":
     # `python -m config.…` begins: until that program has a handler of its own, Ctrl-C ends it without a traceback

@@ -86,7 +86,7 @@ def _drawn(rows: Sequence[Mapping[str, Any]]) -> str:
 
     table = Table()
     for name in rows[0]:
-        # a Text is not searched for emoji
+        # in a str rich looks for emoji, and loads a table of thousands for that
         table.add_column(Text(name), overflow="fold")
     for row in rows:
         table.add_row(*[Text("" if value is None else str(value)) for value in row.values()])

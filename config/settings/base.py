@@ -11,7 +11,7 @@ from config.env import ROOT, Settings
 from config.logging import configure_logging
 from config.metrics import configure_metrics
 from config.product import NAME, SLUG
-from config.settings.services import cache, database
+from config.settings.backing_services import cache, database
 
 MOST_WAITING_THREADS = 8
 

@@ -141,7 +141,7 @@ def _costs(pattern: Pattern) -> str:
     for row in rows:
         cost = row[unit] if isinstance(row[unit], str) else f"{row[unit]:.3g}"
         table.append(f"| {row['layer']} | {cost} | {row['SQL']} | {row['DB trips'] + row['Valkey trips']} |")
-    return f"{said} From the recorded run of `make bench` ([all of it](../performance.md)):\n\n" + "\n".join(table)
+    return f"{said} From a recorded run of `make bench` ([all of it](../performance.md)):\n\n" + "\n".join(table)
 
 
 def _files(pattern: Pattern) -> str:

@@ -5,7 +5,6 @@ Nothing here passes or fails. The machine is shared and its clock is not: quote 
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import signal
@@ -96,17 +95,17 @@ def main() -> int:
         say(str(error))
         return 1
     say(f"{time.monotonic() - began:.0f} s")
-    _keep(options, run | {"seconds": round(time.monotonic() - began)}, sections)
+    _keep(options, run | {"seconds": round(time.monotonic() - began)}, sections, failed=failed)
     return 1 if failed else 0
 
 
-def _keep(options: Options, run: dict[str, Any], sections: list[Section]) -> None:
+def _keep(options: Options, run: dict[str, Any], sections: list[Section], *, failed: int) -> None:
     """Write the run where it was asked for."""
     found = {section.name: asdict(section) for section in sections}
     if options.json:
-        options.json.write_text(json.dumps({"run": run, "sections": found}, indent=1, ensure_ascii=False) + "\n")
+        documents.write_json(options.json, {"run": run, "sections": found})
     if options.record:
-        documents.keep(run, found, whole=options.whole)
+        documents.keep(run, found, whole=options.whole and not failed)
 
 
 if __name__ == "__main__":

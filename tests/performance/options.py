@@ -53,7 +53,7 @@ class Options:
 
     @property
     def whole(self) -> bool:
-        """Whether it is the run that the tables belong to, and not one of a few parts."""
+        """Whether every usual part is measured, so that the page's run is this one."""
         return set(PARTS) <= set(self.only)
 
     @property
@@ -84,10 +84,10 @@ def read_options(words: list[str]) -> Options:
     )
     every = (*PARTS, GROWTH, WORKERS, STEADY)
     parser.add_argument("--only", metavar="PART,…", help=f"some of {','.join(every)}")
-    parser.add_argument("--quick", action="store_true", help="QUICK=1: a look in a minute; the figures are rough")
+    parser.add_argument("--quick", action="store_true", help="QUICK=1: a look in two minutes; the figures are rough")
     parser.add_argument("--growth", action="store_true", help="GROWTH=1: how each cost grows, too")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every figure there, too")
-    parser.add_argument("--record", action="store_true", help="keep it in docs/, and write the tables anew")
+    parser.add_argument("--record", action="store_true", help="keep the figures in docs/, and write its tables anew")
     _numbers(parser)
     given = parser.parse_args(words)
     usual = [*PARTS, *([GROWTH] if given.growth else [])]

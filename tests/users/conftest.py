@@ -13,6 +13,12 @@ from tests.users.leavers import EMAIL
 
 
 @pytest.fixture
+def ada(register: Callable[..., UserSnapshot]) -> UserSnapshot:
+    """A user with a password."""
+    return register(password=PASSWORD)
+
+
+@pytest.fixture
 def zoe(register: Callable[..., UserSnapshot]) -> UserSnapshot:
     """A user who will leave."""
     return register(EMAIL, "Zoe Quill", password=PASSWORD)

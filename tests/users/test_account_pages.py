@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,12 +24,6 @@ RESET, FORGOTTEN = "/account/password-reset", "/account/forgotten-password"
 def browser() -> Client:
     """A browser, held to the check against forged forms."""
     return Client(enforce_csrf_checks=True)
-
-
-@pytest.fixture
-def ada(register: Callable[..., UserSnapshot]) -> UserSnapshot:
-    """A user with a password."""
-    return register(password=PASSWORD)
 
 
 @pytest.fixture

@@ -18,12 +18,6 @@ pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]
 
 
-@pytest.fixture
-def ada(register: Register) -> UserSnapshot:
-    """A user with a password."""
-    return register(password=PASSWORD)
-
-
 def log_in_to_admin(client: Client, email: str = "boss@example.com") -> bool:
     form = {"username": email, "password": PASSWORD, "next": "/admin/"}
     return bool(client.post("/admin/login/", form).status_code == 302)

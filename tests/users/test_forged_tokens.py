@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import jwt
@@ -15,17 +14,9 @@ from rest_framework.test import APIClient
 from apps.users.commands import UserSnapshot
 from apps.users.errors import InvalidToken
 from apps.users.tokens import LEEWAY_SECONDS, AccessTokens
-from tests.conftest import PASSWORD
 from tests.users.test_tokens import ME, me
 
 pytestmark = pytest.mark.django_db
-Register = Callable[..., UserSnapshot]
-
-
-@pytest.fixture
-def ada(register: Register) -> UserSnapshot:
-    """A user with a password."""
-    return register(password=PASSWORD)
 
 
 def signed(user: UserSnapshot, key: str | bytes = settings.SECRET_KEY, algorithm: str = "HS256", **claims: Any) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -26,7 +25,6 @@ pytestmark = pytest.mark.django_db
 TOKEN, CHANGE, ME = "/api/v1/auth/token", "/api/v1/auth/password", "/api/v1/users/me"
 NEW = "quite another phrase"
 CHANGED = "Your password was changed"
-Register = Callable[..., UserSnapshot]
 
 
 def logged_in(password: str = PASSWORD) -> APIClient:
@@ -36,12 +34,6 @@ def logged_in(password: str = PASSWORD) -> APIClient:
     assert answer.status_code == 200, answer.json()
     client.credentials(HTTP_AUTHORIZATION=f"Bearer {answer.json()['access']}")
     return client
-
-
-@pytest.fixture
-def ada(register: Register) -> UserSnapshot:
-    """A user with a password."""
-    return register(password=PASSWORD)
 
 
 def change(client: APIClient, current: str = PASSWORD, new: str = NEW, **more: Any) -> Any:

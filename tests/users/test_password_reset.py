@@ -42,12 +42,6 @@ Register = Callable[..., UserSnapshot]
 
 
 @pytest.fixture
-def ada(register: Register) -> UserSnapshot:
-    """A user with a password."""
-    return register(password=PASSWORD)
-
-
-@pytest.fixture
 def mailed(ada: UserSnapshot, anyone: APIClient) -> str:
     """The token of a link that Ada got."""
     assert anyone.post(ASK, {"email": "ADA@example.com"}).status_code == 202

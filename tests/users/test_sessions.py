@@ -28,12 +28,6 @@ pytestmark = pytest.mark.django_db
 Register = Callable[..., UserSnapshot]
 
 
-@pytest.fixture
-def ada(register: Register) -> UserSnapshot:
-    """A user with a password."""
-    return register(password=PASSWORD)
-
-
 class TestList:
     """GET /auth/sessions."""
 

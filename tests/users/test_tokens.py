@@ -28,12 +28,6 @@ Register = Callable[..., UserSnapshot]
 TOKEN, REFRESH, ME = "/api/v1/auth/token", "/api/v1/auth/token/refresh", "/api/v1/users/me"
 
 
-@pytest.fixture
-def ada(register: Register) -> UserSnapshot:
-    """A user with a password."""
-    return register(password=PASSWORD)
-
-
 def log_in(client: APIClient, password: str = PASSWORD, email: str = "ada@example.com", **more: Any) -> Any:
     return client.post(TOKEN, {"email": email, "password": password}, **more)
 

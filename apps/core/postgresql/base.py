@@ -16,6 +16,7 @@ import select
 from collections.abc import Sequence
 from typing import Any
 
+from django.db import connections
 from django.db.backends.postgresql import base
 from django.db.backends.postgresql.schema import DatabaseSchemaEditor
 from django.db.backends.utils import debug_transaction
@@ -161,6 +162,13 @@ def open_pool(alias: str = "default") -> ConnectionPool[Any] | None:
     """This process's pool of connections; None before the first connection."""
     pools: dict[str, ConnectionPool[Any]] = DatabaseWrapper._connection_pools  # type: ignore[attr-defined]
     return pools.get(alias)
+
+
+def close_pool() -> None:
+    """Close the connections of this process, which ends, so that the server does not take them for lost."""
+    connections.close_all()
+    if pool := open_pool():
+        pool.close(timeout=1)
 
 
 def is_alive(connection: Connection[Any]) -> bool:

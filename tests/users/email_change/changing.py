@@ -1,4 +1,4 @@
-"""An address changes, and comes back."""
+"""Requests that change an address, confirm the change and undo it."""
 
 from __future__ import annotations
 

@@ -5,16 +5,9 @@ from __future__ import annotations
 import pytest
 
 from apps.users.commands import UserSnapshot
-from tests.conftest import PASSWORD
-from tests.users.email_change.changing import OLD, OTHER, Register, change, confirm
+from tests.users.email_change.changing import OLD, OTHER, change, confirm
 from tests.users.letters import post, token
 from tests.users.test_own_password import logged_in
-
-
-@pytest.fixture
-def ada(register: Register) -> UserSnapshot:
-    """A user with a password."""
-    return register(OLD, password=PASSWORD)
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""POST /auth/email: an address changes when the new one is confirmed, and the old one can undo it for 72 hours."""
+"""POST /auth/email: an address changes when the new one is confirmed."""
 
 from __future__ import annotations
 

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from rest_framework.test import APIClient
 
 from apps.users.commands import UserSnapshot
-from tests.conftest import PASSWORD
 from tests.users.second_factor.logins import logged_in, with_settings
-
-Register = Callable[..., UserSnapshot]
-
-
-@pytest.fixture
-def ada(register: Register) -> UserSnapshot:
-    """A user with a password."""
-    return register(password=PASSWORD)
 
 
 @pytest.fixture

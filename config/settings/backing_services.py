@@ -14,10 +14,10 @@ SESSION_SETTINGS = "-c idle_in_transaction_session_timeout=60s -c lock_timeout=1
 
 
 def database(env: Settings) -> dict[str, Any]:
-    """The database, as DATABASES wants it."""
+    """The `default` entry of DATABASES."""
     # by libpq: django-environ loses the letter case of a socket's folder, and which of several hosts a port belongs to
     options: dict[str, Any] = dict(database_parameters(env.database_url))
-    described: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "ENGINE": "apps.core.postgresql.traced" if tracing.wanted() else "apps.core.postgresql",
         "NAME": options.pop("dbname"),
         **{name.upper(): options.pop(name, "") for name in ("user", "password", "host", "port")},
@@ -41,16 +41,16 @@ def database(env: Settings) -> dict[str, Any]:
     options.setdefault("application_name", SLUG)
     if env.db_transaction_pooling:
         # a pooler in transaction mode has no sessions: nothing may be set for a session, or outlive a transaction
-        described["DISABLE_SERVER_SIDE_CURSORS"] = True
+        entry["DISABLE_SERVER_SIDE_CURSORS"] = True
         options["prepare_threshold"] = None
     else:
         # of two that set the same, the later one counts
         options["options"] = f"{SESSION_SETTINGS} {options.get('options', '')}".strip()
-    return described
+    return entry
 
 
 def cache(env: Settings) -> dict[str, Any]:
-    """The cache, as CACHES wants it."""
+    """The `default` entry of CACHES."""
     return {
         "BACKEND": "django_redis.cache.RedisCache",
         "LOCATION": env.redis_url,
