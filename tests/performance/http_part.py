@@ -45,7 +45,7 @@ def run_http(stack: Stack, options: Options) -> list[Section]:
         how = _how(contenders["service"], options.rounds)
     notes = [
         f"{how}: of the calling thread, client and servers not included.",
-        "±: the spread of the minima of each fourth round.",
+        "±: the spread of the minima of four groups of rounds.",
         "DB trips: statements, BEGIN and COMMIT, checks of a connection.",
         "Plain DRF and bare WSGI have no versions, entity tags, sessions, pool, bounded waits or stable errors.",
     ]

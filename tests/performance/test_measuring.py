@@ -24,8 +24,12 @@ def spin() -> None:
 
 
 def test_the_resolution_is_the_spread_of_the_minima_of_the_same_job() -> None:
-    assert resolution([5, 7, 6, 5, 9, 8, 6, 5]) == 2
+    assert resolution([5, 7, 6, 9]) == 4
     assert resolution([3.0] * 8) == 0
+
+
+def test_what_comes_at_intervals_does_not_spoil_it() -> None:
+    assert resolution([700.0, 500.0, 500.0, 500.0] * 100) == 0
 
 
 def test_a_layer_below_the_resolution_has_no_figure() -> None:

@@ -34,7 +34,7 @@ def run_traces(stack: Stack, options: Options) -> list[Section]:
             unit, meter = plain.unit, plain.meter
     notes = [
         f"{unit} ({meter}), the minimum of {options.rounds} interleaved rounds: of the thread that answers.",
-        "±: the spread of the minima of each fourth round, the larger of both.",
+        "±: the spread of the minima of four groups of rounds, the larger of both.",
         "Whole process: CPU µs more with the thread that sends the spans,"
         f" the minimum of {_whole_rounds(options.rounds)} rounds.",
         "Traced: every request (parentbased_always_on), sent by OTLP over HTTP to a collector on this machine.",
