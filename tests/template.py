@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg import sql
@@ -38,9 +38,9 @@ def main() -> None:
     with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
         run: Callable[[sql.Composed], object] = connection.execute
         run(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(UNFINISHED)))
-        url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{UNFINISHED}")
+        url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{UNFINISHED}").geturl()
         migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-        subprocess.run(migrate, env=os.environ | {"DATABASE_URL": urlunsplit(url)}, check=False)
+        subprocess.run(migrate, env=os.environ | {"DATABASE_URL": url}, check=False)
         run(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(sql.Identifier(UNFINISHED), sql.Identifier(MIGRATED)))
 
 

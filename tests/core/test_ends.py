@@ -7,7 +7,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -42,7 +42,7 @@ def own_database() -> Iterator[tuple[psycopg.Connection, str]]:
 def test_it_takes_leave_of_the_database(own_database: tuple[psycopg.Connection, str]) -> None:
     """Else the server's log has a line for each command, if its clients come by TLS."""
     connection, name = own_database
-    url = urlunsplit(urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}"))
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
     command = [sys.executable, "manage.py", "showmigrations", "core"]
     subprocess.run(command, cwd=ROOT, env=os.environ | {"DATABASE_URL": url}, stdout=subprocess.DEVNULL, check=True)
     abandoned = wait_for(lambda: connection.execute(ENDED, {"name": name}).fetchone(), "its connections have ended")

@@ -17,7 +17,7 @@ from tests.performance.stack import rss_mib
 
 Target = tuple["Contender", str]
 """A process, and the probe that it is to run."""
-QUARTERS = 4
+GROUPS = 4
 
 
 class Contender:
@@ -118,5 +118,5 @@ def resolution(values: Sequence[float]) -> float:
     """How far minima of the same job differ (A - A): the spread of the minima of four groups of rounds."""
     # drawn by lot: what comes at intervals, such as a search for garbage, would always meet the same fourth round
     drawn = random.Random(0).sample(values, len(values))
-    least = [min(drawn[first::QUARTERS]) for first in range(min(QUARTERS, len(drawn)))]
+    least = [min(drawn[first::GROUPS]) for first in range(min(GROUPS, len(drawn)))]
     return max(least) - min(least)

@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from functools import partial
 
 import pytest
 import redis
@@ -60,12 +61,12 @@ class TestWithoutTheCache:
         with asking(server, known) as people:
             assert [name(people.find(ADA)) for _ in range(3)] == ["Ada"] * 3
         assert server.served == 3
-        for forget in (lambda: known.forget(ForgetPerson(ADA)), lambda: known.forget_all(ForgetPeople())):
+        for forget in (partial(known.forget, ForgetPerson(ADA)), partial(known.forget_all, ForgetPeople())):
             with pytest.raises(CacheAway):
-                forget()  # type: ignore[no-untyped-call]
+                forget()
 
     def test_frozen_it_costs_one_time_out_a_second(
-        self, server: PeopleDirectory, own_valkey: tuple[Supervisor, Valkey], monkeypatch: pytest.MonkeyPatch
+        self, server: PeopleDirectory, own_valkey: tuple[Supervisor, Valkey]
     ) -> None:
         _, valkey = own_valkey
         known = known_at(valkey.url())
